@@ -1,0 +1,49 @@
+# One Token at a Time? Two commands are all a newcomer needs: `make lab` and `make test`.
+# Both make the environment (.venv, in this folder) the first time and say how long that takes.
+
+# The first Python that is new enough, else the first at all, which then says what is missing.
+ifndef PYTHON
+PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	    && { echo "$$python"; exit; }; \
+	  done; echo python3)
+endif
+
+# `$(RUN) something.py` makes the environment if need be, then runs something.py in it.
+RUN = @command -v "$(PYTHON)" >/dev/null || { \
+	echo 'This book needs Python 3.11 or newer, and finds no "$(PYTHON)": install Python 3,' \
+	     'or run `make PYTHON=/path/to/python $@`.' >&2; exit 1; }; \
+	exec "$(PYTHON)" tools/environment.py
+
+.PHONY: help lab test test-portable refresh site serve
+help:
+	@echo 'make lab            read the book in JupyterLab (PORT=8888 HOST=127.0.0.1)'
+	@echo 'make test           run every test (ARGS="-k markov" for some of them)'
+	@echo 'make test-portable  run the notebooks as a computer with older instructions would'
+	@echo 'make refresh        run the notebooks and store their outputs (NOTEBOOK=chapters/… for one)'
+	@echo 'make site / serve   render the site from the stored outputs / look at it in a browser'
+
+ifeq ($(origin HOST),environment)
+HOST = # some shells export the machine's name under this name
+endif
+lab:
+	$(RUN) tools/lab.py --host "$(HOST)" --port "$(PORT)"
+
+test:
+	$(RUN) -m pytest $(ARGS)
+
+test-portable: export ATEN_CPU_CAPABILITY = default
+test-portable: export MKL_CBWR = COMPATIBLE
+test-portable: export ONEDNN_MAX_CPU_ISA = SSE41
+test-portable: export OMP_NUM_THREADS = 1
+test-portable:
+	$(RUN) -m pytest chapters $(ARGS)
+
+refresh:
+	$(RUN) tools/refresh.py $(NOTEBOOK)
+
+site:
+	$(RUN) tools/site.py build
+
+serve:
+	$(RUN) tools/site.py serve

@@ -1,0 +1,81 @@
+"""What several tests share: a browser, and the time each notebook took."""
+
+import os
+import shutil
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+BROWSER_FLAGS = [
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A headless Chromium or Chrome with a fresh profile, as a Playwright `Browser`.
+
+    One per module, not per session: while it is open, Playwright's event loop counts as running in
+    this thread, and tests that bring a loop of their own must not meet it.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        executable = find_browser(playwright.chromium.executable_path)
+        if executable is None:
+            without_browser()
+        root = sys.platform == "linux" and os.getuid() == 0  # its sandbox refuses to run as root
+        home = str(tmp_path_factory.mktemp("home"))  # it would leave files in the reader's own
+        browser = playwright.chromium.launch(
+            executable_path=executable,
+            args=BROWSER_FLAGS + ["--no-sandbox"] * root,
+            env={**os.environ, "HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home},
+        )
+        yield browser
+        browser.close()
+
+
+def find_browser(own):
+    """The path of the installed browser, else of Playwright's own if that was downloaded."""
+    for name in (*BROWSERS, own):
+        path = shutil.which(name)
+        if path:
+            return path
+    return None
+
+
+def without_browser():
+    reason = "no Chromium or Chrome on this machine; install one to run the tests in a browser"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+notebook_seconds = defaultdict(float)
+
+
+def pytest_runtest_logreport(report):
+    file = report.nodeid.partition("::")[0]
+    if file.endswith(".ipynb"):
+        notebook_seconds[file] += report.duration
+
+
+def pytest_terminal_summary(terminalreporter):
+    if notebook_seconds:
+        terminalreporter.section("seconds per notebook")
+        for file, seconds in notebook_seconds.items():
+            terminalreporter.write_line(f"{seconds:6.1f}  {Path(file).name}")

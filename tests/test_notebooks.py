@@ -1,0 +1,334 @@
+"""Every chapter is complete, compared in full, and readable (that it runs is nbval's to find out).
+
+Each check takes a notebook and returns its complaints. `test_chapter` wants none from any chapter;
+the tests below it show each check a notebook with the fault it is there to find.
+"""
+
+import ast
+import itertools
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools.refresh import WIDGET_VIEW, normal_outputs, normalise
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+MOST_LINES = 20
+MOST_BYTES = 1_500_000
+IGNORE = "nbval-ignore-output"
+# nbval's ways out, as tags; as comments they are written NBVAL_SKIP and so on.
+SKIPS = {"nbval-skip", "nbval-raises-exception", "raises-exception"}
+MACHINE = re.compile(
+    r"/home/|/root/|/tmp/|/Users/|/private/var/|site-packages|\.venv|[A-Z]:\\\\?Users"
+)
+# Roles and directives that JupyterLab or the site cannot show; a link or an admonition can.
+MARKUP = re.compile(
+    r"\{(cite(:\w+)?|term|doc|numref|glossary|bibliography|margin|(solution|exercise)-(start|end))\}"
+)
+
+PAPER = re.compile(
+    r"https?://(?:doi\.org|arxiv\.org|aclanthology\.org|openreview\.net|jmlr\.org)/[^\s)>]+"
+)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def exits(cell):
+    """The nbval tags of a cell, given as tags or as comments."""
+    comments = re.findall(
+        r"^\s*#+\s*((?:NBVAL|PYTEST_VALIDATE)_\w+)\s*$", cell.source, re.MULTILINE
+    )
+    tags = {word.lower().replace("_", "-") for word in comments}
+    tags |= {IGNORE} if "pytest-validate-ignore-output" in tags else set()
+    return tags | set(cell.metadata.get("tags", []))
+
+
+def asserts(cell):
+    """Whether a cell asserts something that could be false."""
+    nodes = ast.walk(ast.parse(cell.source))
+    return any(isinstance(n, ast.Assert) and not isinstance(n.test, ast.Constant) for n in nodes)
+
+
+def texts(value):
+    """Every string in a cell's outputs except pictures."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not key.startswith(("image/png", "image/jpeg")):
+                yield from texts(item)
+
+
+def not_executed(notebook):
+    """Cells are numbered 1, 2, 3 as a single run from top to bottom leaves them."""
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"execution counts are {counts}: run it from top to bottom (make refresh)"
+
+
+def without_outputs(notebook):
+    if not any(cell.outputs for cell in code_cells(notebook)):
+        yield "no cell has an output (make refresh)"
+
+
+def failed(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if output.output_type == "error":
+                yield f"cell {cell.execution_count} stores an error: {output.ename}"
+
+
+def skipped(notebook):
+    for cell in code_cells(notebook):
+        for tag in sorted(exits(cell) & SKIPS):
+            yield f"cell {cell.execution_count} is tagged {tag}: every cell runs, and succeeds"
+
+
+def unchecked(notebook):
+    """A cell whose output is not compared is followed by one that asserts what matters."""
+    cells = code_cells(notebook)
+    for cell, following in zip(cells, [*cells[1:], None], strict=True):
+        if IGNORE in exits(cell) and (following is None or not asserts(following)):
+            yield f"cell {cell.execution_count} opts out and the next cell asserts nothing about it"
+
+
+def long_cells(notebook):
+    for cell in code_cells(notebook):
+        lines = sum(bool(line.strip()) for line in cell.source.splitlines())
+        if lines > MOST_LINES:
+            yield f"cell {cell.execution_count} has {lines} lines; at most {MOST_LINES}"
+        if lines == 0:
+            yield "a code cell is empty"
+
+
+def too_large(notebook):
+    size = len(nbformat.writes(notebook).encode())
+    if size > MOST_BYTES:
+        yield f"{size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.1f} MB"
+
+
+def machine_paths(notebook):
+    for cell in code_cells(notebook):
+        for text in texts(cell.outputs):
+            found = MACHINE.search(text)
+            if found:
+                near = text[max(0, found.start() - 20) : found.end() + 40]
+                yield f"cell {cell.execution_count} shows a path of this machine: {near!r}"
+
+
+def on_stderr(notebook):
+    """Only a progress bar may write to stderr, and only where output is not compared."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.name == "stderr":
+                if IGNORE not in exits(cell) or "Warning" in output.text:
+                    yield f"cell {cell.execution_count} writes to stderr: {output.text[:80]!r}"
+
+
+def not_normal(notebook):
+    """What `make refresh` removes is not there: widget models, timestamps, half-drawn bars."""
+    if any(WIDGET_VIEW in o.get("data", {}) for c in code_cells(notebook) for o in c.outputs):
+        yield "stores a widget's model, which no page can show (make refresh)"
+    before = json.dumps(notebook, sort_keys=True)
+    if json.dumps(normalise(nbformat.from_dict(json.loads(before))), sort_keys=True) != before:
+        yield "is not as make refresh leaves it"
+
+
+def without_text(notebook):
+    """Text before and after every code cell; a check may directly follow what it checks."""
+    cells = notebook.cells
+    if not cells[0].source.lstrip().startswith(("# ", "(")) or cells[-1].cell_type == "code":
+        yield "starts with its title and ends with text"
+    for before, cell in itertools.pairwise(cells):
+        if before.cell_type == cell.cell_type == "code":
+            if not (IGNORE in exits(before) and asserts(cell)):
+                yield f"no text between cells {before.execution_count} and {cell.execution_count}"
+
+
+def unshowable(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for found in MARKUP.finditer(cell.source):
+                yield f"{found.group()} does not show in JupyterLab as on the site; use a link"
+
+
+def uncited(notebook):
+    """Every paper a chapter links to is in the bibliography."""
+    bibliography = (ROOT / "book" / "references.bib").read_text()
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for link in PAPER.findall(cell.source):
+                if f"{{{link.removeprefix('https://doi.org/')}}}" not in bibliography:
+                    yield f"{link} is not a doi or url of any entry in book/references.bib"
+
+
+CHECKS = [
+    not_executed,
+    without_outputs,
+    failed,
+    skipped,
+    unchecked,
+    long_cells,
+    too_large,
+    machine_paths,
+    on_stderr,
+    not_normal,
+    without_text,
+    unshowable,
+    uncited,
+]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_chapter(path, check):
+    notebook = nbformat.read(path, as_version=4)
+    assert list(check(notebook)) == []
+
+
+def test_there_are_chapters():
+    assert CHAPTERS[0].name == "00_start_here.ipynb" and len(CHAPTERS) > 1
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    def files(entry):
+        if isinstance(entry, list):
+            return {file for item in entry for file in files(item)}
+        if isinstance(entry, dict):
+            return {file for key, item in entry.items() for file in files(item)} | (
+                {entry["file"]} if "file" in entry else set()
+            )
+        return set()
+
+    listed = files(yaml.safe_load((ROOT / "book" / "_toc.yml").read_text()))
+    assert {f"chapters/{path.stem}" for path in CHAPTERS} == {
+        file.removesuffix(".ipynb") for file in listed if file.startswith("chapters/")
+    }
+
+
+# What the checks find.
+
+
+def code(source, *outputs, tags=(), count=1):
+    cell = new_code_cell(source, execution_count=count, outputs=list(outputs))
+    cell.metadata = nbformat.from_dict({"tags": list(tags)} if tags else {})
+    return cell
+
+
+def text(source="Words."):
+    return new_markdown_cell(source)
+
+
+def stream(words, name="stdout"):
+    return new_output("stream", name=name, text=words)
+
+
+def html(page, **data):
+    return new_output("display_data", data={"text/html": page, **data})
+
+
+def book(*cells):
+    """A notebook with a title, these cells and a closing word, in normal form."""
+    return normalise(new_notebook(cells=[text("# Title"), *cells, text()]))
+
+
+GOOD = book(
+    code("x = 1\nprint(x)", stream("1\n")),
+    text(),
+    code("train()", stream("100%\n", "stderr"), tags=[IGNORE], count=2),
+    code("assert x < 2", count=3),
+)
+BAD = {
+    "never run": (not_executed, book(code("x = 1", count=None))),
+    "run twice": (not_executed, book(code("x = 1", count=2))),
+    "run out of order": (not_executed, book(code("x", count=2), text(), code("y", count=1))),
+    "outputs cleared": (without_outputs, book(code("print(1)"))),
+    "an error": (
+        failed,
+        book(code("1/0", new_output("error", ename="ZeroDivisionError", evalue="", traceback=[]))),
+    ),
+    "a skipped cell": (skipped, book(code("x", tags=["nbval-skip"]))),
+    "skipped by comment": (skipped, book(code("# NBVAL_SKIP\nx"))),
+    "allowed to fail": (skipped, book(code("x", tags=["raises-exception"]))),
+    "failing by comment": (skipped, book(code("#NBVAL_RAISES_EXCEPTION\nx"))),
+    "opts out last": (unchecked, book(code("x", tags=[IGNORE]))),
+    "opts out by comment": (unchecked, book(code("# NBVAL_IGNORE_OUTPUT\nx"), text(), code("y"))),
+    "opts out in old words": (unchecked, book(code("# PYTEST_VALIDATE_IGNORE_OUTPUT\nx"))),
+    "asserts the certain": (unchecked, book(code("x", tags=[IGNORE]), code("assert True"))),
+    "says assert only": (unchecked, book(code("x", tags=[IGNORE]), code("# assert x > 0\nx"))),
+    "21 lines": (long_cells, book(code("\n\n".join(["x = 1"] * 21)))),
+    "an empty cell": (long_cells, book(code("  \n"))),
+    "2 MB": (too_large, book(code("x", stream("y" * 2_000_000)))),
+    "a path in a stream": (machine_paths, book(code("x", stream("saved to /home/ada/model.pt")))),
+    "a path in a page": (machine_paths, book(code("x", html("<b>/tmp/ipykernel_1/2.py</b>")))),
+    "a warning": (on_stderr, book(code("x", stream("UserWarning: old", "stderr"), tags=[IGNORE]))),
+    "stderr compared": (on_stderr, book(code("x", stream("100%", "stderr")))),
+    "timestamps": (not_normal, new_notebook(cells=[text()], metadata={"toc": {}})),
+    "code without text": (without_text, book(code("x"), code("y", count=2))),
+    "ends in code": (without_text, new_notebook(cells=[text("# Title"), code("x")])),
+    "a dead citation": (unshowable, book(text("As {cite:t}`shannon1948` says."))),
+    "an unknown paper": (uncited, book(text("As [X](https://arxiv.org/abs/0000.00000) says."))),
+    "a dead term": (unshowable, book(text("A {term}`token` is a word."))),
+}
+
+
+def test_a_good_notebook_passes():
+    assert [complaint for check in CHECKS for complaint in check(GOOD)] == []
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_fault_is_found(fault):
+    check, notebook = BAD[fault]
+    assert len(list(check(notebook))) == 1
+
+
+def test_every_check_is_shown_a_fault():
+    assert {check for check, _ in BAD.values()} == set(CHECKS)
+
+
+def test_a_stored_widget_model_is_found():
+    notebook = book(code("x"))
+    notebook.cells[1].outputs = [html("<b>3</b>", **{WIDGET_VIEW: {"model_id": "1"}})]
+    assert next(not_normal(notebook)).startswith("stores a widget's model")
+
+
+# What `make refresh` makes of outputs.
+
+
+def test_a_widget_leaves_its_page():
+    outputs = normal_outputs([html("<b>3</b>", **{WIDGET_VIEW: {"model_id": "1"}})])
+    assert outputs[0].data == {"text/html": "<b>3</b>"}
+
+
+def test_streams_are_put_together_and_kept_apart():
+    outputs = normal_outputs([stream("a"), stream("!", "stderr"), html("<b>"), stream("b\n")])
+    assert [o.get("text") for o in outputs] == ["ab\n", "!", None]
+
+
+@pytest.mark.parametrize(
+    "written, seen",
+    [
+        ("\r  0%|\r 50%|\r100%|#| 2/2\n", "100%|#| 2/2\n"),
+        ("start\r\nend\n", "start\nend\n"),
+        ("one\n 10%\r 20%\r", "one\n 20%"),
+        ("plain\n", "plain\n"),
+    ],
+)
+def test_of_a_progress_bar_its_end_is_kept(written, seen):
+    outputs = normal_outputs([stream(piece, "stderr") for piece in re.findall(".", written, re.S)])
+    assert [o.text for o in outputs] == [seen]
+
+
+def test_a_bar_that_removes_itself_leaves_nothing():
+    assert normal_outputs([stream("\r 50%"), stream("\r     \r")]) == []

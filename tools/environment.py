@@ -1,0 +1,292 @@
+"""Make the book's environment, then run Python in it: `python3 tools/environment.py ARGUMENTS...`.
+
+This is what `make` calls, with the system's Python and nothing but its standard library. The
+environment is `.venv` beside the Makefile; packages come from requirements.txt, those that must
+come without their dependencies from requirements-nodeps.txt. A stamp inside it says that it is
+complete and for what; without the right stamp it is made anew, from pip's cache where possible.
+Everything that programs would otherwise write to the home directory goes to `.cache`.
+
+Written so that an old Python can read it, and say that it is too old.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+NEEDED = (3, 11)
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+STEPS = (  # what pip is asked for, and what we say while it works
+    ("the packages", ["-r", "requirements.txt"]),
+    ("the texts and weights", ["--no-deps", "--no-compile", "-r", "requirements-nodeps.txt"]),
+)
+
+
+class SetupError(Exception):
+    """What the reader should know, in one line."""
+
+
+def main(arguments):
+    problem = too_old(sys.version_info, sys.executable)
+    if problem:
+        return say(problem, sys.stderr) or 1
+    os.chdir(ROOT)
+    try:
+        prepare(ROOT)
+    except SetupError as error:
+        return say(str(error), sys.stderr) or 1
+    except KeyboardInterrupt:
+        return say("\nStopped. The same command starts over, from pip's cache.", sys.stderr) or 130
+    if not arguments:
+        return 0
+    python = venv_python(ROOT)
+    os.execve(python, [python, *arguments], variables(ROOT, os.environ))
+
+
+def say(line, stream=None):
+    print(line, file=stream or sys.stdout, flush=True)
+
+
+def too_old(version, executable):
+    """One line for a Python that is too old, else None."""
+    if tuple(version[:2]) >= NEEDED:
+        return None
+    return (
+        "This book needs Python {} or newer; found {} ({}). Install a newer one, "
+        "or run `make PYTHON=/path/to/python lab`.".format(
+            ".".join(map(str, NEEDED)), ".".join(map(str, version[:3])), executable
+        )
+    )
+
+
+def venv_python(root):
+    return os.path.join(root, ".venv", "bin", "python")
+
+
+def variables(root, base):
+    """The environment variables under which everything of the book runs.
+
+    What Jupyter, IPython, Matplotlib, pytest and others keep stays inside the clone, and what the
+    reader has set for other projects (PYTHONPATH, a user-wide pip target) does not reach it.
+    """
+    cache = os.path.join(root, ".cache")
+    own = {
+        "JUPYTER_CONFIG_DIR": "jupyter/config",
+        "JUPYTER_DATA_DIR": "jupyter/data",
+        "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
+        "IPYTHONDIR": "ipython",
+        "MPLCONFIGDIR": "matplotlib",
+        "RUFF_CACHE_DIR": "ruff",
+        "HYPOTHESIS_STORAGE_DIRECTORY": "hypothesis",
+        "PYTEST_DEBUG_TEMPROOT": "tests",
+    }
+    foreign = ("PYTHONHOME", "PYTHONPATH", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "PIP_TARGET")
+    result = {name: value for name, value in base.items() if name not in foreign}
+    for name, folder in own.items():
+        result[name] = os.path.join(cache, *folder.split("/"))
+        os.makedirs(result[name], exist_ok=True)
+    venv = os.path.join(root, ".venv")
+    result["VIRTUAL_ENV"] = venv
+    result["PATH"] = os.path.join(venv, "bin") + os.pathsep + base.get("PATH", os.defpath)
+    result.update(PIP_USER="0", PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    return result
+
+
+def stamp(root):
+    """What the environment depends on: packages, Python, and where the clone is."""
+    import tomllib  # only in a Python that is new enough
+
+    found = hashlib.sha256()
+    for name in ("requirements.txt", "requirements-nodeps.txt", "constraints.txt"):
+        with open(os.path.join(root, name), "rb") as file:
+            found.update(file.read())
+    with open(os.path.join(root, "pyproject.toml"), "rb") as file:
+        project = tomllib.load(file)
+    installed = [project["project"], project["build-system"], project["tool"]["setuptools"]]
+    found.update(json.dumps([installed, sys.version_info[:2], root]).encode())
+    return found.hexdigest()
+
+
+def is_ready(root):
+    """Whether the environment is complete, up to date, and its Python still there."""
+    try:
+        with open(os.path.join(root, ".venv", "complete")) as file:
+            if file.read() != stamp(root):
+                return False
+        seen = subprocess.check_output(
+            [venv_python(root), "-c", "import sys; print(sys.version_info[:2])"],
+            stderr=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return seen.decode().strip() == str(sys.version_info[:2])
+
+
+def prepare(root):
+    """Make the environment unless it is ready. Raises SetupError with one line."""
+    if is_ready(root):
+        return
+    os.makedirs(os.path.join(root, ".cache"), exist_ok=True)
+    with one_at_a_time(os.path.join(root, ".cache", "setup.lock")):
+        if not is_ready(root):  # another `make` may have just finished it
+            make(root)
+
+
+@contextlib.contextmanager
+def one_at_a_time(path):
+    """Hold a lock that the system drops when this process ends, however it ends."""
+    import fcntl
+
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("Another `make` is setting up here; waiting for it.")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def make(root):
+    start = time.monotonic()
+    log = os.path.join(root, ".cache", "setup.log")
+    venv = os.path.join(root, ".venv")
+    say(
+        "Setting up the book in .venv: 2 to 5 minutes the first time. pip downloads about 0.7 GB\n"
+        "(3 GB where PyTorch comes with its GPU libraries) and keeps it for later.\n"
+        "What it says goes to .cache/setup.log."
+    )
+    open(log, "w").close()
+    say("1/3 a fresh environment for Python " + ".".join(map(str, sys.version_info[:3])))
+    shutil.rmtree(venv, ignore_errors=True)  # it is unfinished, out of date, or of another place
+    run([sys._base_executable, "-m", "venv", venv], log, Progress())
+    for number, (what, arguments) in enumerate(STEPS, start=2):
+        say("{}/3 {}".format(number, what))
+        pip = [venv_python(root), "-m", "pip", "install", "--progress-bar", "off"]
+        run(pip + arguments, log, Progress())
+    partial = os.path.join(venv, "complete.part")
+    with open(partial, "w") as file:
+        file.write(stamp(root))
+    os.replace(partial, os.path.join(venv, "complete"))
+    say("The environment is ready, after {:.0f} seconds.".format(time.monotonic() - start))
+
+
+def run(command, log, progress):
+    """Run one step, its output to the log, a line of progress to the reader."""
+    output = []
+
+    def read(stream):
+        with open(log, "a", encoding="utf-8") as file:
+            file.write("$ {}\n".format(" ".join(command)))
+            for line in stream:
+                file.write(line)
+                file.flush()
+                output.append(line)
+                progress.see(line)
+
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=variables(ROOT, os.environ),
+        encoding="utf-8",
+        errors="replace",
+    )
+    reader = threading.Thread(target=read, args=(process.stdout,), daemon=True)
+    reader.start()
+    try:
+        while reader.is_alive():
+            reader.join(0.25)
+            progress.show()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
+    finally:
+        progress.clear()
+    code = process.wait()
+    if code:
+        raise SetupError("The set-up failed: {} (all of it: {})".format(reason(output, code), log))
+
+
+class Progress:
+    """What pip is doing: on a terminal a line that changes, elsewhere a line every half minute."""
+
+    def __init__(self, stream=None):
+        self.stream = stream or sys.stdout
+        self.live = self.stream.isatty()
+        self.start = self.shown = time.monotonic()
+        self.doing = "starting"
+
+    def see(self, line):
+        words = line.split()
+        if words[:1] in (["Collecting"], ["Downloading"]):
+            name = words[1].rsplit("/", 1)[-1]
+            self.doing = "{} {}".format(words[0].lower(), " ".join([name, *words[2:4]]))
+        elif line.startswith("Installing collected packages"):
+            self.doing = "installing {} packages".format(line.count(",") + 1)
+        elif "Retrying" in line:
+            self.doing = "no answer from the package index; trying again"
+
+    def show(self):
+        now = time.monotonic()
+        if self.live:
+            line = "    {:3.0f} s  {}".format(now - self.start, self.doing)
+            width = shutil.get_terminal_size().columns - 1
+            self.stream.write("\r\x1b[K" + line[:width])
+            self.stream.flush()
+        elif now - self.shown >= 30:
+            self.shown = now
+            say("    {:3.0f} s  {}".format(now - self.start, self.doing), self.stream)
+
+    def clear(self):
+        if self.live:
+            self.stream.write("\r\x1b[K")
+            self.stream.flush()
+
+
+def reason(output, code):
+    """Why a step failed, in one line, from what it printed and its exit code."""
+    text = "".join(output)
+    named = re.findall(
+        r"(?:No matching distribution found for|that satisfies the requirement|Failed to build) "
+        r"([\w.\[\]-]+(?:==[\w.+]+)?)",
+        text,
+    )
+    collected = re.findall(r"^\s*Collecting (\S+)", text, re.MULTILINE)
+    package = (named or collected[-1:] or ["the environment"])[0]
+    if re.search(r"No space left on device|\[Errno 28\]", text):
+        return "the disk is full (at {}); free about 4 GB and run the same command".format(package)
+    if re.search(r"ensurepip is not available|No module named (venv|ensurepip)", text):
+        return (
+            "this Python cannot make virtual environments; on Debian or Ubuntu run "
+            "`apt install python3-venv`, then the same command"
+        )
+    if re.search(
+        r"NewConnectionError|ConnectionError|name resolution|Network is unreachable|Max retries"
+        r"|timed out|ReadTimeout|ConnectTimeout|ProxyError|SSLError|CERTIFICATE_VERIFY_FAILED"
+        r"|HTTP error 5\d\d",
+        text,
+    ):
+        return (
+            "no connection to the package index (at {}); check the network or pip's proxy "
+            "settings and run the same command".format(package)
+        )
+    if "No matching distribution found" in text:
+        return "there is no {} for Python {}.{} on this system; try another Python with {}".format(
+            package, *sys.version_info[:2], "`make PYTHON=/path/to/python`"
+        )
+    if code < 0:
+        return "stopped by signal {} at {}; was there too little memory?".format(-code, package)
+    errors = [line.strip() for line in output if re.match(r"\s*(ERROR|error):", line)]
+    return "at {}: {}".format(package, errors[-1] if errors else "exit code {}".format(code))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

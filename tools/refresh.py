@@ -1,0 +1,135 @@
+"""Run the notebooks and store their outputs: `make refresh`, or `make refresh NOTEBOOK=chapters/…`.
+
+Each notebook runs from top to bottom in a fresh kernel. It is written back only when every cell
+succeeded, in one step, in a normal form: what changes from run to run (timestamps, widget models,
+how a stream was cut into pieces) is dropped, so that the next run changes nothing but the timings.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
+CELL_SECONDS = 300  # no cell takes that long; one that does has stopped
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+KEPT_METADATA = {"tags", "jupyter"}
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Run notebooks and store their outputs.")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all chapters")
+    notebooks = parser.parse_args().notebooks or sorted((ROOT / "chapters").glob("*.ipynb"))
+    failures = 0
+    for path in notebooks:
+        start = time.perf_counter()
+        try:
+            changed = refresh(path)
+        except (OSError, RuntimeError) as error:
+            failures += 1
+            print(f"{path}: {error}", file=sys.stderr, flush=True)
+        else:
+            seconds = time.perf_counter() - start
+            print(f"{path}: {seconds:.0f} s{'' if changed else ', unchanged'}", flush=True)
+    return int(failures > 0)
+
+
+def refresh(path):
+    """Run one notebook and store what it shows. Returns whether that changed the file.
+
+    When a cell fails, raises RuntimeError with the cell and its error; the file stays as it was.
+    """
+    before = path.read_text(encoding="utf-8")
+    notebook = nbformat.reads(before, as_version=4)
+    execute(notebook, path)
+    after = nbformat.writes(normalise(notebook)) + "\n"
+    if after != before:
+        partial = path.with_name(path.name + ".part")
+        partial.write_text(after, encoding="utf-8")
+        os.replace(partial, path)
+    return after != before
+
+
+def execute(notebook, path):
+    """Run every cell in a fresh kernel, started in the notebook's own folder."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        cell.update(outputs=[], execution_count=None)
+    with tqdm(total=len(code), desc=path.stem, unit="cell", leave=False) as bar:
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_SECONDS,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(path.parent)}},
+            record_timing=False,
+            store_widget_state=False,
+            on_cell_executed=lambda **_: bar.update(),
+        )
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            where = failed_cell(notebook)
+            raise RuntimeError(f"{where} failed: {error.ename}: {error.evalue}\n{error}") from None
+        except (CellTimeoutError, DeadKernelError) as error:
+            raise RuntimeError(f"after {bar.n} of {len(code)} code cells: {error}") from None
+
+
+def failed_cell(notebook):
+    """Which cell failed, as a reader finds it: its number among code cells and its first line."""
+    ran = [cell for cell in notebook.cells if cell.get("execution_count")]
+    return f"code cell {len(ran)} (“{ran[-1].source.splitlines()[0]}”)"
+
+
+def normalise(notebook):
+    """Drop what differs from run to run, in place, and return the notebook."""
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    notebook.nbformat_minor = 5
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell.setdefault("id", f"cell-{number}")
+        cell.metadata = nbformat.from_dict(
+            {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA}
+        )
+        if cell.cell_type == "code":
+            cell.outputs = normal_outputs(cell.outputs)
+    return notebook
+
+
+def normal_outputs(outputs):
+    """Outputs without widget models, with each stream in one piece that reads as on a terminal."""
+    result, streams = [], {}
+    for output in outputs:
+        if output.output_type == "stream" and output.name in streams:
+            streams[output.name].text += output.text
+            continue
+        if output.output_type == "stream":
+            streams[output.name] = output
+        elif "data" in output:
+            output.data.pop(WIDGET_VIEW, None)  # a model that lives no longer than its kernel
+        result.append(output)
+    for stream in streams.values():
+        if "\r" in stream.text:
+            stream.text = as_seen(stream.text)
+            if not stream.text.strip():  # a bar that removed itself
+                result.remove(stream)
+    return result
+
+
+def as_seen(text):
+    """What remains to be seen of text with carriage returns: of a progress bar, its last state."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

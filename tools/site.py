@@ -1,0 +1,77 @@
+"""Build the site from the notebooks' stored outputs, or serve it on this machine.
+
+    python tools/site.py build [directory]    renders it into directory/_build/html
+    python tools/site.py serve [directory]    serves what is there
+
+The directory is the repository's own unless one is given. Nothing is executed or downloaded, and a
+warning is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST_PORT = 8000
+
+FRONT_DOOR = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>One Token at a Time?</title>
+<meta http-equiv="refresh" content="0; url=book/intro.html">
+<link rel="canonical" href="book/intro.html">
+</head>
+<body><a href="book/intro.html">One Token at a Time?</a></body>
+</html>
+"""
+
+
+def build(directory: Path) -> None:
+    from jupyter_book.cli.main import main as jupyter_book
+
+    print("Rendering the site from stored outputs; about half a minute.", flush=True)
+    start = time.perf_counter()
+    config, toc = ROOT / "_config.yml", ROOT / "book" / "_toc.yml"
+    options = ["--config", str(config), "--toc", str(toc), "--path-output", str(directory)]
+    jupyter_book(
+        ["build", str(ROOT), *options, "--all", "--warningiserror", "--keep-going", "--quiet"],
+        standalone_mode=False,
+    )
+    html = directory / "_build" / "html"
+    (html / "index.html").write_text(FRONT_DOOR, encoding="utf-8")
+    seconds = time.perf_counter() - start
+    pages = sum("_static" not in page.parts for page in html.rglob("*.html"))
+    print(f"{pages} pages in {os.path.relpath(html)}, {seconds:.0f} s.")
+
+
+def serve(directory: Path) -> None:
+    html = directory / "_build" / "html"
+    if not (html / "index.html").exists():
+        sys.exit(f"There is no site in {html}. Build it first: make site")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(html))
+    for port in range(FIRST_PORT, FIRST_PORT + 100):
+        try:
+            server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+            break
+        except OSError:  # taken: try the next
+            continue
+    else:
+        sys.exit(f"No free port from {FIRST_PORT} to {FIRST_PORT + 99}.")
+    print(f"The site is at http://127.0.0.1:{port}/ (Ctrl-C ends it)", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print()
+
+
+if __name__ == "__main__":
+    commands = {"build": build, "serve": serve}
+    if len(sys.argv) not in (2, 3) or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    commands[sys.argv[1]](Path(sys.argv[2] if len(sys.argv) == 3 else ROOT).resolve())

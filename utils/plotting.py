@@ -1,0 +1,265 @@
+"""One look for every figure: what a colour means, how a figure is styled, and how it is shown.
+
+A figure is shown as SVG inside the page, its text and axes drawn in the colour of the text around
+it, so that it is legible on white and in the dark theme alike; a PNG goes with it for whatever
+cannot show SVG. Alt text is required: it says what a sighted reader would conclude.
+
+    plotting.style()
+    fig, ax = plt.subplots()
+    line, = ax.plot(seconds, bits, color=plotting.AR)
+    plotting.label_line(ax, line, "left to right")
+    plotting.show(fig, "Bits per character fall with training time, quickly at first.")
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import textwrap
+from html import escape
+from itertools import pairwise
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+# What a colour means, everywhere in the book. Each has a contrast of at least 3:1 with white and
+# with both dark backgrounds, and any two can be told apart with each common colour blindness.
+AR = "#d1590a"  # autoregressive: one token after another
+DIFFUSION = "#2a78c8"  # diffusion: any position, any order
+MASK = "#868c96"  # not yet written
+BASELINE = "#007a5e"  # what either is compared with: n-grams, compressors, chance
+INK = "#1b1f24"  # text, axes and known truths; in the page it becomes the colour of the text
+
+_LABEL = "direct label"
+
+
+def style() -> None:
+    """Set matplotlib's defaults to the book's: a 7-inch column, no frame, direct labels."""
+    matplotlib.rcParams.update(
+        {
+            "figure.figsize": (7.0, 4.0),
+            "figure.constrained_layout.use": True,
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlelocation": "left",
+            "axes.titleweight": "bold",
+            "axes.titlesize": 13.5,
+            "axes.titlepad": 12,
+            "axes.labelsize": 12.5,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.prop_cycle": matplotlib.cycler(color=[AR, DIFFUSION, BASELINE, MASK]),
+            "grid.alpha": 0.14,
+            "grid.linewidth": 0.8,
+            "font.size": 12.5,
+            "xtick.labelsize": 11.5,
+            "ytick.labelsize": 11.5,
+            "lines.linewidth": 2.4,
+            "lines.markersize": 6,
+            "lines.solid_capstyle": "round",
+            "legend.frameon": False,
+            "svg.fonttype": "path",
+        }
+        | {
+            name: INK
+            for name in (
+                "text.color",
+                "axes.edgecolor",
+                "axes.labelcolor",
+                "axes.titlecolor",
+                "xtick.color",
+                "ytick.color",
+                "grid.color",
+                "patch.edgecolor",
+                "hatch.color",
+            )
+        }
+    )
+
+
+def interval_band(ax: Axes, x, low, high, color: str) -> None:
+    """Shade between `low` and `high` (sequences as long as `x`) in a line's colour."""
+    ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+
+
+def label_line(ax: Axes, where: Line2D | tuple[float, float], text: str, color: str | None = None):
+    """Write `text` just right of a line's last point, in the line's colour, instead of a legend.
+
+    where: the line, or an (x, y) pair in data coordinates. Labels that would overlap are moved
+    apart when the figure is shown. Returns the annotation.
+    """
+    if isinstance(where, Line2D):
+        color = color or where.get_color()
+        where = (where.get_xdata()[-1], where.get_ydata()[-1])
+    return ax.annotate(
+        text,
+        where,
+        xytext=(8, 0),
+        textcoords="offset points",
+        va="center",
+        color=color or INK,
+        fontweight="bold",
+        gid=_LABEL,
+        annotation_clip=False,
+    )
+
+
+def show(fig: Figure, alt: str, *, name: str | None = None) -> None:
+    """Display a figure once, as inline SVG with a PNG and the alt text beside it, and close it.
+
+    alt: at least one sentence on what a sighted reader would conclude. name: an anchor, so that
+    the text can link to the figure as #name. Raises ValueError when alt is missing or too short.
+    """
+    publish(
+        {
+            "text/html": html(fig, alt, name=name),
+            "image/png": base64.b64encode(png(fig)).decode(),
+            "text/plain": alt.strip(),
+        }
+    )
+    close(fig)
+
+
+def html(fig: Figure, alt: str, *, name: str | None = None) -> str:
+    """The figure as an HTML <figure> with inline SVG; the same figure gives the same bytes.
+
+    Where a page may not hold SVG (a notebook not yet trusted), the alt text is shown instead.
+    """
+    alt = check_alt(alt)
+    svg = _svg(fig, alt)
+    anchor = f' id="{escape(name)}"' if name else ""
+    label = escape(alt)
+    return (
+        f'<figure class="ott ott-figure"{anchor}><style>{theme()}{_FIGURE_CSS}</style>'
+        f'<svg role="img" aria-label="{label}" {svg}'
+        f'<figcaption class="ott-alt" aria-hidden="true"><b>Figure, in words:</b> {label}'
+        "</figcaption></figure>"
+    )
+
+
+def png(fig: Figure, dpi: int = 100) -> bytes:
+    """The figure as PNG on opaque white, for readers and tools that cannot show SVG."""
+    _tidy(fig)
+    out = io.BytesIO()
+    fig.savefig(out, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return out.getvalue()
+
+
+def check_alt(alt: str) -> str:
+    """alt, stripped; ValueError unless it is a sentence: it stands in for the whole picture."""
+    alt = alt.strip() if isinstance(alt, str) else ""
+    if len(alt.split()) < 4:
+        raise ValueError(
+            f"alt is {alt!r}; write at least a sentence that says what one concludes from the "
+            "picture, for readers who cannot see it"
+        )
+    return alt
+
+
+def theme() -> str:
+    """CSS variables for everything the book draws in a page, light and dark, under .ott only.
+
+    The site says its theme in html[data-theme], JupyterLab in body[data-jp-theme-light]; where
+    neither does, the reader's system decides. Print is always light.
+    """
+    light = (
+        f"--ar:{AR};--diffusion:{DIFFUSION};--mask:{MASK};--ink:{INK};--muted:#59616b;"
+        "--paper:#fff;--soft:#f3f4f6;--line:#d5d9df;--shade:0 1px 3px #0001;color-scheme:light"
+    )
+    dark = (
+        "--ink:#e8eaed;--muted:#a3abb6;--paper:#1a1e24;--soft:#252a32;--line:#3b424d;"
+        "--shade:none;color-scheme:dark"
+    )
+    undecided = "html:not([data-theme]) body:not([data-jp-theme-light]) .ott"
+    return (
+        f".ott{{{light};color:var(--ink)}}"
+        f'@media not print{{html[data-theme="dark"] .ott,'
+        f'body[data-jp-theme-light="false"] .ott{{{dark}}}}}'
+        f"@media not print and (prefers-color-scheme:dark){{{undecided}{{{dark}}}}}"
+        # the site's theme puts a light card behind HTML outputs in the dark; ours are dark already
+        ".cell_output .text_html:has(>.ott,>*>.ott){background:none!important;padding:0!important}"
+    )
+
+
+_FIGURE_CSS = (
+    ".ott-figure{margin:1em 0}.ott-figure svg{display:block;max-width:100%;height:auto}"
+    ".ott-figure .ott-alt{position:absolute;width:1px;height:1px;overflow:hidden;"
+    "clip-path:inset(50%)}"
+)
+
+
+def _svg(fig: Figure, alt: str) -> str:
+    """The inside of an <svg …> tag onward, fit for a page that holds other figures too."""
+    _tidy(fig)
+    out = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": alt, "svg.fonttype": "path"}):
+        fig.savefig(out, format="svg", facecolor="none", metadata={"Date": None})
+    svg = out.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.S)
+    svg = re.sub(
+        r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S
+    )  # would style all SVG
+    # two decimals of a point are finer than any screen, and half the bytes
+    svg = re.sub(r'(?<= d=")[^"]+', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), svg)
+    svg = svg.replace(INK, "currentColor")
+    key = hashlib.sha256((alt + svg).encode()).hexdigest()[:8]
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{key}-{m[1]}"' if m[1] in used else "", svg)
+    svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{key}-", svg)
+    width, height = (round(inches * 96) for inches in fig.get_size_inches())
+    body = svg[svg.index(">", svg.index("<svg")) + 1 :]
+    box = re.search(r'viewBox="[^"]+"', svg)[0]
+    head = f'{box} width="{width}" height="{height}" stroke-linejoin="round" stroke-linecap="butt">'
+    return head + re.sub(r"\s*\n\s*", "\n", body)
+
+
+def _tidy(fig: Figure) -> None:
+    """Wrap titles that would run off the figure, and move direct labels apart."""
+    fig.draw_without_rendering()
+    edge = fig.bbox.x1
+    for ax in fig.axes:
+        for title in (ax.title, ax._left_title, ax._right_title):
+            text = " ".join(title.get_text().split(" "))
+            for width in range(len(text), 19, -1):
+                if title.get_window_extent().x1 <= edge and title.get_window_extent().x0 >= 0:
+                    break
+                title.set_text(textwrap.fill(text, width))
+        labels = [text for text in ax.texts if text.get_gid() == _LABEL]
+        labels.sort(key=lambda text: text.get_window_extent().y0)
+        for below, above in pairwise(labels):
+            a, b = below.get_window_extent(), above.get_window_extent()
+            if a.x0 < b.x1 and b.x0 < a.x1 and b.y0 < a.y1:
+                x, y = above.get_position()
+                above.set_position((x, y + (a.y1 - b.y0) * 72 / fig.dpi))
+
+
+def close(fig: Figure) -> None:
+    """Forget a figure, so that the notebook does not display it a second time."""
+    import matplotlib.pyplot as plt
+
+    plt.close(fig)
+
+
+def publish(bundle: dict[str, Any]) -> None:
+    """Display one output in all its forms, {mime type: data}; outside IPython, print the text."""
+    from IPython import get_ipython
+    from IPython.display import display
+
+    if get_ipython() is None:
+        print(bundle["text/plain"])
+    else:
+        display(bundle, raw=True)
+
+
+def in_kernel() -> bool:
+    """Whether a notebook's kernel runs this, so that widgets have someone to talk to."""
+    from IPython import get_ipython
+
+    return hasattr(get_ipython(), "kernel")
