@@ -255,8 +255,8 @@ def reason(output, code):
     """Why a step failed, in one line, from what it printed and its exit code."""
     text = "".join(output)
     named = re.findall(
-        r"(?:No matching distribution found for|that satisfies the requirement|Failed to build) "
-        r"([\w.\[\]-]+(?:==[\w.+]+)?)",
+        r"(?:No matching distribution found for|that satisfies the requirement|Failed to build"
+        r"|Cannot install) ([\w.\[\]-]+(?:==[\w.+]+)?)",
         text,
     )
     collected = re.findall(r"^\s*Collecting (\S+)", text, re.MULTILINE)
@@ -272,7 +272,7 @@ def reason(output, code):
         r"NewConnectionError|ConnectionError|name resolution|Network is unreachable|Max retries"
         r"|timed out|ReadTimeout|ConnectTimeout|ProxyError|SSLError|CERTIFICATE_VERIFY_FAILED"
         r"|HTTP error 5\d\d",
-        text,
+        "".join(output[-40:]),
     ):
         return (
             "no connection to the package index (at {}); check the network or pip's proxy "
@@ -282,6 +282,8 @@ def reason(output, code):
         return "there is no {} for Python {}.{} on this system; try another Python with {}".format(
             package, *sys.version_info[:2], "`make PYTHON=/path/to/python`"
         )
+    if "ResolutionImpossible" in text:
+        return "{} is not to be had together with the other versions asked for".format(package)
     if code < 0:
         return "stopped by signal {} at {}; was there too little memory?".format(-code, package)
     errors = [line.strip() for line in output if re.match(r"\s*(ERROR|error):", line)]

@@ -34,25 +34,28 @@ def main():
     parser = argparse.ArgumentParser(description="Open the book in JupyterLab.")
     parser.add_argument("--host", default="", help="address to listen on")
     parser.add_argument("--port", default="", help="first port to try")
+    parser.add_argument("--root", default=ROOT, type=Path, help="folder that is served")
+    parser.add_argument("notebook", nargs="?", default=START, help="page to begin with")
     arguments = parser.parse_args()
     container = in_container(os.environ)
     host = arguments.host or ("0.0.0.0" if container else "127.0.0.1")
     wanted = int(arguments.port or 8888)
     port = free_port(host, wanted)
     token = os.environ.setdefault("JUPYTER_TOKEN", secrets.token_hex(16))
-    prepare(ROOT, Path(os.environ["JUPYTER_CONFIG_DIR"]))
+    prepare(arguments.root, Path(os.environ["JUPYTER_CONFIG_DIR"]))
     if port != wanted:
         print(f"Port {wanted} is taken; using {port}.")
     if container and host == "0.0.0.0":
         print("Inside a container: listening on all its addresses (HOST=127.0.0.1 for one).")
     browser = not container and has_display(os.environ)
     print("JupyterLab opens in your browser" if browser else "JupyterLab is ready in a few seconds")
-    print(f"at {address(host, port, START, token)}")
+    print(f"at {address(host, port, arguments.notebook, token)}")
     print("Stop it with Ctrl-C, twice.", flush=True)
-    os.execv(sys.executable, command(ROOT, START, host, port, browser=browser))
+    command = server(arguments.root, arguments.notebook, host, port, browser=browser)
+    os.execv(sys.executable, command)
 
 
-def command(root, notebook, host, port, *, browser):
+def server(root, notebook, host, port, *, browser):
     """The command line of a server whose files are `root` and whose first page is `notebook`.
 
     The token is taken from the environment variable JUPYTER_TOKEN, where `ps` does not show it.
@@ -67,8 +70,9 @@ def command(root, notebook, host, port, *, browser):
         f"--ServerApp.open_browser={browser}",
         f"--ServerApp.allow_root={os.getuid() == 0}",
         "--ServerApp.allow_remote_access=True",  # a forwarded port comes by another name
-        "--ServerApp.log_level=WARN",
-        "--LabApp.extension_manager=readonly",
+        "--Application.log_level=WARN",
+        "--KernelManager.transport_encryption=auto",  # else each kernel warns that it has none
+        "--LabApp.extension_manager=readonly",  # the other kind asks a package index
     ]
 
 

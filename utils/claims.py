@@ -195,11 +195,12 @@ class Evidence:
         # Inline styles, because a notebook may be opened anywhere. Text keeps the page's own
         # colour, so that it is legible on light and on dark.
         colour = "#0b7a53" if self.met else "#b3382c"
+        measured = html.escape(self.measured()).replace("n = ", "n&nbsp;=&nbsp;")
         note = f' <span style="opacity:.8">({html.escape(self.note)})</span>' if self.note else ""
         return (
             f'<div class="claim-evidence" style="border-left:3px solid {colour};'
             'padding:.25em .75em;margin:.25em 0">'
-            f"{html.escape(self.short)}: <strong>{html.escape(self.measured())}</strong>; "
+            f"{html.escape(self.short)}: <strong>{measured}</strong>; "
             f'needs {html.escape(self.needs)} <span style="background:{colour};color:#fff;'
             f'border-radius:3px;padding:0 .45em;white-space:nowrap">{self.outcome()}</span>'
             f"{note}</div>"

@@ -11,7 +11,10 @@ window.oneTokenKnobs = (id, knobs, shown) => {
   };
   document.querySelectorAll('[id="' + id + '"]:not(.ott-live)').forEach((root) => {
     root.classList.add("ott-live");
-    root.dataset.lmSuppressShortcuts = "true"; // in JupyterLab the keys are ours while focus is here
+    root.addEventListener("keydown", (event) => {
+      const elsewhere = event.altKey || event.ctrlKey || event.metaKey || event.key === "Escape";
+      if (!elsewhere) event.stopPropagation(); // or JupyterLab would take the arrows for its cells
+    });
     const panels = [...root.querySelectorAll("details.ott-panel")];
     panels.splice(shown, 0, panels.shift());
     const chosen = knobs.map((knob) => knob.start);
@@ -35,11 +38,11 @@ window.oneTokenKnobs = (id, knobs, shown) => {
       });
     }
     function dial({ name, kind, labels, start }, which) {
+      // differs between two copies of the same output, as names of radio buttons must
+      const own = id + "-" + which + "-" + document.querySelectorAll(".ott-dials").length;
       if (kind === "toggle") {
-        // the names of radio buttons must differ between two copies of the same output
-        const group = id + "-" + which + "-" + document.querySelectorAll(".ott-dials").length;
         const choice = (label, i) => {
-          const input = make("input", { type: "radio", name: group, value: i });
+          const input = make("input", { type: "radio", name: own, value: i });
           input.checked = i === start;
           input.onchange = () => turn(which, i);
           return make("label", {}, input, make("span", {}, label));
@@ -50,8 +53,8 @@ window.oneTokenKnobs = (id, knobs, shown) => {
       const slides = kind === "slider";
       const now = make("output", {});
       const control = slides
-        ? make("input", { type: "range", min: 0, max: labels.length - 1, step: 1 })
-        : make("select", {}, ...labels.map((label, i) => new Option(label, i)));
+        ? make("input", { id: own, type: "range", min: 0, max: labels.length - 1, step: 1 })
+        : make("select", { id: own }, ...labels.map((label, i) => new Option(label, i)));
       const name_it = () => {
         if (!slides) return;
         now.textContent = labels[control.value];
@@ -63,8 +66,8 @@ window.oneTokenKnobs = (id, knobs, shown) => {
         name_it();
         turn(which, control.value);
       };
-      const words = make("span", { class: "ott-knob-name" }, name, now);
-      return make("label", { class: "ott-dial" + (slides ? " ott-wide" : "") }, words, control);
+      const words = make("div", { class: "ott-knob-name" }, make("label", { for: own }, name), now);
+      return make("div", { class: "ott-dial" + (slides ? " ott-wide" : "") }, words, control);
     }
   });
 };

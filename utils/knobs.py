@@ -155,7 +155,7 @@ def _panel(
 def _table(rows: list[dict]) -> tuple[str, str]:
     """A list of dicts as an HTML table and as text; the first row's keys are the columns."""
     cells = [[str(name) for name in rows[0]]]
-    cells += [[str(row.get(name, "")) for name in rows[0]] for row in rows]
+    cells += [[_cell(row.get(name, "")) for name in rows[0]] for row in rows]
     head, *body = [[escape(cell) for cell in row] for row in cells]
     html = "".join(f'<th scope="col">{cell}</th>' for cell in head)
     html = f"<thead><tr>{html}</tr></thead><tbody>" + "".join(
@@ -169,8 +169,12 @@ def _table(rows: list[dict]) -> tuple[str, str]:
     return f'<table class="ott-table">{html}</tbody></table>', text
 
 
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _html(knobs: list[_Knob], panels: list[_Panel], title: str | None) -> str:
-    """Every panel, folded but for the first shown; knobs.js adds controls and unfolds the others."""
+    """Every panel, folded but for the one shown; knobs.js adds controls and unfolds the others."""
     shown = _index(knobs, [knob.start for knob in knobs])
     folds = [
         f'<details class="ott-panel"{" open" if i == shown else ""}>'
@@ -236,7 +240,10 @@ def _live(knobs: list[_Knob], panels: list[_Panel], title: str | None) -> dict[s
         control.observe(show, names="value")
     show()
     heading = [widgets.HTML(f"<b>{escape(title)}</b>")] if title else []
-    row = widgets.Box(controls, layout=widgets.Layout(flex_flow="row wrap"))
+    row = widgets.Box(
+        controls,
+        layout=widgets.Layout(flex_flow="row wrap", align_items="flex-end", grid_gap="4px 28px"),
+    )
     return widgets.VBox([*heading, row, shown])._repr_mimebundle_()
 
 

@@ -1,7 +1,9 @@
 // Makes a player of each film-strip that has this id. The strip stays, folded away.
-// words: the tokens' texts. films: {kind, label, joiner, start, steps}; a film is a list of changes:
-// a step is [length, [[position, word], …], [changed positions], [hundredths], [[[word, hundredths], …], …], note],
-// and word -1 is a mask. Text only ever reaches the page as text nodes.
+// words: the tokens' texts; a word is its place in that list, -1 is a mask.
+// films: {kind, label, joiner, start, steps}. start is a text, a list of words. A step is
+// [length, [[position, word], …] that differ from before, [positions written], [hundredths of
+// probability], [[[word, hundredths], …], …] the roads not taken, note].
+// Text only ever reaches the page as text nodes, so no token can be taken for markup.
 window.oneTokenPlayer = (id, words, films) => {
   "use strict";
   const set = (element, attributes) => {
@@ -17,7 +19,7 @@ window.oneTokenPlayer = (id, words, films) => {
   const bar = (p, name) => set(make("i", name), { style: "--p:" + p / 100 });
   const share = (p) => (p > 0 && p < 1 ? "<0.01" : (p / 100).toFixed(2));
   const lead = (w) => /^ */.exec(words[w])[0];
-  const body = (w) => w < 0 ? "▒" : words[w].slice(lead(w).length) || (words[w] ? "␣" : "∅");
+  const body = (w) => (w < 0 ? "▒" : words[w].slice(lead(w).length) || (words[w] ? "␣" : "∅"));
   const count = (n) => n + (n === 1 ? " step" : " steps");
   const quote = (w) => (w < 0 ? "a blank" : "“" + body(w) + "”");
 
@@ -42,7 +44,8 @@ window.oneTokenPlayer = (id, words, films) => {
   function drawText(film, k, go) {
     const { text, when } = film.frames[Math.min(k, film.end)];
     const step = k > 0 && k <= film.end ? film.steps[k - 1] : null;
-    const box = set(make("div", "ott-text"), { dir: "auto" });
+    const long = film.frames[film.end].text.length > 80 ? " ott-long" : "";
+    const box = set(make("div", "ott-text" + long), { dir: "auto" });
     let before = false;
     text.forEach((word, at) => {
       const i = step ? step[2].indexOf(at) : -1;
@@ -55,9 +58,9 @@ window.oneTokenPlayer = (id, words, films) => {
         token.className = "ott-now" + (word < 0 ? " ott-mask" : "");
         token.dataset.p = share(step[3][i]);
       } else if (word >= 0 && when[at]) {
-          token.title = "written at step " + when[at];
-          token.onclick = () => go(when[at]);
-          if (film.ordered) token.dataset.n = when[at];
+        token.title = "written at step " + when[at];
+        token.onclick = () => go(when[at]);
+        if (film.ordered) token.dataset.n = when[at];
       }
       box.append(token);
       if (word >= 0 && words[word].includes("⏎")) box.append(make("br"));
@@ -105,8 +108,6 @@ window.oneTokenPlayer = (id, words, films) => {
 
   function start(root) {
     root.classList.add("ott-live");
-    // in JupyterLab the keys are ours while focus is here
-    root.dataset.lmSuppressShortcuts = "true";
     let now = 0, timer = 0;
     const title = root.querySelector(".ott-title").textContent;
 
@@ -123,10 +124,10 @@ window.oneTokenPlayer = (id, words, films) => {
       const frame = make("div", "ott-film", make("div", "ott-name", film.label, place), text);
       const panel = make("div", "", told, choices);
       // Invisible copies of the tallest states keep the page from jumping while it plays.
-      const panelsToCome = film.steps.map((_, k) => drawChoices(film, k + 1));
-      const rows = (panel) => panel.querySelectorAll("li").length;
+      const all = film.steps.map((_, k) => drawChoices(film, k + 1));
+      const rows = (box) => box.querySelectorAll("li").length;
       text.append(drawText(film, 0), drawText(film, film.end));
-      choices.append(panelsToCome.reduce((a, b) => (rows(b) > rows(a) ? b : a)));
+      choices.append(all.reduce((a, b) => (rows(b) > rows(a) ? b : a)));
       for (const ghost of [...text.children, ...choices.children]) {
         set(ghost, { class: ghost.className + " ott-ghost", "aria-hidden": true });
       }
@@ -160,8 +161,10 @@ window.oneTokenPlayer = (id, words, films) => {
     const forward = button("Step forward", "M9 5l7 7-7 7", () => go(now + 1));
     const end = button("Last step", "M18 6v12M6 6l7 6-7 6", () => go(last));
     const speed = make("select");
-    for (const times of [0.5, 1, 2, 4]) speed.append(new Option(times + "×", times, times === 1, times === 1));
-    const controls = make("div", "ott-bar", first, back, play, forward, end, make("label", "", make("span", "", "Speed"), speed));
+    for (const times of [0.5, 1, 2, 4]) speed.append(new Option(times + "×", times));
+    speed.value = 1;
+    const pace = make("label", "", make("span", "", "Speed"), speed);
+    const controls = make("div", "ott-bar", first, back, play, forward, end, pace);
 
     const strips = [...root.querySelectorAll(".ott-strip")];
     const fold = make("details", "", make("summary", "", "All " + count(last)));
@@ -185,13 +188,14 @@ window.oneTokenPlayer = (id, words, films) => {
       head.style.left = ((step + 0.5) / (last + 1)) * 100 + "%";
       slider.value = step;
       set(slider, { "aria-valuetext": "step " + step + " of " + last });
-      said.textContent = films.map((film) => (film.label || "Step " + step) + ": " + tell(film, step)).join("; ");
+      const tale = (film) => (film.label || "Step " + step) + ": " + tell(film, step);
+      said.textContent = films.map(tale).join("; ");
       for (const b of [first, back]) b.ariaDisabled = step === 0;
       for (const b of [forward, end]) b.ariaDisabled = step === last;
-      for (const list of rows) list.forEach((row, k) => (row.ariaCurrent = k === Math.min(step, list.length - 1) ? "step" : null));
+      for (const list of rows) list.forEach((row, k) => (row.ariaCurrent = k === step ? "step" : null));
     }
     function face(label, path) {
-      play.replaceChildren(icon(path), label);
+      play.replaceChildren(icon(path), make("span", "", label));
       set(play, { title: label, "aria-label": label });
     }
     function pause() {
@@ -222,9 +226,10 @@ window.oneTokenPlayer = (id, words, films) => {
     };
     track.onpointermove = (event) => event.buttons && scrub(event);
     root.onkeydown = (event) => {
-      if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("select,summary")) return;
-      const key = event.key;
-      if (key === " " && event.target.closest("button")) return event.stopPropagation();
+      const { key, target } = event;
+      if (event.altKey || event.ctrlKey || event.metaKey || key === "Escape") return;
+      event.stopPropagation(); // or JupyterLab would take the arrows for its cells
+      if (target.closest(key === " " ? "select,summary,button" : "select")) return;
       if (key === " ") play.click();
       else if (key === "ArrowRight") go(now + 1);
       else if (key === "ArrowLeft") go(now - 1);
@@ -232,7 +237,6 @@ window.oneTokenPlayer = (id, words, films) => {
       else if (key === "End") go(last);
       else return;
       event.preventDefault();
-      event.stopPropagation();
     };
     window.addEventListener("beforeprint", () => (fold.open = true));
     // Among knobs one compares outcomes, so there a player opens on its last step.

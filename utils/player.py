@@ -151,14 +151,13 @@ def _changes(film: _Film, words: dict[int, int]) -> dict:
 
 
 def _strip(film: _Film) -> str:
-    """The film-strip: a table, a row for each step, that means the same with attributes stripped."""
+    """The film-strip: a table, a row for each step, that says the same without any attribute."""
+    left = 'dir="auto" style="text-align:left"'  # JupyterLab aligns right where styles are lost
     rows = []
     for k, frame in enumerate(film.frames):
         line = _line(film, frame, mark="<mark>{}</mark>".format, safe=escape)
         did = _did(film, frame) if frame.step else "as given"
-        rows.append(
-            f'<tr><th scope="row">{k}</th><td dir="auto">{line}</td><td dir="auto">{did}</td></tr>'
-        )
+        rows.append(f'<tr><th scope="row">{k}</th><td {left}>{line}</td><td {left}>{did}</td></tr>')
     caption = f"<caption>{escape(film.label)}</caption>" if film.label else ""
     return (
         f'<table class="ott-strip ott-{film.kind}">{caption}<thead><tr><th scope="col">Step</th>'

@@ -26,6 +26,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
 # What a colour means, everywhere in the book. Each has a contrast of at least 3:1 with white and
 # with both dark backgrounds, and any two can be told apart with each common colour blindness.
@@ -147,9 +148,11 @@ def html(fig: Figure, alt: str, *, name: str | None = None) -> str:
 def png(fig: Figure, dpi: int = 100) -> bytes:
     """The figure as PNG on opaque white, for readers and tools that cannot show SVG."""
     _tidy(fig)
-    out = io.BytesIO()
-    fig.savefig(out, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
-    return out.getvalue()
+    full, small = io.BytesIO(), io.BytesIO()
+    fig.savefig(full, format="png", dpi=dpi, facecolor="white")
+    # a figure has few colours: a palette of 64 makes it a third of the size
+    Image.open(full).convert("RGB").quantize(64).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def check_alt(alt: str) -> str:
@@ -180,9 +183,9 @@ def theme() -> str:
     undecided = "html:not([data-theme]) body:not([data-jp-theme-light]) .ott"
     return (
         f".ott{{{light};color:var(--ink)}}"
-        f'@media not print{{html[data-theme="dark"] .ott,'
+        f'@media screen{{html[data-theme="dark"] .ott,'
         f'body[data-jp-theme-light="false"] .ott{{{dark}}}}}'
-        f"@media not print and (prefers-color-scheme:dark){{{undecided}{{{dark}}}}}"
+        f"@media screen and (prefers-color-scheme:dark){{{undecided}{{{dark}}}}}"
         # the site's theme puts a light card behind HTML outputs in the dark; ours are dark already
         ".cell_output .text_html:has(>.ott,>*>.ott){background:none!important;padding:0!important}"
     )
@@ -191,7 +194,7 @@ def theme() -> str:
 _FIGURE_CSS = (
     ".ott-figure{margin:1em 0}.ott-figure svg{display:block;max-width:100%;height:auto}"
     ".ott-figure .ott-alt{position:absolute;width:1px;height:1px;overflow:hidden;"
-    "clip-path:inset(50%)}"
+    "clip-path:inset(50%)}@media print{.ott-figure{background:var(--paper)}}"
 )
 
 
@@ -201,23 +204,27 @@ def _svg(fig: Figure, alt: str) -> str:
     out = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": alt, "svg.fonttype": "path"}):
         fig.savefig(out, format="svg", facecolor="none", metadata={"Date": None})
-    svg = out.getvalue()
-    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.S)
-    svg = re.sub(
-        r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S
-    )  # would style all SVG
-    # two decimals of a point are finer than any screen, and half the bytes
-    svg = re.sub(r'(?<= d=")[^"]+', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), svg)
-    svg = svg.replace(INK, "currentColor")
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", out.getvalue(), flags=re.S)
+    # matplotlib's style sheet would reach every SVG of the page; the <svg> tag says the same
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S)
+    # two decimals of a point are finer than any screen
+    svg = re.sub(r'(?<= d=")[^"]+', lambda m: re.sub(r"\s*\n\s*", "", _shorter(m[0])), svg)
+    svg = re.sub(r'translate\([^)]+\)| [xy]="[^"]+"', lambda m: _shorter(m[0]), svg)
+    svg = svg.replace(INK, "currentColor").replace("xlink:href", "href")
     key = hashlib.sha256((alt + svg).encode()).hexdigest()[:8]
-    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
-    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{key}-{m[1]}"' if m[1] in used else "", svg)
-    svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{key}-", svg)
+    names = dict.fromkeys(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    short = {name: f"f{key}-{i}" for i, name in enumerate(names)}  # no other figure has these
+    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{short[m[1]]}"' if m[1] in short else "", svg)
+    svg = re.sub(r'(href="#|url\(#)([^")]+)', lambda m: m[1] + short[m[2]], svg)
     width, height = (round(inches * 96) for inches in fig.get_size_inches())
     body = svg[svg.index(">", svg.index("<svg")) + 1 :]
     box = re.search(r'viewBox="[^"]+"', svg)[0]
     head = f'{box} width="{width}" height="{height}" stroke-linejoin="round" stroke-linecap="butt">'
     return head + re.sub(r"\s*\n\s*", "\n", body)
+
+
+def _shorter(numbers: str) -> str:
+    return re.sub(r"(\.\d\d)\d+", r"\1", numbers)
 
 
 def _tidy(fig: Figure) -> None:
@@ -235,9 +242,9 @@ def _tidy(fig: Figure) -> None:
         labels.sort(key=lambda text: text.get_window_extent().y0)
         for below, above in pairwise(labels):
             a, b = below.get_window_extent(), above.get_window_extent()
-            if a.x0 < b.x1 and b.x0 < a.x1 and b.y0 < a.y1:
+            if a.x0 < b.x1 and b.x0 < a.x1 and b.y0 < a.y1 + 2:
                 x, y = above.get_position()
-                above.set_position((x, y + (a.y1 - b.y0) * 72 / fig.dpi))
+                above.set_position((x, y + (a.y1 + 2 - b.y0) * 72 / fig.dpi))
 
 
 def close(fig: Figure) -> None:

@@ -44,7 +44,15 @@ class TransformerConfig:
             object.__setattr__(self, "n_kv_heads", self.n_heads)
         if self.d_ff is None:
             object.__setattr__(self, "d_ff", max(64, round(self.d_model * 8 / 3 / 64) * 64))
-        for name in ("vocab_size", "d_model", "n_layers", "n_heads", "n_kv_heads", "d_ff", "max_len"):
+        for name in (
+            "vocab_size",
+            "d_model",
+            "n_layers",
+            "n_heads",
+            "n_kv_heads",
+            "d_ff",
+            "max_len",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.d_model % (2 * self.n_heads):
@@ -86,6 +94,21 @@ def check_tokens(tokens, config, start=0):
             f"token {low if low < 0 else high} is outside the vocabulary "
             f"(0..{config.vocab_size - 1}); encode the text with the model's own vocabulary"
         )
+
+
+def product(x, weight):
+    """x @ weight, where x is (batch, length, in) and weight (in, out).
+
+    With few rows in x nearly all the time goes into reading the weight from memory, which one core
+    cannot do at the speed the memory allows, and BLAS gives such a product to one core. So a
+    large weight is cut into one block of rows per thread, and their shares are added up.
+    """
+    threads, (d_in, d_out) = torch.get_num_threads(), weight.shape
+    rows = x.numel() // d_in
+    if rows > 16 or weight.numel() < 2**18 or d_in % threads:
+        return x @ weight
+    shares = x.reshape(rows, threads, -1).transpose(0, 1) @ weight.view(threads, -1, d_out)
+    return shares.sum(0).view(*x.shape[:-1], d_out)
 
 
 def rms_norm(x, eps):
@@ -136,8 +159,15 @@ class Attention(nn.Module):
 
     def project(self, x, rotation):
         """Queries, keys and values, each (batch, heads, length, head_dim)."""
-        q, k, v = ((x @ w).unflatten(-1, (-1, self.head_dim)) for w in (self.query, self.key, self.value))
-        return rotate(q, rotation).transpose(1, 2), rotate(k, rotation).transpose(1, 2), v.transpose(1, 2)
+        q, k, v = (
+            product(x, w).unflatten(-1, (-1, self.head_dim))
+            for w in (self.query, self.key, self.value)
+        )
+        return (
+            rotate(q, rotation).transpose(1, 2),
+            rotate(k, rotation).transpose(1, 2),
+            v.transpose(1, 2),
+        )
 
     def forward(self, x, rotation, mask, cache=None):
         q, k, v = self.project(x, rotation)
@@ -145,7 +175,7 @@ class Attention(nn.Module):
             k, v = cache.store(self.layer, k, v)  # ours are added; all so far come back
         # softmax(q k^T / sqrt(head_dim) + mask) v in one call; `weights` below spells it out.
         gathered = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
-        return gathered.transpose(1, 2).flatten(2) @ self.out
+        return product(gathered.transpose(1, 2).flatten(2), self.out)
 
     def weights(self, x, rotation, mask, cache=None):
         """How much of each position (column) goes into each (row): (batch, heads, length, length)."""
@@ -168,7 +198,7 @@ class FeedForward(nn.Module):
         self.down = nn.Parameter(torch.empty(config.d_ff, config.d_model))
 
     def forward(self, x):
-        return (F.silu(x @ self.gate) * (x @ self.up)) @ self.down
+        return product(F.silu(product(x, self.gate)) * product(x, self.up), self.down)
 
 
 class Block(nn.Module):
@@ -220,26 +250,6 @@ class Transformer(nn.Module):
             return None
         return torch.ones(length, start + length, dtype=torch.bool).tril(start)
 
-    def stream(self, tokens, cache=None):
-        """The stream after the last layer: (batch, length, d_model). Arguments as for `forward`."""
-        start = 0 if cache is None else cache.length
-        check_tokens(tokens, self.config, start)
-        if cache is not None:
-            cache.check(self.config, *tokens.shape)
-        length = tokens.shape[1]
-        rotation = torch.view_as_complex(self.rotation[start : start + length])[:, None]
-        mask = self.mask(length, start)
-        x = F.embedding(tokens, self.output.T if self.config.tie_embeddings else self.embedding)
-        for layer in self.layers:
-            x = layer(x, rotation, mask, cache)
-        if cache is not None:
-            cache.length += length
-        return x
-
-    def logits(self, x):
-        """Read the stream: (..., d_model) -> (..., vocab). Works after any layer, not only the last."""
-        return (rms_norm(x, self.config.norm_eps) * self.scale) @ self.output
-
     def forward(self, tokens, cache=None):
         """(batch, length) int64 -> (batch, length, vocab) float32.
 
@@ -247,7 +257,18 @@ class Transformer(nn.Module):
         Raises TypeError for a wrong dtype; ValueError for tokens that are empty, outside the
         vocabulary or too many, and for a cache that does not fit.
         """
-        return self.logits(self.stream(tokens, cache))
+        start, length = 0 if cache is None else cache.length, tokens.shape[-1]
+        check_tokens(tokens, self.config, start)
+        if cache is not None:
+            cache.check(self.config, *tokens.shape)
+        rotation = torch.view_as_complex(self.rotation[start : start + length])[:, None]
+        mask = self.mask(length, start)
+        x = F.embedding(tokens, self.output.T if self.config.tie_embeddings else self.embedding)
+        for layer in self.layers:
+            x = layer(x, rotation, mask, cache)
+        if cache is not None:
+            cache.length += length
+        return product(rms_norm(x, self.config.norm_eps) * self.scale, self.output)
 
 
 @torch.no_grad()

@@ -1,0 +1,251 @@
+"""Claims: what a chapter reports, how it is kept, and that the book keeps its word."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utils import claims
+
+ROOT = Path(__file__).resolve().parent.parent
+
+LEDGER = """
+claims:
+  - id: narrowing
+    short: words narrow
+    statement: Each word narrows what can be said.
+    held_by: both camps
+    later: ["05", planning]
+    tests:
+      - chapter: "01"
+        question: How fast?
+        measure: a share
+        bound: {at_least: 0.5}
+        verdict: holds
+        limits: A toy.
+      - id: narrowing-again
+        chapter: "02"
+        question: And on real text?
+        measure: a share
+        bound: {between: [0.2, 0.4]}
+        verdict: open
+        limits: One text.
+to_come:
+  - id: speed
+    statement: Diffusion is faster.
+    held_by: enthusiasts
+    later: ["06"]
+"""
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    path = tmp_path / "claims.yml"
+    path.write_text(LEDGER, encoding="utf-8")
+    return claims.load(path)
+
+
+@pytest.fixture
+def shown(ledger, monkeypatch):
+    """What `evidence` displays, one item a call, with LEDGER as the list of claims."""
+    items = []
+    monkeypatch.setattr(claims, "load", lambda: ledger)
+    monkeypatch.setattr(claims, "display", items.append)
+    return items
+
+
+def notebook(path, *items):
+    """A notebook whose stored outputs are these pieces of evidence."""
+    outputs = [
+        {"output_type": "display_data", "data": item._repr_mimebundle_(), "metadata": {}}
+        for item in items
+    ]
+    cells = [{"cell_type": "markdown", "source": ""}, {"cell_type": "code", "outputs": outputs}]
+    path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    return path
+
+
+# --- what a reader sees -----------------------------------------------------------------------
+
+
+def test_one_line_says_it_all(shown):
+    claims.evidence("narrowing", 0.8449, n=2000, interval=(0.83, 0.86), baseline=0.1, note="seen")
+    assert repr(shown[0]) == (
+        "words narrow: 0.84 [0.83, 0.86], n = 2,000, baseline 0.10; needs at least 0.5: met (seen)"
+    )
+
+
+def test_units_digits_and_whole_numbers(shown):
+    claims.evidence("narrowing", 0.25, n=1, unit="nats", digits=3)
+    claims.evidence("narrowing", 98.16, n=1, unit="%", digits=1)
+    claims.evidence("narrowing", 1234567, n=1, unit="sentences")
+    assert [item.measured() for item in shown] == [
+        "0.250 nats, n = 1",
+        "98.2%, n = 1",
+        "1,234,567 sentences, n = 1",
+    ]
+    assert [item.met for item in shown] == [False, True, True]
+
+
+def test_the_page_shows_words_and_not_markup(shown):
+    claims.evidence("narrowing", 0.9, n=10, note="<script>alert(1)</script>")
+    page = shown[0]._repr_mimebundle_()["text/html"]
+    assert "<script>" not in page and "&lt;script&gt;" in page
+    assert "needs at least 0.5" in page and ">met<" in page
+
+
+@given(
+    value=st.floats(-1e6, 1e6),
+    below=st.floats(0, 1e3),
+    above=st.floats(0, 1e3),
+    digits=st.integers(0, 6),
+)
+@settings(deadline=None)
+def test_stored_numbers_are_the_printed_ones(value, below, above, digits):
+    items = []
+    free = claims.Experiment("x", "01", "?", "a share", claims.Bound(), "open", "A toy.")
+    listed = (claims.Claim("x", "A claim.", "someone", "short", (free,)),)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "load", lambda: listed)
+        patch.setattr(claims, "display", items.append)
+        claims.evidence("x", value, n=1, interval=(value - below, value + above), digits=digits)
+    item = items[0]
+    assert item.interval[0] <= item.value <= item.interval[1]
+    printed = item.measured().split(" [")[0]
+    assert float(printed.replace(",", "")) == item.value
+    assert not printed.startswith("-0.0") or item.value < 0
+
+
+# --- what is refused --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"claim_id": "narowing"}, "no test 'narowing' in book/claims.yml; there is narrowing"),
+        ({"n": 0}, "n is 0; give the number of tries"),
+        ({"n": None}, "n is None; give the number of tries"),
+        ({"n": 12.5}, "n is 12.5; give the number of tries"),
+        ({"value": float("nan")}, "value is nan; evidence needs a finite number"),
+        ({"value": float("inf")}, "value is inf; evidence needs a finite number"),
+        ({"interval": (0.7, 0.8)}, r"interval \[0.7, 0.8\] leaves out the value 0.9"),
+        ({"interval": (0.95, 0.85)}, "leaves out the value 0.9"),
+        ({"interval": (0.8, float("nan"))}, "interval is nan"),
+        ({"baseline": float("nan")}, "baseline is nan"),
+        ({"value": 0.4996}, "is printed as 0.5, on the other side of the bound .at least 0.5."),
+    ],
+)
+def test_bad_evidence_is_refused(shown, arguments, message):
+    good = {"claim_id": "narrowing", "value": 0.9, "n": 100}
+    claims.evidence(**good)
+    with pytest.raises(ValueError, match=message):
+        claims.evidence(**{**good, **arguments})
+    assert len(shown) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("claims:", "claim:", "must hold two lists, 'claims' and 'to_come'"),
+        ("claims:", "claims: [", "claims.yml is not valid YAML"),
+        ("    held_by: both camps\n", "", "claim narrowing: the field 'held_by' is missing"),
+        ("    short: words narrow\n", "", "claim narrowing: needs 'short' and 'tests'"),
+        ("held_by: both camps", "heldby: both camps", "claim narrowing: unknown field 'heldby'"),
+        ("held_by: both camps", "held_by: 7", "held_by is 7, not text"),
+        ("held_by: both camps", 'held_by: ""', "held_by is '', not text"),
+        ('chapter: "01"', "chapter: 01", "chapter is 1, not text; quote numbers"),
+        ('later: ["05", planning]', "later: [05]", "later is .5.; quote numbers"),
+        (
+            "        limits: A toy.\n",
+            "",
+            "a test of claim narrowing: the field 'limits'",
+        ),
+        ("{at_least: 0.5}", "{more_than: 0.5}", "bound is {'more_than': 0.5}; write"),
+        (
+            "{at_least: 0.5}",
+            "{at_least: 0.5, at_most: 0.7}",
+            "write {at_least: x}, {at_most",
+        ),
+        ("{at_least: 0.5}", "half", "bound is 'half'; write"),
+        ("verdict: holds", "verdict: maybe", "verdict 'maybe' is none of holds, holds with limits"),
+        ("id: speed", "id: narrowing", "lists narrowing more than once"),
+        ("id: narrowing-again", "id: narrowing", "lists narrowing more than once"),
+        ('    later: ["06"]\n', "", "claim speed: in to_come it needs 'later'"),
+        (
+            "  - id: speed\n",
+            "  - speed\n  - id: speed\n",
+            "must be a mapping with an id, not 'speed'",
+        ),
+    ],
+)
+def test_a_faulty_list_is_refused(tmp_path, old, new, message):
+    path = tmp_path / "claims.yml"
+    assert old in LEDGER
+    path.write_text(LEDGER.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        claims.load(path)
+
+
+# --- stored evidence --------------------------------------------------------------------------
+
+
+def test_evidence_survives_the_notebook(shown, tmp_path):
+    claims.evidence("narrowing", 0.9, n=10, interval=(0.8, 1.0), unit="nats", note="again")
+    one = notebook(tmp_path / "01_markov.ipynb", shown[0])
+    none = notebook(tmp_path / "02_other.ipynb")
+    found = claims.collect([one, none])
+    assert repr(found["01"][0]) == repr(shown[0])
+    assert found["02"] == []
+
+
+def test_a_broken_or_older_notebook_is_named(shown, tmp_path):
+    broken = tmp_path / "01_broken.ipynb"
+    broken.write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"01_broken.ipynb is not a notebook"):
+        claims.collect([broken])
+    claims.evidence("narrowing", 0.9, n=10)
+    older = notebook(tmp_path / "01_older.ipynb", shown[0])
+    older.write_text(older.read_text().replace('"needs"', '"bound"'), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"01_older.ipynb holds evidence of another version"):
+        claims.collect([older])
+
+
+def test_what_does_not_agree_is_found(ledger, shown):
+    claims.evidence("narrowing", 0.9, n=10)
+    claims.evidence("narrowing", 0.1, n=10)
+    claims.evidence("narrowing-again", 0.3, n=10)
+    good, missed, again = shown
+
+    def problems(**found):
+        return claims.check(ledger, {chapter[1:]: items for chapter, items in found.items()})
+
+    assert problems() == []
+    assert problems(c01=[good], c02=[again]) == []
+    assert problems(c01=[]) == ["chapter 01 gives no evidence for 'narrowing'"]
+    assert problems(c01=[good, good]) == ["chapter 01 gives evidence 2 times for 'narrowing'"]
+    assert problems(c01=[missed])[0].startswith("'narrowing' misses its bound: words narrow: 0.10")
+    assert problems(c01=[good], c03=[good]) == [
+        "claims.yml lists no test 'narrowing' for chapter 03"
+    ]
+    assert problems(c05=[]) == ["chapter 05 is written, but claim 'narrowing' awaits its test"]
+    assert problems(c06=[]) == ["chapter 06 is written, but claim 'speed' awaits its test"]
+
+
+def test_a_bound_that_moved_since_is_found(shown, ledger):
+    claims.evidence("narrowing", 0.9, n=10)
+    test = replace(ledger[0].tests[0], bound=claims.Bound(at_least=0.6))
+    problems = claims.check([replace(ledger[0], tests=(test,))], {"01": shown})
+    assert problems == [
+        "chapter 01 held 'narrowing' against 'at least 0.5', claims.yml says 'at least 0.6': "
+        "run the notebook again"
+    ]
+
+
+def test_the_book_keeps_its_word():
+    """Every claim of a written chapter has evidence in its outputs, and it meets the bound."""
+    notebooks = sorted((ROOT / "chapters").glob("*.ipynb"))
+    assert notebooks
+    assert claims.check(claims.load(), claims.collect(notebooks)) == []

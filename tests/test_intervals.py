@@ -1,0 +1,54 @@
+"""The intervals hold what they promise: compared with scipy, and by repeating experiments."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from utils.intervals import bootstrap_mean, wilson
+
+
+@settings(deadline=None)
+@given(st.integers(1, 500), st.data())
+def test_wilson_is_scipys(n, data):
+    successes = data.draw(st.integers(0, n))
+    confidence = data.draw(st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+    theirs = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    assert wilson(successes, n, confidence) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+def test_nothing_or_everything_right_still_leaves_doubt():
+    assert wilson(0, 20)[0] == 0.0 and wilson(0, 20)[1] > 0.1
+    assert wilson(20, 20)[1] == 1.0 and wilson(20, 20)[0] < 0.9
+
+
+def test_bootstrap_covers_the_true_mean_about_as_often_as_promised():
+    rng = np.random.default_rng(0)
+    samples = rng.exponential(1.0, (200, 40))
+    bounds = [bootstrap_mean(row, seed=i, resamples=400) for i, row in enumerate(samples)]
+    covered = np.mean([low <= 1.0 <= high for low, high in bounds])
+    assert 0.86 <= covered <= 0.98  # 0.95 promised; a skewed sample of 40 gives a little less
+
+
+def test_bootstrap_depends_on_its_seed_alone():
+    values = [1.0, 2.0, 4.0, 8.0]
+    assert bootstrap_mean(values, seed=3) == bootstrap_mean(values, seed=3)
+    low, high = bootstrap_mean(values, seed=3)
+    assert 1 < low < 3.75 < high < 8
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: wilson(0, 0), "n is 0; an interval needs at least one try"),
+        (lambda: wilson(5, 4), "successes is 5, but must be between 0 and n = 4"),
+        (lambda: wilson(1, 2, 95), "confidence is 95; give a share between 0 and 1"),
+        (lambda: bootstrap_mean([1.0], seed=0), "at least two finite numbers"),
+        (lambda: bootstrap_mean([1.0, float("nan")], seed=0), "at least two finite numbers"),
+        (lambda: bootstrap_mean([1.0, 2.0], seed=0, confidence=1), "confidence is 1"),
+    ],
+)
+def test_bad_input_is_refused_with_a_reason(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

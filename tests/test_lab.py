@@ -1,0 +1,140 @@
+"""A chapter in JupyterLab, as `make lab` opens it: it looks right, it runs, and its knobs turn."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools import environment
+
+ROOT = Path(__file__).parent.parent
+CHAPTER = "chapters/01_markov_chains.ipynb"
+STARTS_WITHIN = 60  # seconds, on a busy machine
+RUNS_WITHIN = 300
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A book of one chapter, with its outputs, but marked as not run: a copy that we can save."""
+    root = tmp_path_factory.mktemp("a book")
+    (root / "chapters").mkdir()
+    notebook = nbformat.read(ROOT / CHAPTER, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.execution_count = None
+    nbformat.write(notebook, root / CHAPTER)
+    return root
+
+
+@pytest.fixture(scope="module")
+def address(root):
+    """The address of a running server."""
+    environ = environment.variables(str(root), os.environ) | {"SSH_TTY": "opens no browser"}
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "tools/lab.py", "--root", root, "--host", "127.0.0.1", CHAPTER],
+        cwd=root,
+        env=environ,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        found = next(filter(None, (re.search(r"http://\S+", line) for line in process.stdout)))
+        wait_until_it_answers(found.group())
+        yield found.group()
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_until_it_answers(address):
+    end = time.monotonic() + STARTS_WITHIN
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.25)
+
+
+@pytest.fixture(scope="module")
+def lab(browser, address):
+    """The chapter open in JupyterLab, with what the page asked for and complained about."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.asked, page.complaints = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda message: message.type == "error" and page.complaints.append(message.text),
+    )
+    page.goto(address)
+    page.locator(".jp-Notebook .jp-MarkdownCell h1").first.wait_for(timeout=60_000)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+    yield page
+    page.close()
+
+
+def test_only_who_has_the_token_gets_in(address):
+    without_token = address.partition("?")[0]
+    with urllib.request.urlopen(without_token, timeout=10) as answer:
+        assert "/login" in answer.url
+
+
+def test_stored_players_run(lab):
+    lab.locator(".jp-OutputArea .ott-player button").first.wait_for(state="attached")
+
+
+def test_exercises_show_and_their_solutions_are_folded(lab):
+    text = lab.locator(".jp-Notebook").inner_text()
+    assert "```" not in text and "{exercise}" not in text
+    solution = lab.locator("details", has_text="Solution to Exercise").first
+    assert solution.get_attribute("open") is None
+    solution.locator("summary").click(position={"x": 5, "y": 5})
+    assert solution.get_attribute("open") is not None
+
+
+def test_mathematics_is_set(lab):
+    assert lab.locator(".jp-MarkdownCell .katex").count() > 3
+    assert lab.locator(".jp-MarkdownCell .katex-error").count() == 0
+
+
+def test_every_cell_runs(lab, root):
+    lab.get_by_role("menuitem", name="Run", exact=True).click()
+    lab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    end = time.monotonic() + RUNS_WITHIN
+    counts, errors = [None], []
+    while None in counts and not errors and time.monotonic() < end:
+        lab.wait_for_timeout(2000)
+        lab.keyboard.press("ControlOrMeta+s")
+        cells = [c for c in nbformat.read(root / CHAPTER, as_version=4).cells if "outputs" in c]
+        counts = [cell.execution_count for cell in cells]
+        errors = [o for cell in cells for o in cell.outputs if o.output_type == "error"]
+    assert errors == []
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_a_knob_turns(lab):
+    """After the run the controls are widgets, whose answers come from the kernel."""
+    knobs = lab.locator(".jp-OutputArea .widget-vbox").last
+    shown = knobs.locator(".jp-OutputArea")
+    before = shown.inner_text()
+    knobs.locator(".widget-toggle-button:not(.mod-active)").first.click()
+    lab.wait_for_function(
+        "([element, before]) => element.innerText !== before && element.innerText.trim()",
+        arg=[shown.element_handle(), before],
+    )
+
+
+def test_no_other_host_was_asked_and_nothing_was_amiss(lab, address):
+    own = address.partition("/lab/")[0]
+    foreign = [url for url in lab.asked if not url.startswith((own, "data:", "blob:"))]
+    assert foreign == []
+    assert lab.complaints == []

@@ -1,0 +1,356 @@
+"""The site, built from the stored outputs and driven in a browser: what a passer-by gets."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from functools import partial
+from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from utils import claims
+
+ROOT = Path(__file__).resolve().parent.parent
+TOC = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = [TOC["root"], *(page["file"] for part in TOC["parts"] for page in part["chapters"])]
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+PHONE, DESK = 390, 1280
+
+# Characters at least this much lighter or darker than what is behind them (WCAG 2.2, 1.4.3).
+CONTRAST = {"text": 4.5, "large": 3.0}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def build(root, directory):
+    command = [sys.executable, str(Path(root) / "tools" / "site.py"), "build", str(directory)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory):
+    """The folder of a freshly built site."""
+    directory = tmp_path_factory.mktemp("a site")  # a path with a space
+    result = build(ROOT, directory)
+    assert result.returncode == 0, result.stdout + result.stderr
+    seconds = int(re.search(r"pages in .*, (\d+) s", result.stdout)[1])
+    assert seconds < 60
+    return directory / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def address(html):
+    """Where the built site is served."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(html))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Opens a page of the site, and in the end asserts that nothing went wrong behind it."""
+    problems, contexts = [], []
+
+    def watch(page, name):
+        def told(message):
+            if message.type in ("error", "warning"):
+                problems.append(f"{name}: {message.text}")
+
+        def asked(request):
+            if not request.url.startswith((address, "data:", "blob:")):
+                problems.append(f"{name} asked for {request.url}")
+
+        def answered(response):
+            if response.status >= 400:
+                problems.append(f"{name}: {response.status} for {response.url}")
+
+        page.on("console", told)
+        page.on("pageerror", lambda error: problems.append(f"{name}: {error}"))
+        page.on("request", asked)
+        page.on("response", answered)
+
+    def visit(name, *, width=DESK, theme="light", **options):
+        context = browser.new_context(
+            viewport={"width": width, "height": 844}, color_scheme=theme, **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        watch(page, name)
+        page.goto(f"{address}{name}")
+        page.wait_for_load_state("networkidle")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+# --- every page -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*PAGES, "search"])
+@pytest.mark.parametrize(("width", "theme"), [(DESK, "light"), (PHONE, "dark")])
+def test_a_page_is_quiet_fits_and_has_words_for_its_pictures(visit, name, width, theme):
+    page = visit(f"{name}.html", width=width, theme=theme)
+    assert page.title()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")  # whatever waits to be seen
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert (
+        page.evaluate("""[...document.querySelectorAll("img")]
+        .filter((img) => !img.alt.trim()).map((img) => img.outerHTML)""")
+        == []
+    )
+    assert (
+        page.evaluate("""[...document.querySelectorAll("main svg[viewBox]")]
+        .filter((svg) => !svg.closest("[aria-hidden=true]") && svg.ariaHidden !== "true"
+          && !svg.ariaLabel).map((svg) => svg.outerHTML.slice(0, 200))""")
+        == []
+    )
+
+
+class Addresses(HTMLParser):
+    """The addresses a browser would load by itself: not those of plain links."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        if tag != "a":
+            names = ("src", "href", "srcset", "data", "poster", "action")
+            self.found += [value for name, value in attributes if name in names and value]
+
+
+def test_no_file_names_another_host(html):
+    foreign = []
+    for path in html.rglob("*.html"):
+        parser = Addresses()
+        parser.feed(path.read_text(encoding="utf-8"))
+        foreign += [f"{path.name}: {url}" for url in parser.found if re.match("(https?:)?//", url)]
+    for path in html.rglob("*.css"):
+        urls = re.findall(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')]+)""", path.read_text())
+        foreign += [f"{path.name}: {url}" for url in urls]
+    assert foreign == []
+
+
+def test_the_front_door_leads_in(visit):
+    page = visit("")
+    page.wait_for_url("**/book/intro.html")
+    assert page.locator("h1").inner_text().startswith("One Token at a Time?")
+
+
+def test_the_sidebar_has_every_page_by_parts(visit):
+    links = visit("book/intro.html").locator(".bd-sidebar-primary")
+    for part in TOC["parts"]:
+        if "caption" in part:
+            assert links.get_by_text(part["caption"], exact=True).count() == 1
+        for page in part["chapters"]:
+            assert links.locator(f'a[href$="{Path(page["file"]).name}.html"]').count() == 1
+
+
+# --- chapters ---------------------------------------------------------------------------------
+
+
+def test_mathematics_is_typeset_and_numbered(visit):
+    page = visit("chapters/01_markov_chains.html")
+    page.locator("mjx-container").first.wait_for()
+    assert page.locator("mjx-merror").count() == 0
+    assert page.locator(".math .eqno").first.inner_text().startswith("(1.1)")
+    font = page.evaluate("document.fonts.ready.then((fonts) => [...fonts].map((f) => f.family))")
+    assert any("MJX" in family for family in font)
+
+
+def test_a_page_without_formulas_loads_no_mathjax(visit):
+    page = visit("book/teaching.html")
+    assert page.locator('script[src*="mathjax"]').count() == 0
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_the_player_steps_and_plays(visit, width):
+    page = visit("chapters/00_start_here.html", width=width)
+    player = page.locator(".ott-player").first
+    stage = player.locator(".ott-stage")
+    before = stage.inner_text()
+    player.get_by_role("button", name="Next").click()
+    first = stage.inner_text()
+    assert "step 1 of" in first and first != before
+    assert player.locator(".ott-now").count() >= 1
+    stage.press("ArrowRight")
+    assert "step 2 of" in stage.inner_text()
+    stage.press("ArrowLeft")
+    assert "step 1 of" in stage.inner_text()
+    player.get_by_role("button", name="Play").click()
+    last = re.search(r"step 1 of (\d+)", first)[1]
+    page.wait_for_function(
+        "([player, text]) => player.textContent.includes(text)",
+        arg=[player.element_handle(), f"step {last} of {last}"],
+    )
+
+
+def test_the_landing_page_shows_the_player_of_the_first_chapter(visit):
+    page = visit("book/intro.html")
+    assert page.locator(".ott-player.ott-live").count() == 1
+
+
+def test_a_knob_changes_the_page(visit):
+    page = visit("chapters/01_markov_chains.html")
+    knobs = page.locator(".ott-knobs.ott-live").first
+    shown = knobs.locator("details.ott-panel:not([hidden])")
+    before = shown.inner_text()
+    slider = knobs.locator("input[type=range]").first
+    slider.focus()
+    slider.press("Home")
+    at_home = shown.inner_text()
+    slider.press("End")
+    assert shown.count() == 1
+    assert len({before, at_home, shown.inner_text()}) >= 2
+
+
+def test_without_scripts_everything_is_there_to_read(browser, address):
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{address}chapters/00_start_here.html")
+        assert page.locator(".ott-player table").first.is_visible()
+        page.goto(f"{address}chapters/01_markov_chains.html")
+        assert page.locator(".ott-figure svg").first.is_visible()
+        assert page.locator(".solution").first.is_visible()
+
+
+def test_a_folded_solution_opens(visit):
+    page = visit("chapters/01_markov_chains.html")
+    solution = page.locator(".solution.dropdown").first
+    content = solution.locator(":scope > :not(.admonition-title)").first
+    assert not content.is_visible()
+    solution.locator(".admonition-title").click(position={"x": 5, "y": 5})
+    content.locator("p, pre, div").first.wait_for(state="visible")
+
+
+def test_code_can_be_copied(visit):
+    page = visit("chapters/01_markov_chains.html")
+    assert page.locator("div.cell_input button.copybtn").count() >= 10
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_the_notebook_of_a_page_can_be_downloaded(visit, html, chapter):
+    page = visit(f"chapters/{chapter.stem}.html")
+    link = page.locator('a[href$=".ipynb"][href*="_sources"]').first
+    served = page.request.get(page.evaluate("(a) => a.href", link.element_handle())).json()
+    assert served == json.loads(chapter.read_text(encoding="utf-8"))
+
+
+# --- the claims, search, the dark theme -------------------------------------------------------
+
+
+def test_the_ledger_shows_every_claim_and_what_was_measured(visit):
+    page = visit("book/claims.html", width=PHONE)
+    found = claims.collect(CHAPTERS)
+    for claim in claims.load():
+        card = page.locator(f"#claim-{claim.id}")
+        assert claim.held_by in card.inner_text()
+        for test in claim.tests:
+            for item in found.get(test.chapter, []):
+                if item.id == test.id:
+                    assert item.measured() in card.inner_text()
+                    assert test.verdict in card.inner_text()
+                    assert card.locator(f'a[href*="chapters/{test.chapter}_"]').count() >= 1
+
+
+def test_search_finds_a_word(visit):
+    page = visit("book/intro.html")
+    page.locator(".search-button-field").first.click()
+    page.locator("#pst-search-dialog input").fill("perplexity")
+    page.keyboard.press("Enter")
+    results = page.locator("ul.search > li")
+    results.first.wait_for()
+    assert any("Markov chains" in text for text in results.all_inner_texts())
+
+
+# The texts of the page that are hard to read, with their contrast.
+FAINT = """(limits) => {
+  const parse = (color) => (color.match(/[\\d.]+/g) || []).map(Number);
+  const linear = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const over = (top, under) =>
+    [0, 1, 2].map((i) => top[i] * (top[3] ?? 1) + under[i] * (1 - (top[3] ?? 1)));
+  const behind = (e) =>
+    e ? over(parse(getComputedStyle(e).backgroundColor), behind(e.parentElement)) : [255, 255, 255];
+  const exempt = "script, style, mjx-assistive-mml, .ott-ghost, [disabled], .headerlink";
+  const faint = new Set();
+  const article = document.querySelector("main article");
+  const walker = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const text = walker.currentNode.textContent.trim();
+    if (!text || element.closest(exempt)) continue;
+    if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    const style = getComputedStyle(element), ground = behind(element);
+    const ink = over(parse(element.closest("svg") ? style.fill : style.color), ground);
+    const [a, b] = [light(ink), light(ground)].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05), size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.6 && style.fontWeight >= 700);
+    if (ratio < (large ? limits.large : limits.text)) {
+      const name = element.tagName + "." + element.className;
+      faint.add(`${ratio.toFixed(2)} ${name}: ${text.slice(0, 40)}`);
+    }
+  }
+  return [...faint];
+}"""
+
+
+def test_the_theme_switches_and_text_stays_legible(visit):
+    page = visit("chapters/01_markov_chains.html")
+    theme = "document.documentElement.dataset.theme"
+    seen = {page.evaluate(theme): page.evaluate(FAINT, CONTRAST)}
+    for _ in range(3):  # the button goes round: system, light, dark
+        page.locator(".theme-switch-button:visible").first.click()
+        if page.evaluate(theme) not in seen:
+            seen[page.evaluate(theme)] = page.evaluate(FAINT, CONTRAST)
+    assert seen == {"light": [], "dark": []}
+
+
+@pytest.mark.parametrize("name", [page for page in PAGES if page != "chapters/01_markov_chains"])
+def test_other_pages_are_legible_in_the_dark(visit, name):
+    page = visit(f"{name}.html", theme="dark")
+    page.wait_for_timeout(6000 if name == "book/intro" else 0)  # until its words have appeared
+    assert page.evaluate(FAINT, CONTRAST) == []
+
+
+def test_figures_take_the_colour_of_the_page(visit):
+    page = visit("chapters/01_markov_chains.html", theme="dark")
+    cards = page.evaluate("""[...document.querySelectorAll(".cell_output .text_html")]
+        .map((e) => getComputedStyle(e).backgroundColor)""")
+    assert set(cards) == {"rgba(0, 0, 0, 0)"}
+
+
+# --- faults -----------------------------------------------------------------------------------
+
+
+def test_a_broken_link_fails_the_build(tmp_path):
+    for name in ("_config.yml", "book", "chapters", "tools", "utils"):
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, tmp_path / name)
+    page = tmp_path / "book" / "teaching.md"
+    page.write_text(page.read_text(encoding="utf-8") + "\n[a page](nowhere.md)\n", encoding="utf-8")
+    result = build(tmp_path, tmp_path)
+    assert result.returncode != 0
+    assert "nowhere.md" in result.stderr and "The site was not finished" in result.stderr
+
+
+def test_serving_needs_a_site(tmp_path):
+    command = [sys.executable, str(ROOT / "tools" / "site.py"), "serve", str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert "There is no site in" in result.stderr and "make site" in result.stderr
