@@ -1,10 +1,10 @@
 """What several tests share: a browser, and the time each notebook took."""
 
+import itertools
 import os
 import shutil
 import sys
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
@@ -65,17 +65,14 @@ def without_browser():
     pytest.skip(reason)
 
 
-notebook_seconds = defaultdict(float)
-
-
-def pytest_runtest_logreport(report):
-    file = report.nodeid.partition("::")[0]
-    if file.endswith(".ipynb"):
-        notebook_seconds[file] += report.duration
-
-
 def pytest_terminal_summary(terminalreporter):
-    if notebook_seconds:
+    """How long each notebook took, its kernel's start included."""
+    seconds = defaultdict(float)
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        file = getattr(report, "nodeid", "").partition("::")[0]
+        if file.endswith(".ipynb"):
+            seconds[file] += report.duration
+    if seconds:
         terminalreporter.section("seconds per notebook")
-        for file, seconds in notebook_seconds.items():
-            terminalreporter.write_line(f"{seconds:6.1f}  {Path(file).name}")
+    for file, total in seconds.items():
+        terminalreporter.write_line(f"{total:6.1f}  {file}")

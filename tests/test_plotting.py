@@ -1,7 +1,8 @@
-"""Figures must be legible on white and in the dark, say what they show, and not disturb the page."""
+"""Figures must be legible in both themes, say what they show, and leave the page alone."""
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -118,7 +119,7 @@ def test_a_figure_says_what_it_shows_and_takes_the_pages_colour():
     svg = next(a for tag, a in Page(html).tags if tag == "svg")
     assert svg["role"] == "img" and svg["aria-label"] == ALT
     assert "currentColor" in html and plotting.INK not in html.split("</style>")[1]
-    assert "<rect" not in html and "#ffffff" not in html.split("</style>")[1]  # transparent
+    assert "#ffffff" not in html.split("</style>")[1]  # transparent
     assert "<text" not in html  # letters are shapes: no font of the reader's is needed
 
 
@@ -151,7 +152,7 @@ def test_direct_labels_never_overlap(heights):
     labels = [plotting.label_line(ax, (1, y), "a label", plotting.AR) for y in heights]
     plotting.html(fig, ALT)
     boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: box.y0)
-    assert all(a.y1 <= b.y0 + 0.5 for a, b in zip(boxes, boxes[1:], strict=False))
+    assert all(a.y1 <= b.y0 + 0.5 for a, b in pairwise(boxes))
     plt.close(fig)
 
 

@@ -15,6 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from tqdm import tqdm
+from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 300  # no cell takes that long; one that does has stopped
@@ -28,15 +29,15 @@ def main():
     notebooks = parser.parse_args().notebooks or sorted((ROOT / "chapters").glob("*.ipynb"))
     failures = 0
     for path in notebooks:
-        start = time.perf_counter()
+        name, start = os.path.relpath(path), time.perf_counter()
         try:
             changed = refresh(path)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:  # no file, a failed cell, not JSON
             failures += 1
-            print(f"{path}: {error}", file=sys.stderr, flush=True)
+            print(f"{name}: {error}", file=sys.stderr, flush=True)
         else:
             seconds = time.perf_counter() - start
-            print(f"{path}: {seconds:.0f} s{'' if changed else ', unchanged'}", flush=True)
+            print(f"{name}: {seconds:.0f} s{'' if changed else ', unchanged'}", flush=True)
     return int(failures > 0)
 
 
@@ -61,12 +62,13 @@ def execute(notebook, path):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for cell in code:
         cell.update(outputs=[], execution_count=None)
-    with tqdm(total=len(code), desc=path.stem, unit="cell", leave=False) as bar:
+    with tqdm(total=len(code), desc=path.stem, unit="cell", leave=False, disable=None) as bar:
         client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
             kernel_name="python3",
             resources={"metadata": {"path": str(path.parent)}},
+            config=Config(KernelManager={"transport_encryption": "auto"}),  # else kernels warn
             record_timing=False,
             store_widget_state=False,
             on_cell_executed=lambda **_: bar.update(),
@@ -75,7 +77,7 @@ def execute(notebook, path):
             client.execute()
         except CellExecutionError as error:
             where = failed_cell(notebook)
-            raise RuntimeError(f"{where} failed: {error.ename}: {error.evalue}\n{error}") from None
+            raise RuntimeError(f"{where} failed:\n{error.traceback}") from None
         except (CellTimeoutError, DeadKernelError) as error:
             raise RuntimeError(f"after {bar.n} of {len(code)} code cells: {error}") from None
 

@@ -25,6 +25,7 @@ FRONT_DOOR = """<!doctype html>
 <meta charset="utf-8">
 <title>One Token at a Time?</title>
 <meta http-equiv="refresh" content="0; url=book/intro.html">
+<link rel="icon" href="_static/favicon.svg">
 <link rel="canonical" href="book/intro.html">
 </head>
 <body><a href="book/intro.html">One Token at a Time?</a></body>

@@ -124,9 +124,7 @@ class Tokenizer:
                 f"{unknown!r} is not among the {len(self._characters)} characters that this "
                 "tokenizer has learned; leave it out, or train a tokenizer on text that has it"
             )
-        # Line by line, which the library does side by side; no token reaches across a line end.
-        lines = self._pieces.encode_batch_fast(text.splitlines(keepends=True))
-        return torch.tensor([i for line in lines for i in line.ids], dtype=torch.int64)
+        return torch.tensor(self._pieces.encode_batch_fast([text])[0].ids, dtype=torch.int64)
 
     def decode(self, ids: Iterable[int] | torch.Tensor) -> str:
         """The text of a row of ids. Raises ValueError for an unknown id."""
@@ -140,9 +138,9 @@ class Tokenizer:
 def byte_pair_tokenizer(text: str, vocab_size: int) -> Tokenizer:
     """A tokenizer with `vocab_size` tokens, learned from the text.
 
-    It begins with single bytes and joins, again and again, the two neighbours that occur together most
-    often within a word (byte-pair encoding; Sennrich et al. 2016, arXiv:1508.07909). The same text
-    always gives the same tokenizer. Raises ValueError if the text does not yield that many tokens.
+    It begins with single bytes and joins, again and again, the two neighbours that occur together
+    most often within a word (byte-pair encoding; Sennrich et al. 2016, arXiv:1508.07909). The same
+    text always gives the same tokenizer. Raises ValueError if it does not yield that many tokens.
     """
     pieces = tokenizers.Tokenizer(tokenizers.models.BPE())
     pieces.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -2,7 +2,6 @@
 // knobs: {name, kind, labels, start}; the panels are in the order of
 // their product, the last knob turning fastest, but for the one shown without scripts, which is first.
 window.oneTokenKnobs = (id, knobs, shown) => {
-  "use strict";
   const make = (tag, attributes, ...inside) => {
     const element = document.createElement(tag);
     for (const name in attributes) element.setAttribute(name, attributes[name]);

@@ -5,7 +5,6 @@
 // probability], [[[word, hundredths], …], …] the roads not taken, note].
 // Text only ever reaches the page as text nodes, so no token can be taken for markup.
 window.oneTokenPlayer = (id, words, films) => {
-  "use strict";
   const set = (element, attributes) => {
     for (const name in attributes) element.setAttribute(name, attributes[name]);
     return element;
@@ -21,7 +20,7 @@ window.oneTokenPlayer = (id, words, films) => {
   const lead = (w) => /^ */.exec(words[w])[0];
   const body = (w) => (w < 0 ? "▒" : words[w].slice(lead(w).length) || (words[w] ? "␣" : "∅"));
   const count = (n) => n + (n === 1 ? " step" : " steps");
-  const quote = (w) => (w < 0 ? "a blank" : "“" + body(w) + "”");
+  const quote = (w) => "“" + body(w) + "”";
 
   for (const film of films) {
     // frames[k]: the text after step k, and for each position the step that wrote it (0: given)
@@ -93,10 +92,11 @@ window.oneTokenPlayer = (id, words, films) => {
     if (k > film.end) return "finished after " + count(film.end);
     if (k < 1) return "nothing written yet";
     const [, , changed, p, , note] = film.steps[k - 1];
-    const { text } = film.frames[k];
+    const undo = film.frames[k].text[changed[0]] < 0;
+    const { text } = film.frames[undo ? k - 1 : k];
     const all = changed.map((at, i) => quote(text[at]) + " (" + share(p[i]) + ")");
     if (all.length > 4) all.splice(3, all.length, "and " + (all.length - 3) + " more");
-    return "wrote " + (all.join(", ") || "nothing") + (note ? " · " + note : "");
+    return (undo ? "took back " : "wrote ") + (all.join(", ") || "nothing") + (note ? " · " + note : "");
   }
 
   function icon(path) {
@@ -147,7 +147,7 @@ window.oneTokenPlayer = (id, words, films) => {
     const slider = set(make("input"), { type: "range", min: 0, max: last, "aria-label": "Step" });
     track.append(head, slider);
     const legend = make("div", "ott-legend", make("span", "", "bars: how sure it was, step by step"));
-    if (films.some((film) => film.ordered)) legend.append("small numbers: the step that wrote the word");
+    if (films.some((film) => film.ordered)) legend.append("small numbers: the step that wrote it");
 
     const button = (label, path, act) => {
       const b = set(make("button", "", icon(path)), { type: "button", "aria-label": label, title: label });

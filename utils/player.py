@@ -156,31 +156,34 @@ def _strip(film: _Film) -> str:
     rows = []
     for k, frame in enumerate(film.frames):
         line = _line(film, frame, mark="<mark>{}</mark>".format, safe=escape)
-        did = _did(film, frame) if frame.step else "as given"
+        did = _did(film, film.frames[k - 1].tokens, frame) if frame.step else "as given"
         rows.append(f'<tr><th scope="row">{k}</th><td {left}>{line}</td><td {left}>{did}</td></tr>')
     caption = f"<caption>{escape(film.label)}</caption>" if film.label else ""
     return (
         f'<table class="ott-strip ott-{film.kind}">{caption}<thead><tr><th scope="col">Step</th>'
-        '<th scope="col">Text after it</th><th scope="col">Written, with probability</th></tr>'
-        f"</thead><tbody>{''.join(rows)}</tbody></table>"
+        f'<th scope="col" {left}>Text after it</th>'
+        f'<th scope="col" {left}>Written, with probability</th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
 
-def _did(film: _Film, frame: _Frame) -> str:
-    """“no” 0.02; instead “yes” 0.69, “maybe” 0.15: one line for each token written."""
+def _did(film: _Film, before: list[int | None], frame: _Frame) -> str:
+    """“no” 0.02; instead “yes” 0.69, “maybe” 0.15: a line for each token written or taken back."""
 
     def quote(token: int | None) -> str:
-        return "a blank" if token is None else f"“{escape(film.text(token).strip(' ')) or '␣'}”"
+        return MASK if token is None else f"“{escape(film.text(token).strip(' ')) or '␣'}”"
 
     step, lines = frame.step, []
     for i, at in enumerate(step.changed):
+        undone = frame.tokens[at] is None and at < len(before)
+        name = f"took back {quote(before[at])}" if undone else quote(frame.tokens[at])
         rivals = [
             f"{quote(token)} {_odds(p)}"
             for token, p in (step.alternatives[i][:4] if step.alternatives else ())
             if token != step.tokens[at] and p >= 0.005
         ]
         instead = f"; instead {', '.join(rivals)}" if rivals else ""
-        lines.append(f"<b>{quote(frame.tokens[at])}</b> {_odds(step.probability[i])}{instead}")
+        lines.append(f"<b>{name}</b> {_odds(step.probability[i])}{instead}")
     return "<br>".join(lines + [f"<em>{escape(step.note)}</em>"] * bool(step.note))
 
 

@@ -64,7 +64,9 @@ def load() -> tuple[Transformer, Tokenizer]:
     try:
         _write_copy(copy, weights, tokenizer)
     except OSError as error:
-        warnings.warn(f"no copy kept in {copy.parent}, so the next load is slow: {error}", stacklevel=2)
+        warnings.warn(
+            f"no copy kept in {copy.parent}, so the next load is slow: {error}", stacklevel=2
+        )
     return _build(weights, tokenizer)
 
 
@@ -128,7 +130,10 @@ def _convert(source: Path) -> tuple[dict[str, torch.Tensor], tokenizers.Tokenize
             f"{ours}.feed_forward.down": matrix(f"{theirs}.ffn_down"),
         }
     return weights, _byte_level_bpe(
-        *(file.fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "merges", "token_type"))
+        *(
+            file.fields[f"tokenizer.ggml.{key}"].contents()
+            for key in ("tokens", "merges", "token_type")
+        )
     )
 
 

@@ -27,7 +27,8 @@ class Step:
         keep its length, with mask ids where nothing has been written yet (diffusion).
     changed: the positions written at this step, 0 is the first token; may be empty, for a step that
         only looks, or that records the text as it was given.
-    probability: what the model gave each of those tokens at the moment it wrote them, in [0, 1].
+    probability: what the model gave each of those tokens at the moment it wrote them, in [0, 1];
+        where it took a token back, leaving a mask, what it gave the one taken back.
     note: a few words for the reader, such as "forced".
     alternatives: for each changed position, (token, probability) pairs of what else could have
         stood there; kept likeliest first. Leave it out where it was not recorded.
