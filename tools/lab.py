@@ -20,14 +20,8 @@ from nbformat.sign import NotebookNotary
 ROOT = Path(__file__).resolve().parent.parent
 START = "chapters/00_start_here.ipynb"
 
-# News and update notices would ask other hosts, and the search for language servers runs npm, which
-# writes to the home directory. The book needs none of them.
-PAGE = {
-    "disabledExtensions": {
-        "@jupyterlab/apputils-extension:announcements": True,
-        "@jupyterlab/lsp-extension": True,
-    }
-}
+# News and update notices would ask other hosts; the book needs neither.
+PAGE = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
@@ -70,7 +64,6 @@ def server(root, notebook, host, port, *, browser):
         *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url=/lab/tree/{notebook}",
-        "--ServerApp.jpserver_extensions=jupyter_lsp=False",
         f"--ServerApp.ip={host}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
@@ -79,6 +72,7 @@ def server(root, notebook, host, port, *, browser):
         "--ServerApp.allow_remote_access=True",  # a forwarded port comes by another name
         "--Application.log_level=WARN",
         "--KernelManager.transport_encryption=auto",  # else each kernel warns that it has none
+        "--LanguageServerManager.autodetect=False",  # else npm runs, and writes to ~/.npm
         "--LabApp.extension_manager=readonly",  # the other kind asks a package index
     ]
 

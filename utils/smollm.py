@@ -111,7 +111,7 @@ def _convert(source: Path) -> tuple[dict[str, torch.Tensor], tokenizers.Tokenize
     found = {tensor.name: tensor for tensor in file.tensors}
 
     def read(name):
-        return torch.from_numpy(gguf.quants.dequantize(found[name].data, found[name].tensor_type))
+        return torch.tensor(gguf.quants.dequantize(found[name].data, found[name].tensor_type))
 
     def matrix(name, norm=None):
         weight = read(f"{name}.weight").T  # now (in, out)
