@@ -1,10 +1,8 @@
-"""What several tests share: a browser, and the time each notebook took."""
+"""What several tests share: a browser."""
 
-import itertools
 import os
 import shutil
 import sys
-from collections import defaultdict
 
 import pytest
 
@@ -63,16 +61,3 @@ def without_browser():
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-def pytest_terminal_summary(terminalreporter):
-    """How long each notebook took, its kernel's start included."""
-    seconds = defaultdict(float)
-    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
-        file = getattr(report, "nodeid", "").partition("::")[0]
-        if file.endswith(".ipynb"):
-            seconds[file] += report.duration
-    if seconds:
-        terminalreporter.section("seconds per notebook")
-    for file, total in seconds.items():
-        terminalreporter.write_line(f"{total:6.1f}  {file}")

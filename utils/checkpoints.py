@@ -1,14 +1,14 @@
 """Checkpoints: the results of longer trainings, kept so that the reader need not wait for them.
 
-A checkpoint is two files in `checkpoints/`: the weights, NAME.safetensors, rounded to float16, and a
-card, NAME.json, that says what they are, how good they are, and how they were made. They were made
-by a *recipe*, a function in `utils/recipes.py`, and anyone can make them again:
+A checkpoint is two files in `checkpoints/`: the weights, NAME.safetensors, rounded to float16, and
+a card, NAME.json, that says what they are, how good they are, and how they were made. They were
+made by a *recipe*, a function in `utils/recipes.py`, and anyone can make them again:
 
     python -m utils.training list
     python -m utils.training remake sentences-ar
 
-The card knows the weights by their hash, so a damaged file is noticed, and the recipe by the hash of
-its code, so a test notices when a recipe has changed and its checkpoint has not.
+The card knows the weights by their hash, so a damaged file is noticed, and the recipe by the hash
+of its code, so a test notices when a recipe has changed and its checkpoint has not.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def load_checkpoint(name: str, folder: Path = FOLDER) -> tuple[Transformer, Card
 
 
 def read_card(name: str, folder: Path = FOLDER) -> Card:
-    """The card alone. Raises FileNotFoundError for an unknown name, ValueError for a damaged card."""
+    """The card alone. Raises FileNotFoundError for an unknown name, ValueError if it is damaged."""
     path = folder / f"{name}.json"
     if not path.exists():
         known = ", ".join(sorted(card.stem for card in folder.glob("*.json"))) or "none"
@@ -149,7 +149,7 @@ def remake(name: str, recipe: Callable[[], Made], folder: Path = FOLDER) -> Card
 
 
 def code_hash(function: Callable) -> str:
-    """SHA-256 of what a function's code says: comments, line breaks and indentation do not count."""
+    """SHA-256 of a function's code; comments, line breaks and indentation do not count."""
     layout = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
     lines = io.StringIO(inspect.getsource(function)).readline
     words = (token.string for token in tokenize.generate_tokens(lines) if token.type not in layout)

@@ -1,9 +1,9 @@
 """The KV cache: what a causal model need not compute twice.
 
-In a causal transformer a position looks only backwards, so the keys and values of a position never
-change once they are computed. Keep them, and a new token costs one position's work instead of the
-whole text's. Nothing is remembered that the text does not imply: throw the cache away, read the text
-again, and the same numbers come back. Chapter 03 measures both halves of that.
+In a causal transformer a position looks only backwards, so its keys and values never change once
+they are computed. Keep them, and a new token costs one position's work instead of the whole text's.
+Nothing is remembered that the text does not imply: throw the cache away, read the text again, and
+the same numbers come back. Chapter 03 measures both halves of that.
 """
 
 import torch
@@ -72,8 +72,8 @@ class KVCache:
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
     def crop(self, length):
-        """Forget all positions from `length` on; return the cache itself. Costs nothing: the numbers
-        stay where they are until they are overwritten.
+        """Forget all positions from `length` on; return the cache itself. It costs nothing: the
+        numbers stay where they are until others are written over them.
         """
         if not 0 <= length <= self.length:
             raise ValueError(

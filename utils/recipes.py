@@ -1,8 +1,8 @@
 """How each checkpoint was made: one function a checkpoint, everything it depends on inside.
 
 A recipe takes nothing and returns a `Made`: model, history, one line on the data, the seed, and a
-function that measures the model. Run it with `python -m utils.training remake NAME`. Change it, and a
-test asks for the checkpoint to be made again.
+function that measures the model. Run it with `python -m utils.training remake NAME`. Change it, and
+a test asks for the checkpoint to be made again.
 """
 
 import math
@@ -70,10 +70,10 @@ def kjv_ar() -> Made:
     model = Transformer(config, seed=seed)
     history = fit(
         model,
-        windows(tokens, batch_size=32, length=128, seed=seed + 1),
+        windows(tokens, batch_size=16, length=128, seed=seed + 1),
         next_token_loss,
-        steps=1500,
-        lr=2e-3,
+        steps=3000,
+        lr=1.5e-3,
         seed=seed,
         measure=lambda model: bits_per_character(model, unseen, len(held_out)),
         measure_at=[0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
@@ -95,7 +95,7 @@ GAP = ("farmer", "farmers", "doctor", "doctors")
 
 
 def in_the_gap(world, sentences):
-    """Which sentences have a relative clause right behind a word of `GAP`: (n, length) -> (n,) bool."""
+    """Which sentences have a relative clause right behind a word of `GAP`: (n, length) -> (n,)."""
     nouns = torch.tensor([world.vocab.id(word) for word in GAP])
     clause = torch.tensor([world.vocab.id(word) for word in ("who", "that")])
     return (torch.isin(sentences[:, :-1], nouns) & torch.isin(sentences[:, 1:], clause)).any(1)
@@ -123,7 +123,7 @@ def sentence_batches(world, *, batch_size, seed, keep=everything):
 
 
 def windows(tokens, *, batch_size, length, seed):
-    """Random stretches of a text for ever: (batch_size, length + 1), so that `length` are predicted."""
+    """Random stretches of a text for ever: (batch_size, length + 1), with `length` to predict."""
     generator = torch.Generator().manual_seed(seed)
     reach = torch.arange(length + 1)
     while True:
@@ -136,8 +136,8 @@ def windows(tokens, *, batch_size, length, seed):
 
 @torch.no_grad()
 def excess_nats(model, world, sentences):
-    """How far a causal model is from the truth: the Kullback-Leibler divergence from the world's exact
-    next-token probabilities to the model's, averaged over the words of the sentences, nats per word.
+    """How far a causal model is from the truth, in nats per word: the Kullback-Leibler divergence
+    of its next-token probabilities from the world's exact ones, averaged over the words.
 
     It is the model's loss less the exact entropy, without the noise of which word happened to come.
     """

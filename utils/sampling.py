@@ -1,11 +1,10 @@
 """Writing with a causal model: one token at a time, each drawn from what the model says comes next.
 
-The model gives one number per token of the vocabulary, the logits. The softmax turns them into
-probabilities; from these a sampler draws. Three knobs reshape the probabilities first: *temperature*
-divides the logits, below 1 for safer and above 1 for wilder text; *top_k* keeps the k likeliest
-tokens; *top_p* keeps the fewest tokens that hold a share p of the probability (nucleus sampling:
-Holtzman et al. 2020, arXiv:1904.09751). At temperature 0 nothing is left to chance: the likeliest
-token is taken (greedy decoding).
+The model gives a number to each token of the vocabulary, its logit. The softmax turns logits into
+probabilities, and from these a sampler draws. Three knobs reshape them first: *temperature* divides
+the logits, below 1 for safer text, above 1 for wilder; *top_k* keeps the k likeliest tokens;
+*top_p* keeps the fewest tokens that hold a share p of the probability (nucleus sampling: Holtzman
+et al. 2020, arXiv:1904.09751). At temperature 0 the likeliest token is taken: greedy decoding.
 """
 
 import torch
@@ -30,9 +29,9 @@ def check_knobs(temperature, top_k, top_p):
 
 
 def distribution(logits, *, temperature=1.0, top_k=None, top_p=None):
-    """The probabilities a sampler draws from: (..., vocab) logits -> (..., vocab), each row sums to 1.
+    """The probabilities a sampler draws from: (..., vocab) logits -> (..., vocab), rows sum to 1.
 
-    The knobs act in this order: temperature, top_k, top_p. Raises ValueError if one is out of range.
+    The knobs act in the order temperature, top_k, top_p. Raises ValueError if one is out of range.
     """
     check_knobs(temperature, top_k, top_p)
     vocab_size = logits.shape[-1]
@@ -90,10 +89,11 @@ def generate(
     batch, length = prompt.shape
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}; choose 0 or more")
-    if length + max_new_tokens > model.config.max_len:
+    max_len = model.config.max_len
+    if length + max_new_tokens > max_len:
         raise ValueError(
-            f"a prompt of {length} tokens and max_new_tokens={max_new_tokens} are more than the "
-            f"model's max_len={model.config.max_len}; ask for at most {model.config.max_len - length}"
+            f"a prompt of {length} tokens and max_new_tokens={max_new_tokens} are too many: this "
+            f"model's max_len={max_len}; ask for at most {max_len - length} new ones"
         )
     if trace is not None and batch > 1:
         raise ValueError(f"a trace follows one text but the prompt has {batch} rows; pass one row")
@@ -103,8 +103,8 @@ def generate(
         cache = None
     elif cache.length >= length:
         raise ValueError(
-            f"the cache holds {cache.length} positions and the prompt has {length}: the last one must "
-            f"still be read; use cache.crop({length - 1})"
+            f"the cache holds {cache.length} positions and the prompt has {length}: at least its "
+            f"last token must be left to read; use cache.crop({length - 1})"
         )
 
     tokens, ended = prompt, torch.zeros(batch, dtype=torch.bool)

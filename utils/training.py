@@ -76,8 +76,8 @@ def fit(
     batches: an iterable of LongTensors (batch, length); started again when it is used up.
     loss_fn: `loss_fn(model, batch)` -> scalar, in nats per token.
     lr: the highest learning rate, reached after a twentieth of the training.
-    seed: of all that is random on the way and uses PyTorch's global generator, such as the noise of a
-        diffusion loss. That generator is put back as it was.
+    seed: of all that is random on the way and uses PyTorch's global generator, such as the noise of
+        a diffusion loss. That generator is put back as it was.
     progress: show a bar with the loss and the time that is left.
     measure, measure_at: `measure(model)` -> float is recorded at these shares of the way, 0 to 1.
         The time it takes does not count.

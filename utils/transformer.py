@@ -65,7 +65,7 @@ class TransformerConfig:
 
 
 def check_tokens(tokens, config, start=0):
-    """Raise a clear error unless a model of this config can read tokens from position `start` on."""
+    """Raise a clear error unless a model of this config can read the tokens, from `start` on."""
     if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64:
         kind = getattr(tokens, "dtype", type(tokens).__name__)
         raise TypeError(f"tokens are {kind}; give int64 ids, such as torch.tensor([[3, 1, 4]])")

@@ -1,0 +1,164 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.small_models import lively, tokens
+from utils.kv_cache import KVCache
+from utils.sampling import generate
+from utils.transformer import TransformerConfig
+
+CONFIG = TransformerConfig(
+    vocab_size=50, d_model=32, n_layers=2, n_heads=4, n_kv_heads=2, max_len=48
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return lively(CONFIG)
+
+
+@given(
+    heads=st.sampled_from([(1, 1), (4, 4), (4, 2), (4, 1), (6, 3)]),
+    n_layers=st.integers(1, 3),
+    batch=st.integers(1, 4),
+    cuts=st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    tied=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=40, deadline=None)
+def test_cached_logits_are_the_uncached_ones(heads, n_layers, batch, cuts, tied, seed):
+    """Read a text in pieces of any length: at every position the logits are those of one reading."""
+    n_heads, n_kv_heads = heads
+    config = TransformerConfig(
+        50,
+        d_model=16 * n_heads,
+        n_layers=n_layers,
+        n_heads=n_heads,
+        n_kv_heads=n_kv_heads,
+        max_len=60,
+        tie_embeddings=tied,
+    )
+    model, text = lively(config, seed), tokens(batch, sum(cuts), seed=seed)
+    cache = KVCache(config, batch)
+    pieces = [model(piece, cache) for piece in text.split(cuts, dim=1)]
+    assert cache.length == text.shape[1]
+    assert (torch.cat(pieces, 1) - model(text)).abs().max() < 1e-4
+
+
+def test_every_prefix_length(model):
+    text = tokens(3, 48)
+    uncached = model(text)
+    for length in range(1, 48):
+        cache = KVCache(CONFIG, batch_size=3)
+        model(text[:, :length], cache)
+        assert (model(text[:, length:], cache) - uncached[:, length:]).abs().max() < 1e-4
+
+
+@given(
+    read=st.integers(1, 30),
+    kept=st.integers(0, 30),
+    more=st.integers(1, 18),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=30, deadline=None)
+def test_crop_and_clone_leave_a_cache_like_new(model, read, kept, more, seed):
+    kept = min(read, kept)
+    first, second = tokens(2, read, seed=seed), tokens(2, more, seed=seed + 1)
+    cache = KVCache(CONFIG, batch_size=2)
+    model(first, cache)
+    branch = cache.clone().crop(kept)
+    branched = model(second, branch)
+    went_on = model(second, cache)  # the original has not felt what happened to its clone
+    assert (branch.length, cache.length) == (kept + more, read + more)
+    expected = model(torch.cat([first[:, :kept], second], 1))[:, kept:]
+    assert (branched - expected).abs().max() < 1e-4
+    expected = model(torch.cat([first, second], 1))[:, read:]
+    assert (went_on - expected).abs().max() < 1e-4
+
+
+@given(
+    batch=st.integers(1, 3),
+    length=st.integers(1, 20),
+    new=st.integers(0, 28),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=20, deadline=None)
+def test_greedy_tokens_are_identical(model, batch, length, new, seed):
+    prompt = tokens(batch, length, seed=seed)
+    assert torch.equal(generate(model, prompt, new), generate(model, prompt, new, cache=False))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_bytes_are_those_of_the_formula(dtype):
+    cache = KVCache(CONFIG, batch_size=3, max_len=20, dtype=dtype)
+    layers, key_and_value, kv_heads, head_dim = 2, 2, 2, 8
+    expected = layers * key_and_value * 3 * kv_heads * 20 * head_dim * (4, 8)[dtype.itemsize == 8]
+    assert cache.nbytes == expected
+
+
+def test_nothing_is_allocated_while_it_fills(model):
+    cache = KVCache(CONFIG, batch_size=1)
+    at, size = cache.keys.data_ptr(), cache.nbytes
+    model(tokens(1, 5), cache)
+    model(tokens(1, 43), cache)
+    assert (cache.keys.data_ptr(), cache.nbytes, cache.length) == (at, size, CONFIG.max_len)
+
+
+def test_earlier_positions_never_change(model):
+    cache = KVCache(CONFIG, batch_size=1)
+    model(tokens(1, 10), cache)
+    keys, values = cache.keys[..., :10, :].clone(), cache.values[..., :10, :].clone()
+    model(tokens(1, 20, seed=1), cache)
+    assert torch.equal(cache.keys[..., :10, :], keys)
+    assert torch.equal(cache.values[..., :10, :], values)
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+def test_cache_of_another_model(model):
+    cache = KVCache(TransformerConfig(50, 32, 3, 4, n_kv_heads=2, max_len=48))
+    with pytest.raises(ValueError, match=r"made for another model.*n_layers=3.*n_layers=2"):
+        model(tokens(1, 4), cache)
+    assert cache.length == 0
+
+
+def test_cache_of_another_batch_size(model):
+    with pytest.raises(ValueError, match=r"tokens have 3 rows.*batch_size=2"):
+        model(tokens(3, 4), KVCache(CONFIG, batch_size=2))
+
+
+def test_full_cache(model):
+    cache = KVCache(CONFIG, max_len=6)
+    model(tokens(1, 4), cache)
+    with pytest.raises(ValueError, match=r"full.*holds 4 of max_len=6.*3 more do not fit"):
+        model(tokens(1, 3), cache)
+    assert cache.length == 4  # a refused text leaves it as it was
+    model(tokens(1, 2), cache)
+
+
+@pytest.mark.parametrize("length", [-1, 5])
+def test_crop_beyond_what_is_there(model, length):
+    cache = KVCache(CONFIG)
+    model(tokens(1, 4), cache)
+    with pytest.raises(ValueError, match=f"cannot crop to {length} positions: the cache holds 4"):
+        cache.crop(length)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_len": 49}, "max_len is 49; choose 1 to 48"),
+        ({"max_len": 0}, "max_len is 0; choose 1 to 48"),
+        ({"batch_size": 0}, "batch_size is 0"),
+    ],
+)
+def test_caches_that_cannot_be_made(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        KVCache(CONFIG, **arguments)
+
+
+def test_a_denoiser_has_no_use_for_a_cache():
+    with pytest.raises(ValueError, match="causal=False"):
+        KVCache(TransformerConfig(50, causal=False))
