@@ -27,7 +27,7 @@ ifeq ($(origin HOST),environment)
 HOST = # some shells export the machine's name under this name
 endif
 lab:
-	$(RUN) tools/lab.py --host "$(HOST)" --port "$(PORT)"
+	$(RUN) tools/lab.py $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
 test:
 	$(RUN) -m pytest $(ARGS)

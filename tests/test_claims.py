@@ -74,7 +74,7 @@ def notebook(path, *items):
 def test_one_line_says_it_all(shown):
     claims.evidence("narrowing", 0.8449, n=2000, interval=(0.83, 0.86), baseline=0.1, note="seen")
     assert repr(shown[0]) == (
-        "words narrow: 0.84 [0.83, 0.86], n = 2,000, baseline 0.10; needs at least 0.5: met (seen)"
+        "words narrow: a share 0.84 [0.83, 0.86], n = 2,000, baseline 0.10; needs at least 0.5: met (seen)"
     )
 
 
@@ -226,7 +226,7 @@ def test_what_does_not_agree_is_found(ledger, shown):
     assert problems(c01=[good], c02=[again]) == []
     assert problems(c01=[]) == ["chapter 01 gives no evidence for 'narrowing'"]
     assert problems(c01=[good, good]) == ["chapter 01 gives evidence 2 times for 'narrowing'"]
-    assert problems(c01=[missed])[0].startswith("'narrowing' misses its bound: words narrow: 0.10")
+    assert problems(c01=[missed])[0].startswith("'narrowing' misses its bound: words narrow: a share 0.10")
     assert problems(c01=[good], c03=[good]) == [
         "claims.yml lists no test 'narrowing' for chapter 03"
     ]

@@ -32,19 +32,18 @@ SETTINGS = {
 
 def main():
     parser = argparse.ArgumentParser(description="Open the book in JupyterLab.")
-    parser.add_argument("--host", default="", help="address to listen on")
-    parser.add_argument("--port", default="", help="first port to try")
+    parser.add_argument("--host", help="address to listen on")
+    parser.add_argument("--port", default=8888, type=int, help="first port to try")
     parser.add_argument("--root", default=ROOT, type=Path, help="folder that is served")
     parser.add_argument("notebook", nargs="?", default=START, help="page to begin with")
     arguments = parser.parse_args()
     container = in_container(os.environ)
     host = arguments.host or ("0.0.0.0" if container else "127.0.0.1")
-    wanted = int(arguments.port or 8888)
-    port = free_port(host, wanted)
+    port = free_port(host, arguments.port)
     token = os.environ.setdefault("JUPYTER_TOKEN", secrets.token_hex(16))
     prepare(arguments.root, Path(os.environ["JUPYTER_CONFIG_DIR"]))
-    if port != wanted:
-        print(f"Port {wanted} is taken; using {port}.")
+    if port != arguments.port:
+        print(f"Port {arguments.port} is taken; using {port}.")
     if container and host == "0.0.0.0":
         print("Inside a container: listening on all its addresses (HOST=127.0.0.1 for one).")
     browser = not container and has_display(os.environ)

@@ -157,6 +157,7 @@ class Evidence:
 
     id: str
     short: str
+    measure: str
     value: float
     n: int
     interval: tuple[float, float] | None
@@ -181,7 +182,9 @@ class Evidence:
         return "met" if self.met else "not met"
 
     def __repr__(self) -> str:
-        line = f"{self.short}: {self.measured()}; needs {self.needs}: {self.outcome()}"
+        line = (
+            f"{self.short}: {self.measure} {self.measured()}; needs {self.needs}: {self.outcome()}"
+        )
         return f"{line} ({self.note})" if self.note else line
 
     def _number(self, value: float, unit: str = "") -> str:
@@ -200,7 +203,7 @@ class Evidence:
         return (
             f'<div class="claim-evidence" style="border-left:3px solid {colour};'
             'padding:.25em .75em;margin:.25em 0">'
-            f"{html.escape(self.short)}: <strong>{measured}</strong>; "
+            f"{html.escape(self.short)}: {html.escape(self.measure)} <strong>{measured}</strong>; "
             f'needs {html.escape(self.needs)} <span style="background:{colour};color:#fff;'
             f'border-radius:3px;padding:0 .45em;white-space:nowrap">{self.outcome()}</span>'
             f"{note}</div>"
@@ -252,7 +255,18 @@ def evidence(
     needs, met = str(test.bound), test.bound.met(shown)
     display(
         Evidence(
-            claim_id, claim.short, shown, int(n), interval, unit, baseline, note, digits, needs, met
+            id=claim_id,
+            short=claim.short,
+            measure=test.measure,
+            value=shown,
+            n=int(n),
+            interval=interval,
+            unit=unit,
+            baseline=baseline,
+            note=note,
+            digits=digits,
+            needs=needs,
+            met=met,
         )
     )
 
