@@ -226,7 +226,9 @@ def test_what_does_not_agree_is_found(ledger, shown):
     assert problems(c01=[good], c02=[again]) == []
     assert problems(c01=[]) == ["chapter 01 gives no evidence for 'narrowing'"]
     assert problems(c01=[good, good]) == ["chapter 01 gives evidence 2 times for 'narrowing'"]
-    assert problems(c01=[missed])[0].startswith("'narrowing' misses its bound: words narrow: a share 0.10")
+    assert problems(c01=[missed])[0].startswith(
+        "'narrowing' misses its bound: words narrow: a share 0.10"
+    )
     assert problems(c01=[good], c03=[good]) == [
         "claims.yml lists no test 'narrowing' for chapter 03"
     ]

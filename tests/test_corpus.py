@@ -51,10 +51,15 @@ def test_load_says_what_is_wrong(tmp_path):
 def test_split_keeps_everything_and_cuts_once():
     train, held_out = corpus.split("abcdefghij", 0.2)
     assert (train, held_out) == ("abcdefgh", "ij")
+    assert corpus.split("abcdefghijk", 0.5)[0] == "abcdef"  # 5.5 characters are rounded
     with pytest.raises(ValueError, match="held_out is 1; it is a share"):
         corpus.split("abc", 1)
     with pytest.raises(ValueError, match="too short to split"):
         corpus.split("a")
+
+
+def test_characters_are_in_code_point_order():
+    assert corpus.characters("baß a").tokens == (" ", "a", "b", "ß")
 
 
 def test_characters_of_nothing_is_an_error():

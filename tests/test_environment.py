@@ -235,11 +235,16 @@ def test_on_a_terminal_progress_stays_on_one_line():
     progress = environment.Progress(Terminal())
     progress.see("Collecting torch==2.13.0 (from -r requirements.txt (line 5))\n")
     progress.show()
+    progress.see(
+        "  Downloading https://host/torch-2.13.0-cp311-cp311-linux_x86_64.whl (200.1 MB)\n"
+    )
+    progress.show()
     progress.see("Installing collected packages: a, b, c\n")
     progress.show()
     progress.clear()
     written = progress.stream.getvalue()
-    assert "collecting torch==2.13.0" in written and "installing 3 packages" in written
+    assert "collecting torch==2.13.0\r" in written and "installing 3 packages" in written
+    assert "downloading torch-2.13.0 (200.1 MB)\r" in written
     assert "\n" not in written and written.endswith("\r\x1b[K")
 
 

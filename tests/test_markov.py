@@ -98,12 +98,22 @@ def test_texts_that_are_separate_do_not_run_into_each_other():
     assert start.tolist() == [0.5, 0, 0.5, 0]
 
 
-def test_generated_text_follows_the_probabilities():
-    text = torch.tensor(np.random.default_rng(0).integers(0, 4, 300))
-    chain = markov.fit(text, 1, 4)
-    drawn = markov.generate(chain, torch.full((8000, 1), 2), 1, seed=1)[:, 1]
-    expected = chain.next_probs(torch.tensor([2])).numpy() * 8000
-    assert stats.chisquare(np.bincount(drawn, minlength=4), expected).pvalue > 1e-3
+@pytest.mark.parametrize("order", [0, 2])
+@pytest.mark.parametrize("add_k", [None, 0.5])
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_generated_text_follows_the_probabilities_asked_for(order, add_k, temperature):
+    text = torch.tensor(np.random.default_rng(0).integers(0, 4, 60))
+    chain, how = markov.fit(text, 2, 4), {"order": order, "add_k": add_k}
+    prompts = torch.tensor([[2, 1]]).repeat(8000, 1)
+    drawn = markov.generate(chain, prompts, 1, seed=1, temperature=temperature, **how)[:, 2]
+    expected = markov.at_temperature(chain.next_probs(prompts[0], **how), temperature) * 8000
+    assert stats.chisquare(np.bincount(drawn, minlength=4), expected.numpy()).pvalue > 1e-3
+
+
+def test_greedy_takes_the_likeliest():
+    chain = markov.fit(torch.tensor([0, 1, 0, 1, 0, 2]), 1, 3)
+    tokens = markov.generate(chain, torch.tensor([0]), 6, temperature=0, seed=0)
+    assert tokens.tolist() == [0, 1, 0, 1, 0, 1, 0]
 
 
 def test_generation_stops_keeps_the_prompt_and_obeys_the_seed():
@@ -116,6 +126,7 @@ def test_generation_stops_keeps_the_prompt_and_obeys_the_seed():
     )
     ended = (rows == 0).cumsum(1) > 0
     assert (rows[ended] == 0).all() and ended[:, -1].all()
+    assert rows[:, 1].tolist() != markov.generate(chain, prompts, 1, seed=4)[:, 1].tolist()
     alone = markov.generate(chain, torch.tensor([1]), 5, seed=3)
     assert alone.shape == (6,)
     nothing = markov.generate(chain, torch.tensor([], dtype=torch.int64), 4, seed=3)
@@ -131,7 +142,10 @@ def test_the_trace_tells_what_was_written_and_what_was_not():
         p = chain.next_probs(torch.tensor(step.tokens[:-1]))
         assert step.changed == (len(step.tokens) - 1,)
         assert step.probability[0] == pytest.approx(float(p[step.tokens[-1]]))
-        assert all(token != step.tokens[-1] for token, _ in step.alternatives[0])
+        others = [p[i] for i in range(4) if i != step.tokens[-1]]
+        shown = [chance for _, chance in step.alternatives[0]]
+        assert shown == pytest.approx(sorted(map(float, others), reverse=True)[: len(shown)])
+        assert len(shown) == 3
     with pytest.raises(ValueError, match="trace follows a single text"):
         markov.generate(chain, torch.tensor([[0]]), 1, seed=0, trace=Trace())
 
@@ -175,6 +189,15 @@ def test_bad_input_gets_an_error_that_says_what_to_do():
         chain.next_probs(torch.tensor([0]), add_k=-1)
     with pytest.raises(ValueError, match="never seen, so bare counts say nothing"):
         chain.next_probs(torch.tensor([2, 2]), add_k=0)
+    with pytest.raises(ValueError, match="never seen, so bare counts say nothing"):
+        chain.next_probs(torch.tensor([[0, 1], [2, 2]]), add_k=0)
+    for call in (chain.next_probs, lambda row: markov.generate(chain, row, 1, seed=0)):
+        with pytest.raises(TypeError, match="expected a row of integers"):
+            call(torch.tensor([0.9, 1.9]))
+    with pytest.raises(ValueError, match="nothing to be surprised by"):
+        markov.cross_entropy(chain, torch.tensor([], dtype=torch.int64))
+    with pytest.raises(ValueError, match="row of zeros"):
+        markov.at_temperature(torch.zeros(3), 1.0)
     with pytest.raises(ValueError, match="up to order 9"):
         markov.fit(torch.tensor([0, 1]), 10, 68)
     with pytest.raises(ValueError, match="texts is empty"):

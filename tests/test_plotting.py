@@ -195,7 +195,7 @@ def test_axes_turn_light_in_the_dark_theme(browser, dark):
     page.set_content(f"<!doctype html>{dark}{plotting.html(figure(), ALT)}")
     colour = page.locator("svg").evaluate("svg => getComputedStyle(svg).color")
     assert min(map(int, re.findall(r"\d+", colour)[:3])) > 200
-    assert page.locator("svg").evaluate("svg => svg.getBoundingClientRect().width") > 600
+    assert page.locator("svg").evaluate("svg => svg.getBoundingClientRect().width") > 500
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()

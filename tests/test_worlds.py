@@ -125,12 +125,35 @@ def test_scores_of_tokens_sum_to_the_score_of_the_row_and_match_next_probs(world
     torch.testing.assert_close(world.next_probs(rows).sum(2), torch.ones(rows.shape).double())
 
 
-def test_a_wrong_verb_makes_a_sentence_impossible(world):
-    right = row(world, "the boy that the girls see eats bread .")
-    wrong = row(world, "the boy that the girls see eat bread .")
-    assert torch.isfinite(world.log_prob(right[None])).all()
-    assert float(world.log_prob(wrong[None])) == -math.inf
-    assert world.next_probs(wrong[None])[0, -1].sum() == 0
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("the boy eats bread .", "the boy eat bread ."),
+        ("the boys eat bread .", "the boys eats bread ."),
+        ("the boy who sees the girls sleeps .", "the boy who sees the girls sleep ."),
+        ("the boys who see the girl sleep .", "the boys who sees the girl sleep ."),
+        ("the boy that the girls see eats bread .", "the boy that the girls see eat bread ."),
+        ("the boys that the girl sees eat bread .", "the boys that the girl see eat bread ."),
+        ("in the winter , the birds sing .", "in the winter , the birds sings ."),
+        ("a dog runs because the cats run .", "a dog runs because the cats runs ."),
+        ("the dogs in the village run .", "the dogs feed a cat ."),
+        ("two small girls read a book .", "two small girls read a soup ."),
+        ("each boy is hungry .", "each boys are hungry ."),
+        ("the boy never runs quietly .", "the boy quietly runs never ."),
+    ],
+)
+def test_the_language_has_these_sentences_and_not_those(world, right, wrong):
+    assert torch.isfinite(world.log_prob(row(world, right)[None])).all()
+    assert float(world.log_prob(row(world, wrong)[None])) == -math.inf
+    assert world.next_probs(row(world, wrong)[None])[0, -1].sum() == 0
+
+
+def test_the_language_is_the_one_the_chapters_were_written_with(world):
+    start = torch.tensor([world.vocab.start_id])
+    assert world.count(start) == 21_670_650_609_298_341_974_400 and isinstance(
+        world.count(start), int
+    )
+    assert world.n_states == 139 and world.length == 34
 
 
 @given(st.integers(0, 10_000), st.lists(st.booleans(), min_size=34, max_size=34))
@@ -160,6 +183,11 @@ def test_filling_what_cannot_be_filled_is_an_error(world):
     assert world.fill_probs(tokens)[3].sum() == pytest.approx(1)
     with pytest.raises(ValueError, match="no sentence of this language fits"):
         world.fill_probs(row(world, "the boy <mask> run ."))
+    headless = torch.cat([tokens[1:], tokens[-1:]])
+    with pytest.raises(ValueError, match="must begin with <s>"):
+        world.fill_probs(headless)
+    with pytest.raises(ValueError, match="fill_probs takes one row"):
+        world.fill_probs(tokens.reshape(2, 17))
     with pytest.raises(ValueError, match="a row has 34"):
         world.fill_probs(tokens[:5])
 
@@ -179,6 +207,8 @@ def test_states_decide_the_future(world):
         ({"S": "the dog | the cat"}, "ambiguous: two of its alternatives can begin with 'the'"),
         ({"S": "S dog | cat"}, "can begin with itself"),
         ({"S": "a S | b"}, "remove its recursion"),
+        ({"S": "a B", "B": "1 | 1 b"}, "could end without a word that says so"),
+        ({"S": "a A .", "A": "1 c | 1 b A b"}, "remove its recursion"),
         ({"S": "-1 a | b"}, "weight -1.0 must be above 0"),
     ],
 )

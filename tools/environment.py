@@ -226,9 +226,11 @@ class Progress:
 
     def see(self, line):
         words = line.split()
-        if words[:1] in (["Collecting"], ["Downloading"]):
-            name = words[1].rsplit("/", 1)[-1]
-            self.doing = "{} {}".format(words[0].lower(), " ".join([name, *words[2:4]]))
+        if words[:1] == ["Collecting"]:
+            self.doing = "collecting {}".format(words[1])
+        elif words[:1] == ["Downloading"]:  # name-version-platform.whl (size unit)
+            name = "-".join(words[1].rsplit("/", 1)[-1].split("-")[:2])
+            self.doing = "downloading {}".format(" ".join([name, *words[2:4]]))
         elif line.startswith("Installing collected packages"):
             self.doing = "installing {} packages".format(line.count(",") + 1)
         elif "Retrying" in line:

@@ -102,7 +102,7 @@ class MarkovChain:
         contexts: (n, t) int64, or one row (t,); any t, since only the last `order` tokens matter
         and a missing one counts as the beginning of a text. Returns (n, vocab), or (vocab,).
         """
-        contexts = np.asarray(contexts, dtype=np.int64)
+        contexts = np.asarray(contexts)
         rows = contexts[None] if contexts.ndim == 1 else contexts
         _checked_tokens(rows.ravel(), self.vocab_size)
         recent = np.full((len(rows), self.order), self.vocab_size)
@@ -228,18 +228,23 @@ def cross_entropy(chain: MarkovChain, texts: Sequence, *, order=None, add_k=None
     """Mean surprise per token over one text or several, in nats; its exp is the perplexity."""
     rows = [texts] if isinstance(texts, torch.Tensor | np.ndarray) and texts.ndim == 1 else texts
     surprise = [-chain.log_probs(row, order=order, add_k=add_k) for row in rows]
+    if not sum(map(len, surprise)):
+        raise ValueError("texts is empty; there is nothing to be surprised by")
     return float(torch.cat(surprise).mean())
 
 
 def at_temperature(probs: torch.Tensor, temperature: float) -> torch.Tensor:
     """The distribution proportional to p ** (1 / temperature): (..., vocab) -> the same shape.
 
-    Below 1 sharpens it, above 1 flattens it, 0 leaves only the likeliest token.
+    Below 1 sharpens it, above 1 flattens it, 0 leaves only the likeliest token (of several equally
+    likely ones, the first). Raises ValueError if a row has no probability to share out.
     """
     if not 0 <= temperature < math.inf:
         raise ValueError(
             f"temperature is {temperature}; it must be 0 (greedy) or a positive number"
         )
+    if not (probs.sum(-1) > 0).all():
+        raise ValueError("probs has a row of zeros; there is nothing to draw from")
     if temperature == 0:
         return torch.nn.functional.one_hot(probs.argmax(-1), probs.shape[-1]).to(probs)
     scaled = (probs / probs.amax(-1, keepdim=True)) ** (1 / temperature)
@@ -263,11 +268,14 @@ def generate(
     prompt: (t,) int64, or (n, t) for n texts at once; t may be 0. Returns (t + new,) or
         (n, t + new) int64.
     stop: a token after which a text is finished; in a batch it is repeated until all have ended.
-    trace: receives one Step a token, with the likeliest roads not taken; for a single text only.
+    trace: receives one Step a token, with probabilities before the temperature and
+        the likeliest roads not taken; for a single text only.
     Raises ValueError as `next_probs` and `at_temperature` do.
     """
     random = np.random.default_rng(seed)
-    prompt = torch.as_tensor(prompt, dtype=torch.int64)
+    prompt = torch.as_tensor(prompt)
+    _checked_tokens(prompt.ravel(), chain.vocab_size)
+    prompt = prompt.to(torch.int64)
     if trace is not None and prompt.ndim != 1:
         raise ValueError("trace follows a single text; give a prompt of shape (t,)")
     tokens = prompt[None] if prompt.ndim == 1 else prompt

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
 
 import torch
 
@@ -65,7 +66,7 @@ class Vocab:
         """The text of a row of ids, hidden tokens left out. Raises ValueError for an unknown id."""
         ids = ids.tolist() if isinstance(ids, torch.Tensor) else list(ids)
         for i in ids:
-            if not isinstance(i, int) or not 0 <= i < len(self):
+            if not isinstance(i, Integral) or not 0 <= i < len(self):
                 raise ValueError(f"token {i} is outside the vocabulary (0..{len(self) - 1})")
         return self.joiner.join(self.tokens[i] for i in ids if self.tokens[i] not in self.hidden)
 

@@ -167,6 +167,12 @@ class Sentences:
             if len(arrows) > 20_000 or len(stack) > 200:
                 raise ValueError("this grammar has no end of states: remove its recursion")
             arrows[stack] = self._first_words(stack, 0)
+            total = sum(p for p, _ in arrows[stack].values())
+            if stack and abs(total - 1) > 1e-9:
+                raise ValueError(
+                    "a sentence could end without a word that says so: let every sentence end in "
+                    "a word of its own, such as a full stop"
+                )
             waiting += [after for _, after in arrows[stack].values()]
         return arrows
 
@@ -282,7 +288,9 @@ class Sentences:
         forward-backward algorithm; Rabiner 1989, section III.A). Raises ValueError when no sentence
         fits what is written.
         """
-        tokens = self._check(tokens.reshape(1, -1))[0]
+        if tokens.ndim != 1:
+            raise ValueError(f"tokens has shape {tuple(tokens.shape)}; fill_probs takes one row")
+        tokens = self._check(tokens[None])[0]
         if len(tokens) != self.length:
             raise ValueError(f"tokens has {len(tokens)} positions; a row has {self.length}")
         allowed = np.zeros((self.length, len(self.vocab)), dtype=bool)
