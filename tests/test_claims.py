@@ -74,7 +74,8 @@ def notebook(path, *items):
 def test_one_line_says_it_all(shown):
     claims.evidence("narrowing", 0.8449, n=2000, interval=(0.83, 0.86), baseline=0.1, note="seen")
     assert repr(shown[0]) == (
-        "words narrow: a share 0.84 [0.83, 0.86], n = 2,000, baseline 0.10; needs at least 0.5: met (seen)"
+        "words narrow: a share 0.84 [0.83, 0.86], n = 2,000, baseline 0.10; "
+        "needs at least 0.5: met (seen)"
     )
 
 

@@ -28,7 +28,7 @@ def model():
 )
 @settings(max_examples=40, deadline=None)
 def test_cached_logits_are_the_uncached_ones(heads, n_layers, batch, cuts, tied, seed):
-    """Read a text in pieces of any length: at every position the logits are those of one reading."""
+    """Read a text in pieces of any length: at every position the logits are the same."""
     n_heads, n_kv_heads = heads
     config = TransformerConfig(
         50,

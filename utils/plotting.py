@@ -40,7 +40,7 @@ _LABEL = "direct label"
 
 
 def style() -> None:
-    """Set matplotlib's defaults to the book's: a figures that stay legible on a phone, no frame, direct labels."""
+    """Set matplotlib's defaults to the book's: legible on a phone, no frame, direct labels."""
     matplotlib.rcParams.update(
         {
             "figure.figsize": (5.8, 3.7),
