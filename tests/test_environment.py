@@ -47,7 +47,9 @@ def set_up(clone, pip, *arguments, **more):
     (clone / "fake.py").write_text(
         "import os, sys, runpy\n"
         f"sys.path.insert(0, {str(clone / 'tools')!r})\n"
-        "import environment\n"
+        "import environment, signal\n"
+        # a background job ignores interrupts, and hands that on; a reader's shell does not
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "real = environment.run\n"
         "def run(command, log, progress):\n"
         "    if command[1:3] == ['-m', 'venv']:\n"
