@@ -109,8 +109,8 @@ def generate(
 
     if cache is not None and cache.max_len < length + max_new_tokens - 1:
         raise ValueError(
-            f"the cache has room for max_len={cache.max_len} positions; a prompt of {length} tokens "
-            f"and max_new_tokens={max_new_tokens} need {length + max_new_tokens - 1}"
+            f"the cache has room for max_len={cache.max_len} positions; a prompt of {length} "
+            f"tokens and max_new_tokens={max_new_tokens} need {length + max_new_tokens - 1}"
         )
     tokens, ended = prompt, torch.zeros(batch, dtype=torch.bool)
     for _ in range(max_new_tokens):
