@@ -1,8 +1,6 @@
-"""Synthetic languages whose true probabilities are known.
+"""`Sentences`: a small grammar of everyday English, about which everything can be computed.
 
-Real text shows that an effect is real; a made-up language shows why, because its right answers can
-be computed instead of estimated. `Sentences` is a small grammar of everyday English, and everything
-about it is exact: the probability of a sentence, the distribution of the next word, how many
+What is exact: the probability of a sentence, the distribution of the next word, how many
 sentences can still follow a prefix, the entropy left, and what stands in any blank given the rest.
 
 How it can be exact. The grammar is unambiguous and can be read from left to right: in each
@@ -21,6 +19,7 @@ import numpy as np
 import torch
 
 from utils.vocab import Vocab
+from utils.worlds.common import checked, until_impossible
 
 PAD, START, MASK = "<pad>", "<s>", "<mask>"
 
@@ -257,11 +256,7 @@ class Sentences:
         with np.errstate(divide="ignore"):
             log_probs = np.log(self._prob[states[:, :-1], tokens[:, 1:]])
             first = np.log((tokens[:, :1] == self.vocab.start_id).astype(float))
-        scores = np.concatenate([first, log_probs], axis=1)
-        # After the first impossible word nothing that follows has a meaning: -inf once, then 0.
-        dead = np.isinf(scores)
-        scores[(dead.cumsum(1) - dead) > 0] = 0.0
-        return torch.from_numpy(scores)
+        return until_impossible(np.concatenate([first, log_probs], axis=1))
 
     def next_probs(self, tokens: torch.Tensor) -> torch.Tensor:
         """The true distribution of what follows each position: (n, t) -> (n, t, vocab) float64.
@@ -290,7 +285,7 @@ class Sentences:
         """
         if tokens.ndim != 1:
             raise ValueError(f"tokens has shape {tuple(tokens.shape)}; fill_probs takes one row")
-        tokens = self._check(tokens[None])[0]
+        tokens = checked(tokens[None], self)[0]
         if len(tokens) != self.length:
             raise ValueError(f"tokens has {len(tokens)} positions; a row has {self.length}")
         allowed = np.zeros((self.length, len(self.vocab)), dtype=bool)
@@ -326,28 +321,9 @@ class Sentences:
 
     # -- walking along the arrows ----------------------------------------------------------------
 
-    def _check(self, tokens: torch.Tensor) -> np.ndarray:
-        if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64:
-            raise TypeError(
-                "tokens must be an int64 tensor; world.vocab.encode makes one from text"
-            )
-        array = tokens.numpy()
-        if array.ndim != 2 or not 1 <= array.shape[1] <= self.length:
-            raise ValueError(
-                f"tokens has shape {tuple(array.shape)}; "
-                f"expected (n, t) with t from 1 to {self.length}"
-            )
-        wrong = array[(array < 0) | (array >= len(self.vocab))]
-        if wrong.size:
-            raise ValueError(
-                f"token {wrong[0]} is outside the vocabulary (0..{len(self.vocab) - 1}); "
-                "encode the text with world.vocab.encode"
-            )
-        return array
-
     def _states(self, tokens: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         """The tokens, checked, and the number of the state after each position."""
-        array = self._check(tokens)
+        array = checked(tokens, self)
         states = np.zeros(array.shape, dtype=int)
         for t in range(1, array.shape[1]):
             states[:, t] = self._next[states[:, t - 1], array[:, t]]

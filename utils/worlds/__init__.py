@@ -1,0 +1,11 @@
+"""Synthetic languages whose true probabilities are known.
+
+Real text shows that an effect is real; a made-up language shows why, because its right answers can
+be computed instead of estimated. Every world has `vocab`, the `length` of its rows,
+`sample(n, seed=)` -> (n, length) int64, and `log_prob(tokens)` -> (n,) exact nats.
+"""
+
+from utils.worlds.sentences import EVERYDAY, Sentences
+from utils.worlds.verdicts import Verdicts
+
+__all__ = ["EVERYDAY", "Sentences", "Verdicts"]

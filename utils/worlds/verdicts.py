@@ -1,0 +1,150 @@
+"""`Verdicts`: questions about sums, whose answers give the verdict before the reason.
+
+    is 2 + 9 = 11 ? yes , because 2 + 9 = 11 .
+    is 2 + 9 = 12 ? no , because 2 + 9 = 11 .
+
+Sixteen tokens, every number one of them. Half of the questions are true; in the others the claimed
+sum is off by one, two or three. Whoever writes such a text from left to right has to decide before
+it computes. With `verdict="last"` the same words come in the other order, the reason first:
+
+    is 2 + 9 = 12 ? because 2 + 9 = 11 , no .
+
+Some sums are *held out*: never in a sample unless one asks for them, so that knowing how to add can
+be told from having seen the sum.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from utils.vocab import Vocab
+from utils.worlds.common import checked, until_impossible
+
+MASK, UNDO = "<mask>", "<undo>"
+MISSES = (-3, -2, -1, 1, 2, 3)  # by how much a wrong claim is off
+FORMS = {
+    "first": "is A + B = CLAIM ? VERDICT , because A + B = SUM .",
+    "last": "is A + B = CLAIM ? because A + B = SUM , VERDICT .",
+}
+
+
+class Verdicts:
+    """All questions about the sums of two numbers from `low` to `high`, with exact probabilities.
+
+    held_out: share of the pairs of numbers that samples leave out.
+    verdict: "first", before the reason, or "last".
+    seed: draws which pairs are held out.
+
+    vocab:  the words, the numbers from 0 to twice `high` and three more, `<mask>` and `<undo>`
+    length: 16
+    positions: where each part of a row stands: "a", "b", "claim", "verdict", "sum", and "answer",
+        the first position that the question leaves open
+    seen, unseen: the pairs in and not in the samples, (n, 2) int64 arrays
+    """
+
+    def __init__(self, low=0, high=19, *, held_out=0.1, verdict="first", seed=0):
+        if not 0 <= low < high:
+            raise ValueError(f"low={low}, high={high}: choose whole numbers with 0 <= low < high")
+        if not 0 <= held_out < 1:
+            raise ValueError(f"held_out is {held_out}; choose a share from 0 up to, but not, 1")
+        if verdict not in FORMS:
+            raise ValueError(f"verdict is {verdict!r}; choose 'first' or 'last'")
+        self.low, self.high, self.verdict = low, high, verdict
+        words = ["is", "+", "=", "?", "yes", "no", ",", "because", "."]
+        numbers = [str(number) for number in range(2 * high + MISSES[-1] + 1)]
+        self.vocab = Vocab([*numbers, *words, MASK, UNDO], joiner=" ")  # a number's id is itself
+        self._form = FORMS[verdict].split()
+        self.length = len(self._form)
+        at = {part: [i for i, p in enumerate(self._form) if p == part] for part in set(self._form)}
+        self.positions = {
+            "a": tuple(at["A"]),
+            "b": tuple(at["B"]),
+            "claim": at["CLAIM"][0],
+            "verdict": at["VERDICT"][0],
+            "sum": at["SUM"][0],
+            "answer": at["?"][0] + 1,
+        }
+        span = np.arange(low, high + 1)
+        pairs = np.stack(np.meshgrid(span, span, indexing="ij"), -1).reshape(-1, 2)
+        order = np.random.default_rng(seed).permutation(len(pairs))
+        left_out = round(held_out * len(pairs))
+        self.unseen, self.seen = pairs[np.sort(order[:left_out])], pairs[np.sort(order[left_out:])]
+
+    def write(self, a, b, claim) -> torch.Tensor:
+        """The questions with their right answers, one a row: arrays (n,) -> (n, 16) int64."""
+        a, b, claim = (np.asarray(numbers, dtype=np.int64) for numbers in (a, b, claim))
+        yes, no = self.vocab.id("yes"), self.vocab.id("no")
+        parts = {
+            "A": a,
+            "B": b,
+            "CLAIM": claim,
+            "SUM": a + b,
+            "VERDICT": np.where(claim == a + b, yes, no),
+        }
+        columns = [
+            parts[part] if part in parts else np.full(len(a), self.vocab.id(part))
+            for part in self._form
+        ]
+        return torch.from_numpy(np.stack(columns, 1))
+
+    def sample(self, n: int, *, seed: int, held_out: bool = False) -> torch.Tensor:
+        """n independent texts: (n, 16) int64. held_out: only of the sums left out otherwise."""
+        if n < 0:
+            raise ValueError(f"n is {n}; it must not be negative")
+        pairs = self.unseen if held_out else self.seen
+        if not len(pairs):
+            raise ValueError("this world holds no sums out; make it with held_out above 0")
+        random = np.random.default_rng(seed)
+        a, b = pairs[random.integers(len(pairs), size=n)].T
+        lowest = np.maximum(MISSES[0], -(a + b))  # no claim is below zero
+        # the wrong claims, from the lowest up, leaving out the right one
+        miss = lowest + (random.random(n) * (MISSES[-1] - lowest)).astype(np.int64)
+        miss += miss >= 0
+        right = random.random(n) < 0.5
+        return self.write(a, b, a + b + np.where(right, 0, miss))
+
+    def every(self, *, held_out: bool = False) -> torch.Tensor:
+        """Every text there is, once each: (n, 16) int64."""
+        pairs = self.unseen if held_out else self.seen
+        a, b, miss = (
+            np.repeat(pairs[:, 0], 7),
+            np.repeat(pairs[:, 1], 7),
+            np.tile(range(-3, 4), len(pairs)),
+        )
+        possible = a + b + miss >= 0
+        a, b, miss = a[possible], b[possible], miss[possible]
+        return self.write(a, b, a + b + miss)
+
+    def log_prob(self, tokens: torch.Tensor, *, held_out: bool = False) -> torch.Tensor:
+        """The exact log-probability of each row under `sample`, in nats: (n, t) -> (n,) float64.
+
+        A row that `sample` never gives has -inf. Rows may stop short of 16 tokens: the score is
+        then that of the prefix, summed over all its endings.
+        """
+        return self.token_log_probs(tokens, held_out=held_out).sum(-1)
+
+    def token_log_probs(self, tokens: torch.Tensor, *, held_out: bool = False) -> torch.Tensor:
+        """log p(token | all before it) at every position, in nats: (n, t) -> (n, t) float64."""
+        array = checked(tokens, self)
+        rows = np.full((len(array), self.length), -1)
+        rows[:, : array.shape[1]] = array  # what a prefix leaves open matches nothing, and is cut
+        (a_at, _), (b_at, _) = self.positions["a"], self.positions["b"]
+        a, b, claim = rows[:, a_at], rows[:, b_at], rows[:, self.positions["claim"]]
+
+        pairs = self.unseen if held_out else self.seen
+        allowed = np.zeros((len(self.vocab) + 1,) * 2)  # the last row and column: left open
+        allowed[tuple(pairs.T)] = 1.0
+        miss = claim - a - b
+        misses = MISSES[-1] - np.maximum(MISSES[0], -(a + b))  # how many wrong claims there are
+        wrong = (np.abs(miss) <= MISSES[-1]) & (claim >= 0) & (claim < self.vocab.id("is"))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            right_answer = self.write(a, b, claim)
+            scores = np.log((rows == right_answer.numpy()).astype(float))  # all else is certain
+            scores[:, a_at] = np.log(allowed[a].sum(-1) / len(pairs))
+            scores[:, b_at] = np.log(allowed[a, b] / allowed[a].sum(-1))
+            scores[:, self.positions["claim"]] = np.log(
+                np.where(miss == 0, 0.5, wrong * 0.5 / misses)
+            )
+        scores = np.nan_to_num(scores, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
+        return until_impossible(scores[:, : array.shape[1]])
