@@ -41,6 +41,7 @@ def test_temperature_divides_the_logits(logits, temperature):
 def test_top_k_keeps_the_k_likeliest(logits, k):
     logits = torch.tensor(logits)
     probs, all_probs = distribution(logits, top_k=k), logits.softmax(-1)
+    assert (probs > 0).sum() <= k
     kept = logits >= logits.sort(descending=True).values[: min(k, len(logits))][-1]
     expected = torch.where(kept, all_probs, 0.0)
     assert torch.allclose(probs, expected / expected.sum(), atol=1e-5)

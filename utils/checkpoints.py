@@ -141,10 +141,18 @@ def remake(name: str, recipe: Callable[[], Made], folder: Path = FOLDER) -> Card
     )
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
-        (Path(new) / "weights").write_bytes(weights)
-        (Path(new) / "card").write_text(json.dumps(asdict(card), indent=1) + "\n", "utf-8")
-        os.replace(Path(new) / "weights", folder / f"{name}.safetensors")
-        os.replace(Path(new) / "card", folder / f"{name}.json")
+        new_weights, old_weights = Path(new) / "weights", folder / f"{name}.safetensors"
+        new_card, old_card = Path(new) / "card", folder / f"{name}.json"
+        new_weights.write_bytes(weights)
+        new_card.write_text(json.dumps(asdict(card), indent=1) + "\n", "utf-8")
+        before = old_weights.read_bytes() if old_weights.exists() else None
+        try:
+            os.replace(new_weights, old_weights)
+            os.replace(new_card, old_card)
+        except BaseException:
+            if before is not None:  # the old card still describes the old weights
+                old_weights.write_bytes(before)
+            raise
     return card
 
 

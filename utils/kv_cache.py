@@ -67,9 +67,10 @@ class KVCache:
         return that layer's keys and values so far. `length` grows when all layers are done.
         """
         end = self.length + keys.shape[2]
-        self.keys[layer, :, :, self.length : end] = keys
-        self.values[layer, :, :, self.length : end] = values
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+        all_keys, all_values = self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+        all_keys[:, :, self.length :] = keys
+        all_values[:, :, self.length :] = values
+        return all_keys, all_values
 
     def crop(self, length):
         """Forget all positions from `length` on; return the cache itself. It costs nothing: the

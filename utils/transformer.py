@@ -96,7 +96,7 @@ def product(x, weight):
     """
     threads, (d_in, d_out) = torch.get_num_threads(), weight.shape
     rows = x.numel() // d_in
-    if rows > 16 or weight.numel() < 2**18 or d_in % threads:
+    if rows > 16 or d_in * d_out < 2**18 or d_in % threads:
         return x @ weight
     shares = x.reshape(rows, threads, -1).transpose(0, 1) @ weight.view(threads, -1, d_out)
     return shares.sum(0).view(*x.shape[:-1], d_out)
@@ -108,7 +108,7 @@ def rms_norm(x, eps):
     A learned scale for each channel usually follows. After all norms but the last comes a matrix
     of its own, whose rows can hold that scale, so only the last one is followed by it here.
     """
-    return F.rms_norm(x, x.shape[-1:], eps=eps)
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
 
 
 def rotation_table(config):

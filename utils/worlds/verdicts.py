@@ -3,9 +3,10 @@
     is 2 + 9 = 11 ? yes , because 2 + 9 = 11 .
     is 2 + 9 = 12 ? no , because 2 + 9 = 11 .
 
-Sixteen tokens, every number one of them. Half of the questions are true; in the others the claimed
-sum is off by one, two or three. Whoever writes such a text from left to right has to decide before
-it computes. With `verdict="last"` the same words come in the other order, the reason first:
+Sixteen tokens, every number one of them. Half of the questions are true; in the others the claim is
+any wrong sum, from 0 to the largest there is. Whoever writes such a text from left to right has to
+decide before it computes. With `verdict="last"` the same words come in the other order, the reason
+first:
 
     is 2 + 9 = 12 ? because 2 + 9 = 11 , no .
 
@@ -22,7 +23,6 @@ from utils.vocab import Vocab
 from utils.worlds.common import checked, until_impossible
 
 MASK, UNDO = "<mask>", "<undo>"
-MISSES = (-3, -2, -1, 1, 2, 3)  # by how much a wrong claim is off
 FORMS = {
     "first": "is A + B = CLAIM ? VERDICT , because A + B = SUM .",
     "last": "is A + B = CLAIM ? because A + B = SUM , VERDICT .",
@@ -36,7 +36,7 @@ class Verdicts:
     verdict: "first", before the reason, or "last".
     seed: draws which pairs are held out.
 
-    vocab:  the words, the numbers from 0 to twice `high` and three more, `<mask>` and `<undo>`
+    vocab:  the numbers from 0 to twice `high`, the words, `<mask>` and `<undo>`
     length: 16
     positions: where each part of a row stands: "a", "b", "claim", "verdict", "sum", and "answer",
         the first position that the question leaves open
@@ -52,7 +52,7 @@ class Verdicts:
             raise ValueError(f"verdict is {verdict!r}; choose 'first' or 'last'")
         self.low, self.high, self.verdict = low, high, verdict
         words = ["is", "+", "=", "?", "yes", "no", ",", "because", "."]
-        numbers = [str(number) for number in range(2 * high + MISSES[-1] + 1)]
+        numbers = [str(number) for number in range(2 * high + 1)]
         self.vocab = Vocab([*numbers, *words, MASK, UNDO], joiner=" ")  # a number's id is itself
         self._form = FORMS[verdict].split()
         self.length = len(self._form)
@@ -97,24 +97,17 @@ class Verdicts:
             raise ValueError("this world holds no sums out; make it with held_out above 0")
         random = np.random.default_rng(seed)
         a, b = pairs[random.integers(len(pairs), size=n)].T
-        lowest = np.maximum(MISSES[0], -(a + b))  # no claim is below zero
-        # the wrong claims, from the lowest up, leaving out the right one
-        miss = lowest + (random.random(n) * (MISSES[-1] - lowest)).astype(np.int64)
-        miss += miss >= 0
+        wrong = random.integers(2 * self.high, size=n)  # one number fewer than there are,
+        wrong += wrong >= a + b  # for the right sum is passed over
         right = random.random(n) < 0.5
-        return self.write(a, b, a + b + np.where(right, 0, miss))
+        return self.write(a, b, np.where(right, a + b, wrong))
 
     def every(self, *, held_out: bool = False) -> torch.Tensor:
         """Every text there is, once each: (n, 16) int64."""
         pairs = self.unseen if held_out else self.seen
-        a, b, miss = (
-            np.repeat(pairs[:, 0], 7),
-            np.repeat(pairs[:, 1], 7),
-            np.tile(range(-3, 4), len(pairs)),
-        )
-        possible = a + b + miss >= 0
-        a, b, miss = a[possible], b[possible], miss[possible]
-        return self.write(a, b, a + b + miss)
+        claims = 2 * self.high + 1
+        a, b = np.repeat(pairs, claims, axis=0).T
+        return self.write(a, b, np.tile(np.arange(claims), len(pairs)))
 
     def log_prob(self, tokens: torch.Tensor, *, held_out: bool = False) -> torch.Tensor:
         """The exact log-probability of each row under `sample`, in nats: (n, t) -> (n,) float64.
@@ -135,16 +128,13 @@ class Verdicts:
         pairs = self.unseen if held_out else self.seen
         allowed = np.zeros((len(self.vocab) + 1,) * 2)  # the last row and column: left open
         allowed[tuple(pairs.T)] = 1.0
-        miss = claim - a - b
-        misses = MISSES[-1] - np.maximum(MISSES[0], -(a + b))  # how many wrong claims there are
-        wrong = (np.abs(miss) <= MISSES[-1]) & (claim >= 0) & (claim < self.vocab.id("is"))
+        a_number = (claim >= 0) & (claim <= 2 * self.high)
         with np.errstate(divide="ignore", invalid="ignore"):
             right_answer = self.write(a, b, claim)
             scores = np.log((rows == right_answer.numpy()).astype(float))  # all else is certain
             scores[:, a_at] = np.log(allowed[a].sum(-1) / len(pairs))
             scores[:, b_at] = np.log(allowed[a, b] / allowed[a].sum(-1))
-            scores[:, self.positions["claim"]] = np.log(
-                np.where(miss == 0, 0.5, wrong * 0.5 / misses)
-            )
+            claim_prob = np.where(claim == a + b, 0.5, 0.5 * a_number / (2 * self.high))
+            scores[:, self.positions["claim"]] = np.log(claim_prob)
         scores = np.nan_to_num(scores, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
         return until_impossible(scores[:, : array.shape[1]])

@@ -1,0 +1,62 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from utils import corpus
+
+TEXT = (
+    "In the beginning was the word, and the word was with them.\nAnd the light — 'tis there!\n" * 20
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return corpus.byte_pair_tokenizer(TEXT, 60)
+
+
+@given(st.text(alphabet=sorted(set(TEXT)), max_size=60))
+@settings(deadline=None)
+def test_any_text_of_known_characters_comes_back(tokenizer, text):
+    ids = tokenizer.encode(text)
+    assert ids.dtype == torch.int64 and ids.dim() == 1
+    assert tokenizer.decode(ids) == text == tokenizer.decode(ids.tolist())
+
+
+def test_frequent_words_become_one_token(tokenizer):
+    assert len(tokenizer) == tokenizer.vocab_size == 60
+    assert len(tokenizer.encode(" the")) == 1
+    assert len(tokenizer.encode(TEXT)) < len(TEXT) / 2
+
+
+def test_the_same_text_gives_the_same_tokenizer(tokenizer):
+    again = corpus.byte_pair_tokenizer(TEXT, 60)
+    assert torch.equal(again.encode(TEXT), tokenizer.encode(TEXT))
+    assert [again.decode([i]) for i in range(60)] == [tokenizer.decode([i]) for i in range(60)]
+
+
+def test_the_king_james_bible_comes_back():
+    text, held_out = corpus.split(corpus.kjv())
+    tokenizer = corpus.byte_pair_tokenizer(text, 1024)
+    ids = tokenizer.encode(held_out)
+    assert len(tokenizer) == 1024 and tokenizer.decode(ids) == held_out
+    assert 2.8 < len(held_out) / len(ids) < 3.3  # characters per token
+
+
+def test_characters_it_has_never_seen(tokenizer):
+    with pytest.raises(ValueError, match=r"'😀' is not among the \d+ characters"):
+        tokenizer.encode("light 😀")
+    with pytest.raises(ValueError, match="'‘' is not among"):  # shares two of three bytes with "—"
+        tokenizer.encode("‘")
+
+
+@pytest.mark.parametrize("bad", [60, -1, 1.5])
+def test_ids_it_does_not_have(tokenizer, bad):
+    with pytest.raises(ValueError, match=rf"token {bad} is outside the vocabulary \(0..59\)"):
+        tokenizer.decode([0, bad])
+
+
+@pytest.mark.parametrize("vocab_size", [5, 100_000])
+def test_a_vocabulary_the_text_does_not_yield(vocab_size):
+    with pytest.raises(ValueError, match=f"vocab_size is {vocab_size}, but this text"):
+        corpus.byte_pair_tokenizer(TEXT, vocab_size)
