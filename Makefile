@@ -15,12 +15,14 @@ RUN = @command -v "$(PYTHON)" >/dev/null || { \
 	     'or run `make PYTHON=/path/to/python $@`.' >&2; exit 1; }; \
 	exec "$(PYTHON)" tools/environment.py
 
-.PHONY: help lab test test-portable refresh site serve
+.PHONY: help lab test test-portable refresh site serve bench remake
 help:
 	@echo 'make lab            read the book in JupyterLab (PORT=8888 HOST=127.0.0.1)'
 	@echo 'make test           run every test (ARGS="-k markov" for some of them)'
 	@echo 'make test-portable  run the notebooks as a computer with older instructions would'
 	@echo 'make refresh        run the notebooks and store their outputs (NOTEBOOK=chapters/… for one)'
+	@echo 'make bench          race the code against what a reader would otherwise use (NAME=decoding for one)'
+	@echo 'make remake         train the checkpoints again, all of them or NAME=sentences-ar'
 	@echo 'make site / serve   render the site from the stored outputs / look at it in a browser'
 
 ifeq ($(origin HOST),environment)
@@ -47,3 +49,9 @@ site:
 
 serve:
 	$(RUN) tools/site.py serve
+
+bench:
+	$(RUN) benchmarks/run.py $(NAME)
+
+remake:
+	$(RUN) -m utils.training remake $(or $(NAME),--all)
