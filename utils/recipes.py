@@ -179,14 +179,14 @@ def _totals(world, seed):
     model = Transformer(config, seed=seed)
     history = fit(
         model,
-        world_batches(world, batch_size=64, seed=100_000 * seed + 1),
+        world_batches(world, batch_size=32, seed=100_000 * seed + 1),
         answer_loss,
-        steps=400,
+        steps=700,
         lr=4e-3,
         seed=seed,
     )
     kind = "running totals" if world.carry else "sums of neighbours"
-    data = f"Totals(carry={world.carry}), 400 batches of 64 lists, {kind}"
+    data = f"Totals(carry={world.carry}), 700 batches of 32 lists, {kind}"
 
     return Made(model, history, data, seed, lambda model: answer_errors(model, world))
 
