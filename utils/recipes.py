@@ -181,12 +181,12 @@ def _totals(world, seed):
         model,
         world_batches(world, batch_size=32, seed=100_000 * seed + 1),
         answer_loss,
-        steps=700,
+        steps=1200,
         lr=4e-3,
         seed=seed,
     )
     kind = "running totals" if world.carry else "sums of neighbours"
-    data = f"Totals(carry={world.carry}), 700 batches of 32 lists, {kind}"
+    data = f"Totals(carry={world.carry}), 1200 batches of 32 lists, {kind}"
 
     return Made(model, history, data, seed, lambda model: answer_errors(model, world))
 
