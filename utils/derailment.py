@@ -212,6 +212,20 @@ def best_of(model, world, questions, k, **how) -> Remedied:
     return Remedied(_pick(drawn, likelihood), tokens, passes + k)
 
 
+def start_over(model, world, questions, *, at_least, forced=None, **how) -> Remedied:
+    """One answer; where the model, reading it once more, finds it less likely as a whole than
+    `at_least` (nats), a second one, written from the question on. What was forced is thrown away
+    with the first: this remedy may take back what it has said, and the others may not."""
+    first = answer(model, world, questions, forced, **how)
+    again = likelihoods(model, first, world.positions["answer"]) < at_least
+    rows = first.clone()
+    tokens = judge(world, first).tokens.double()
+    if again.any():
+        rows[again] = answer(model, world, questions[again], **how)
+        tokens[again] += judge(world, rows[again]).tokens
+    return Remedied(rows, float(tokens.mean()), float(tokens.mean()) + 1)
+
+
 @torch.no_grad()
 def likelihoods(model, rows, start):
     """Log-probability of each finished text from position `start` on: (n, t) -> (n,), in nats.

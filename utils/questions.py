@@ -160,13 +160,20 @@ def prompt(question: Question, answer_prefix: str = "") -> str:
     return smollm.chat_prompt(question.text + INSTRUCTION, answer_prefix=answer_prefix)
 
 
-def first_word(model, tokenizer, question: Question) -> tuple[float, float]:
+def read(model, tokenizer, question: Question) -> tuple[torch.Tensor, KVCache]:
+    """Let the model read the question: its logits for the first word of an answer, (vocab,), and
+    the cache, so that several answers can be tried without reading it again."""
+    cache = KVCache(model.config, max_len=512)
+    with torch.inference_mode():
+        return model(tokenizer.encode(prompt(question))[None], cache)[0, -1], cache
+
+
+def first_word(tokenizer, logits) -> tuple[float, float]:
     """The probabilities that the model's answer begins with "Yes" and with "No", left alone.
 
     What follows the word, a comma or a full stop, is a token of its own, so both are counted.
     """
-    with torch.inference_mode():
-        probs = model(tokenizer.encode(prompt(question))[None])[0, -1].softmax(-1)
+    probs = logits.softmax(-1)
     return tuple(float(probs[tokenizer.encode(word)[0]]) for word in ("Yes", "No"))
 
 
@@ -180,30 +187,32 @@ def force(model, tokenizer, question: Question, n=NEW_TOKENS) -> dict[str, str]:
 
 
 @torch.inference_mode()
-def log_odds(model, tokenizer, question: Question, answer: str) -> float:
+def log_odds(model, tokenizer, question: Question, answer: str, cache: KVCache) -> float:
     """How much likelier the model finds the statement of a yes than that of a no, behind what it
     has answered so far: the difference of their log-probabilities in nats.
+
+    cache: as `read` leaves it; it is left like that.
     """
-    context = tokenizer.encode(prompt(question, answer))
+    asked, context = (tokenizer.encode(prompt(question, text)) for text in ("", answer))
     gap = " " if answer else ""
-    scores, cache = [], KVCache(model.config, max_len=512)
+    scores = []
     for statement in (question.yes, question.no):
-        tokens = torch.cat([context, tokenizer.encode(gap + statement)])[None]
-        logits = model(tokens[:, cache.length :], cache)[0]
-        rest = tokens[0, len(context) :]
-        log_probs = logits[-len(rest) - 1 : -1].log_softmax(-1)
-        scores.append(float(log_probs.gather(1, rest[:, None]).sum()))
-        cache.crop(len(context) - 1)
+        cache.crop(len(asked) - 1)
+        tokens = torch.cat([context, tokenizer.encode(gap + statement)])
+        log_probs = model(tokens[None, cache.length :], cache)[0].log_softmax(-1)
+        stated = tokens[len(context) :, None]
+        scores.append(float(log_probs[-len(stated) - 1 : -1].gather(1, stated).sum()))
     return scores[0] - scores[1]
 
 
 def record(model, tokenizer, question: Question) -> Record:
     """All there is to know about one question; some seconds of work."""
-    p_yes, p_no = first_word(model, tokenizer, question)
+    logits, cache = read(model, tokenizer, question)
+    p_yes, p_no = first_word(tokenizer, logits)
     texts = force(model, tokenizer, question)
 
     def odds(answer):
-        return round(log_odds(model, tokenizer, question, answer), 3)
+        return round(log_odds(model, tokenizer, question, answer, cache), 3)
 
     return Record(
         text=question.text,
@@ -222,7 +231,7 @@ def record(model, tokenizer, question: Question) -> Record:
 def fingerprint() -> str:
     """Of all that the records depend on: the questions, the code that asks them, the weights."""
     parts = [repr(load()), repr((FORCED, INSTRUCTION, NEW_TOKENS)), smollm.WHEEL_HASH]
-    parts += [code_hash(each) for each in (prompt, first_word, force, log_odds, record, first_sentence)]
+    parts += [code_hash(each) for each in (prompt, read, first_word, force, log_odds, record, first_sentence)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
