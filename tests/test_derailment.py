@@ -421,6 +421,7 @@ SIZE = Question("", "yes", "Is an ox bigger than a cat?", "", "", "ox bigger cat
     [
         (SUM, "1 + 1 equals 2.", "yes"),
         (SUM, "1 + 1 is not equal to 2.", "no"),
+        (SUM, "1 + 1 ≠ 2.", "no"),
         (SUM, "1 + 1 equals 3.", "no"),
         (SUM, "1 + 1 isn't 3.", "yes"),
         (SUM, "2 is less than 3.", ""),

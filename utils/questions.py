@@ -75,7 +75,7 @@ def load(path: Path = DATA / "questions.txt") -> list[Question]:
 
 # -- the rule by which a text is read ------------------------------------------------------------
 
-NOT = re.compile(r"\b(not|no|never|neither|nor|cannot|false|incorrect|wrong)\b|n't\b")
+NOT = re.compile(r"\b(not|no|never|neither|nor|cannot|false|incorrect|wrong)\b|n't\b|≠")
 RETRACTS = re.compile(
     r"\b(sorry|apologi[sz]e|apologies|correction|i was wrong|i made a mistake)\b|\b(wait|actually),"
 )
