@@ -191,9 +191,7 @@ def test_voting_errs_as_often_as_the_binomial_says(k):
     p, n = 0.3, 1500
     dice = torch.Generator().manual_seed(0)
     voted = vote(Coin(p), WORLD, WORLD.sample(n, seed=0), k, temperature=1.0, generator=dice)
-    expected = sum(
-        math.comb(k, j) * p**j * (1 - p) ** (k - j) for j in range(k // 2 + 1, k + 1)
-    )
+    expected = sum(math.comb(k, j) * p**j * (1 - p) ** (k - j) for j in range(k // 2 + 1, k + 1))
     low, high = wilson(round(wrong_rate(voted) * n), n, confidence=0.999)
     assert low <= expected <= high
     assert voted.tokens == voted.passes == 9 * k
@@ -277,7 +275,7 @@ def test_a_model_that_knows_better_contradicts_itself(name):
     model, _ = load_checkpoint(name)
     rows = WORLD.sample(400, seed=5, held_out=True)
     wrong = WORLD.vocab.id("yes") + WORLD.vocab.id("no") - rows[:, 7:8]
-    free, forced = judge(WORLD, answer(model, WORLD, rows)), None
+    free = judge(WORLD, answer(model, WORLD, rows))
     forced = judge(WORLD, answer(model, WORLD, rows, wrong))
     assert free.verdict_right.double().mean() > 0.97 and free.sum_right.double().mean() > 0.97
     assert forced.verdict_right.double().mean() < 0.03
@@ -392,7 +390,9 @@ def test_each_question_fits_its_statements(q):
     assert q.no.replace(" is not ", " is ") == q.yes != q.no
     assert q.true == (q.yes if q.answer == "yes" else q.no)
     asserted = set(q.yes.lower().strip(".").replace(",", "").split())
-    assert asserted <= set(q.text.lower().replace("?", "").replace(".", "").replace(",", "").split())
+    assert asserted <= set(
+        q.text.lower().replace("?", "").replace(".", "").replace(",", "").split()
+    )
     assert side(q, q.yes) == "yes" and side(q, q.no) == "no"
 
 
@@ -407,7 +407,7 @@ def test_arithmetic_questions_are_answered_right():
 def test_a_broken_question_is_named(tmp_path, line):
     path = tmp_path / "questions.txt"
     path.write_text(f"# comment\n\n{line}\n")
-    with pytest.raises(ValueError, match="questions.txt, line 3"):
+    with pytest.raises(ValueError, match=r"questions\.txt, line 3"):
         questions.load(path)
 
 
@@ -512,3 +512,15 @@ def test_the_model_still_says_what_is_kept():
         assert again.before == pytest.approx(kept[i].before, abs=0.02)
         for word, value in (again.at_once | again.later).items():
             assert value == pytest.approx((kept[i].at_once | kept[i].later)[word], abs=0.02)
+
+
+def test_edited_batches_keep_their_length_and_their_share():
+    plain = recipes.world_batches(WORLD, batch_size=400, seed=0)
+    rows = next(
+        recipes.edited(plain, lambda rows, _: derailment.with_correction(WORLD, rows), 0.25, 0)
+    )
+    original = next(recipes.world_batches(WORLD, batch_size=400, seed=0))
+    same = (rows[:, :16] == original).all(1)
+    assert rows.shape == (400, 18) and 70 < int((~same).sum()) < 130
+    assert bool((rows[same][:, 15:] == WORLD.vocab.id(".")).all())
+    assert bool(judge(WORLD, rows).verdict_right.all())

@@ -231,7 +231,10 @@ def record(model, tokenizer, question: Question) -> Record:
 def fingerprint() -> str:
     """Of all that the records depend on: the questions, the code that asks them, the weights."""
     parts = [repr(load()), repr((FORCED, INSTRUCTION, NEW_TOKENS)), smollm.WHEEL_HASH]
-    parts += [code_hash(each) for each in (prompt, read, first_word, force, log_odds, record, first_sentence)]
+    parts += [
+        code_hash(each)
+        for each in (prompt, read, first_word, force, log_odds, record, first_sentence)
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -154,40 +154,25 @@ def verdicts_corrected():
     return Made(model, history, data, seed, lambda model: verdict_rates(model, world))
 
 
-def totals_running(seed=0):
+def totals_running():
     """A causal model of running totals: each answer builds on the one before."""
-    return _totals(Totals(carry=True), seed)
-
-
-def totals_running_1():
-    """The same as `totals-running` from other first weights and other digits."""
-    return _totals(Totals(carry=True), 1)
-
-
-def totals_running_2():
-    """The same as `totals-running` from other first weights and other digits."""
-    return _totals(Totals(carry=True), 2)
+    seed, world = 0, Totals(carry=True)
+    config = TransformerConfig(len(world.vocab), d_model=64, n_layers=2, max_len=world.length)
+    model = Transformer(config, seed=seed)
+    batches = world_batches(world, batch_size=32, seed=100_000 * seed + 1)
+    history = fit(model, batches, answer_loss, steps=1200, lr=4e-3, seed=seed)
+    data = "Totals(carry=True), 1200 batches of 32 lists, running totals"
+    return Made(model, history, data, seed, lambda model: answer_errors(model, world))
 
 
 def totals_pairs():
     """The same additions as in `totals-running`, but no answer builds on another."""
-    return _totals(Totals(carry=False), 0)
-
-
-def _totals(world, seed):
+    seed, world = 0, Totals(carry=False)
     config = TransformerConfig(len(world.vocab), d_model=64, n_layers=2, max_len=world.length)
     model = Transformer(config, seed=seed)
-    history = fit(
-        model,
-        world_batches(world, batch_size=32, seed=100_000 * seed + 1),
-        answer_loss,
-        steps=1200,
-        lr=4e-3,
-        seed=seed,
-    )
-    kind = "running totals" if world.carry else "sums of neighbours"
-    data = f"Totals(carry={world.carry}), 1200 batches of 32 lists, {kind}"
-
+    batches = world_batches(world, batch_size=32, seed=100_000 * seed + 1)
+    history = fit(model, batches, answer_loss, steps=1200, lr=4e-3, seed=seed)
+    data = "Totals(carry=False), 1200 batches of 32 lists, sums of neighbours"
     return Made(model, history, data, seed, lambda model: answer_errors(model, world))
 
 
@@ -202,8 +187,6 @@ RECIPES = {
     "verdicts-undo": verdicts_undo,
     "verdicts-corrected": verdicts_corrected,
     "totals-running": totals_running,
-    "totals-running-1": totals_running_1,
-    "totals-running-2": totals_running_2,
     "totals-pairs": totals_pairs,
 }
 
