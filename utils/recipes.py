@@ -9,13 +9,14 @@ import math
 from functools import wraps
 
 import torch
+from torch.nn.functional import cross_entropy
 
-from utils import corpus
-from utils.checkpoints import Made
+from utils import corpus, derailment
+from utils.checkpoints import Made, load_checkpoint
 from utils.sampling import score
 from utils.training import fit, next_token_loss
 from utils.transformer import Transformer, TransformerConfig
-from utils.worlds import Sentences
+from utils.worlds import Sentences, Totals, Verdicts
 
 
 def sentences_ar(seed=0) -> Made:
@@ -86,6 +87,86 @@ def kjv_ar() -> Made:
     return Made(model, history, "King James Bible, the first nine tenths", seed, measure)
 
 
+def verdicts_first(seed=0):
+    """A causal model of `Verdicts`: it has to say yes or no before it gives the sum."""
+    world = Verdicts()
+    config = TransformerConfig(len(world.vocab), d_model=64, n_layers=3, max_len=24)
+    model = Transformer(config, seed=seed)
+    batches = world_batches(world, batch_size=128, seed=100_000 * seed + 1)
+    history = fit(model, batches, next_token_loss, steps=1500, lr=4e-3, seed=seed)
+    data = "Verdicts(), 1500 batches of 128 texts, verdict first"
+    return Made(model, history, data, seed, lambda model: verdict_rates(model, world))
+
+
+def verdicts_last():
+    """The same as `verdicts-first`, the same sentences in the other order: first the sum."""
+    seed, world = 0, Verdicts(verdict="last")
+    config = TransformerConfig(len(world.vocab), d_model=64, n_layers=3, max_len=24)
+    model = Transformer(config, seed=seed)
+    batches = world_batches(world, batch_size=128, seed=100_000 * seed + 1)
+    history = fit(model, batches, next_token_loss, steps=1500, lr=4e-3, seed=seed)
+    data = "Verdicts(verdict='last'), 1500 batches of 128 texts"
+    return Made(model, history, data, seed, lambda model: verdict_rates(model, world))
+
+
+def verdicts_undo():
+    """`verdicts-first`, trained further on texts in which half of the time a token is wrong and at
+    once taken back. The wrong token itself is never a target."""
+    seed, world = 0, Verdicts()
+    model, _ = load_checkpoint("verdicts-first")
+    plain = world_batches(world, batch_size=128, seed=9_000_001)
+    history = fit(
+        model,
+        edited(plain, lambda rows, dice: derailment.with_undo(world, rows, dice), 0.5, seed),
+        lambda model, rows: loss_without_slips(model, rows, world.vocab.id("<undo>")),
+        steps=500,
+        lr=2e-3,
+        seed=seed,
+    )
+    data = "Verdicts(), 500 batches of 128 texts, half of them with a slip and <undo>"
+    return Made(model, history, data, seed, lambda model: verdict_rates(model, world))
+
+
+def verdicts_corrected():
+    """`verdicts-first`, trained further on texts of which a tenth begin with the wrong verdict and
+    end by correcting it, in words. Every token is a target, the wrong verdict too."""
+    seed, world = 0, Verdicts()
+    model, _ = load_checkpoint("verdicts-first")
+    plain = world_batches(world, batch_size=128, seed=9_000_001)
+    history = fit(
+        model,
+        edited(plain, lambda rows, dice: derailment.with_correction(world, rows), 0.1, seed),
+        next_token_loss,
+        steps=500,
+        lr=2e-3,
+        seed=seed,
+    )
+    data = "Verdicts(), 500 batches of 128 texts, a tenth of them wrong first and corrected"
+    return Made(model, history, data, seed, lambda model: verdict_rates(model, world))
+
+
+def totals_running():
+    """A causal model of running totals: each answer builds on the one before."""
+    seed, world = 0, Totals(carry=True)
+    config = TransformerConfig(len(world.vocab), d_model=64, n_layers=2, max_len=world.length)
+    model = Transformer(config, seed=seed)
+    batches = world_batches(world, batch_size=32, seed=100_000 * seed + 1)
+    history = fit(model, batches, answer_loss, steps=1200, lr=4e-3, seed=seed)
+    data = "Totals(carry=True), 1200 batches of 32 lists, running totals"
+    return Made(model, history, data, seed, lambda model: answer_errors(model, world))
+
+
+def totals_pairs():
+    """The same additions as in `totals-running`, but no answer builds on another."""
+    seed, world = 0, Totals(carry=False)
+    config = TransformerConfig(len(world.vocab), d_model=64, n_layers=2, max_len=world.length)
+    model = Transformer(config, seed=seed)
+    batches = world_batches(world, batch_size=32, seed=100_000 * seed + 1)
+    history = fit(model, batches, answer_loss, steps=1200, lr=4e-3, seed=seed)
+    data = "Totals(carry=False), 1200 batches of 32 lists, sums of neighbours"
+    return Made(model, history, data, seed, lambda model: answer_errors(model, world))
+
+
 def at_seed(recipe, seed):
     """The same recipe from other first weights, on other texts. Its code is that of the recipe."""
 
@@ -103,6 +184,14 @@ RECIPES = {
     "sentences-gap-1": at_seed(sentences_gap, 1),
     "sentences-gap-2": at_seed(sentences_gap, 2),
     "kjv-ar": kjv_ar,
+    "verdicts-first": verdicts_first,
+    "verdicts-first-1": at_seed(verdicts_first, 1),
+    "verdicts-first-2": at_seed(verdicts_first, 2),
+    "verdicts-last": verdicts_last,
+    "verdicts-undo": verdicts_undo,
+    "verdicts-corrected": verdicts_corrected,
+    "totals-running": totals_running,
+    "totals-pairs": totals_pairs,
 }
 
 
@@ -140,6 +229,25 @@ def sentence_batches(world, *, batch_size, seed, keep=everything):
         seed += 1
 
 
+def world_batches(world, *, batch_size, seed):
+    """New rows of a world for ever, in batches (batch_size, length)."""
+    while True:
+        yield from world.sample(32 * batch_size, seed=seed).split(batch_size)
+        seed += 1
+
+
+def edited(batches, edit, share, seed):
+    """The same batches, where `edit(rows, generator)` has rewritten a share of the rows and the
+    others have been filled up to the same length with their last token, the full stop.
+    """
+    dice = torch.Generator().manual_seed(seed)
+    for rows in batches:
+        chosen = torch.rand(len(rows), generator=dice) < share
+        longer = edit(rows, dice)
+        stops = rows[:, -1:].expand(-1, longer.shape[1] - rows.shape[1])
+        yield torch.where(chosen[:, None], longer, torch.cat([rows, stops], 1))
+
+
 def windows(tokens, *, batch_size, length, seed):
     """Random stretches of a text for ever: (batch_size, length + 1), with `length` to predict."""
     generator = torch.Generator().manual_seed(seed)
@@ -147,6 +255,24 @@ def windows(tokens, *, batch_size, length, seed):
     while True:
         starts = torch.randint(len(tokens) - length, (batch_size, 1), generator=generator)
         yield tokens[starts + reach]
+
+
+# -- losses --------------------------------------------------------------------------------------
+
+
+def loss_without_slips(model, rows, undo):
+    """`next_token_loss`, except that a token which is taken back, being followed by the id `undo`,
+    is no target: the model is to learn how to mend mistakes, not how to make them.
+    """
+    logits, targets = model(rows[:, :-1]), rows[:, 1:].clone()
+    targets[:, :-1][rows[:, 2:] == undo] = -100  # which cross_entropy leaves out
+    return cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
+def answer_loss(model, rows):
+    """`next_token_loss` on the answers of `Totals` alone; the digits between them are given."""
+    logits = model(rows)[:, ::2]  # (batch, n, vocab), where a digit has just been read
+    return cross_entropy(logits.flatten(0, 1), rows[:, 1::2].flatten())
 
 
 # -- measures ------------------------------------------------------------------------------------
@@ -183,3 +309,21 @@ def bits_per_character(model, tokens, n_characters):
     if left_over:
         nats -= score(model, tokens[None, -length:])[:, -left_over:].sum()
     return float(nats) / math.log(2) / n_characters
+
+
+def verdict_rates(model, world):
+    """Shares of right verdicts and sums, left alone, on sums that were never in a sample."""
+    questions = world.sample(2000, seed=10_000_019, held_out=True)
+    judged = derailment.judge(world, derailment.answer(model, world, questions))
+    return {
+        "right_verdicts": float(judged.verdict_right.double().mean()),
+        "right_sums": float(judged.sum_right.double().mean()),
+    }
+
+
+@torch.no_grad()
+def answer_errors(model, world):
+    """Share of answers of `Totals` that are wrong when all answers before them are right."""
+    rows = world.sample(1000, seed=10_000_019)
+    wrong = model(rows)[:, ::2].argmax(-1) != rows[:, 1::2]
+    return {"errors_behind_right_answers": float(wrong.double().mean())}

@@ -124,7 +124,7 @@ def generate(
             new = torch.where(ended, tokens[:, -1], new)
             tokens = torch.cat([tokens, new[:, None]], dim=1)
             if trace is not None:
-                trace.append(_step(tokens, logits))
+                trace.append(step(tokens, logits))
             ended |= torch.isin(new, stops)
             if ended.all():
                 break
@@ -147,8 +147,11 @@ def _stop_tokens(stop, vocab_size):
     return torch.tensor(stops, dtype=torch.int64)
 
 
-def _step(tokens, logits, n_alternatives=5):
-    """One line of a trace: the text so far, its newest token, and the likeliest other tokens."""
+def step(tokens, logits, n_alternatives=5):
+    """One line of a trace: the text so far, its newest token, and the likeliest other tokens.
+
+    tokens: (1, length); logits: (1, vocab), from which the newest token was chosen.
+    """
     probs, chosen = logits[0].softmax(-1), int(tokens[0, -1])
     best = probs.topk(min(n_alternatives + 1, len(probs)))
     others = [

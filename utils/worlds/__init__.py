@@ -6,6 +6,7 @@ be computed instead of estimated. Every world has `vocab`, the `length` of its r
 """
 
 from utils.worlds.sentences import EVERYDAY, Sentences
+from utils.worlds.totals import Totals
 from utils.worlds.verdicts import Verdicts
 
-__all__ = ["EVERYDAY", "Sentences", "Verdicts"]
+__all__ = ["EVERYDAY", "Sentences", "Totals", "Verdicts"]

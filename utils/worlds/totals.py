@@ -1,0 +1,67 @@
+"""`Totals`: digits are called out, and after each the total so far is written down.
+
+    carry=True     4 4 8 2 1 3 5 8      each answer is the answer before it plus the digit
+    carry=False    4 4 8 2 1 9 5 6      each answer is the digit before it plus the digit
+
+The digits, at positions 0, 2, 4, ..., are given; the answers stand between them. All sums are
+modulo 10. Both tasks ask for the same hundred additions, at the same places, and every answer has
+one right value. One thing differs: with `carry` the first number of each sum is the writer's own
+last answer, without it the question supplies it. So a mistake spreads in the first task and not in
+the second, whoever makes it. `n`, the number of digits, sets the length.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from utils.vocab import Vocab
+from utils.worlds.common import checked, until_impossible
+
+
+class Totals:
+    """All lists of n digits, equally likely, each with its totals.
+
+    vocab: the ten digits; a digit's id is itself
+    length: 2 n
+    """
+
+    def __init__(self, n=32, *, carry=True):
+        if n < 1:
+            raise ValueError(f"n is {n}; a list has at least one digit")
+        self.n, self.carry, self.length = n, carry, 2 * n
+        self.vocab = Vocab([str(digit) for digit in range(10)], joiner=" ")
+
+    def write(self, digits: torch.Tensor) -> torch.Tensor:
+        """The digits with their right answers: (rows, n) int64 -> (rows, 2 n) int64."""
+        if self.carry:
+            answers = digits.cumsum(1) % 10
+        else:
+            answers = digits.clone()
+            answers[:, 1:] = (digits[:, :-1] + digits[:, 1:]) % 10
+        return torch.stack([digits, answers], 2).flatten(1)
+
+    def sample(self, n: int, *, seed: int) -> torch.Tensor:
+        """n independent texts: (n, length) int64."""
+        if n < 0:
+            raise ValueError(f"n is {n}; it must not be negative")
+        generator = torch.Generator().manual_seed(seed)
+        return self.write(torch.randint(10, (n, self.n), generator=generator))
+
+    def expected(self, rows: torch.Tensor) -> torch.Tensor:
+        """What each answer should be, given the answers before it as they stand, right or wrong:
+        (rows, 2 n) int64 -> (rows, n) int64.
+        """
+        digits = rows[:, ::2]
+        before = (rows[:, 1::2] if self.carry else digits)[:, :-1]
+        return torch.cat([digits[:, :1], (before + digits[:, 1:]) % 10], 1)
+
+    def log_prob(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The exact log-probability of each row under `sample`, in nats: (n, t) -> (n,) float64.
+
+        A row that `sample` never gives has -inf; one that stops short is scored as a prefix.
+        """
+        rows = torch.from_numpy(checked(tokens, self))
+        right = self.write(rows[:, ::2])[:, : rows.shape[1]] == rows
+        scores = right.double().log()  # an answer is certain or impossible,
+        scores[:, ::2] = torch.tensor(0.1).double().log()  # a digit one of ten
+        return until_impossible(scores.numpy()).sum(-1)
