@@ -278,8 +278,8 @@ def test_a_model_that_knows_better_contradicts_itself(name):
     free = judge(WORLD, answer(model, WORLD, rows))
     forced = judge(WORLD, answer(model, WORLD, rows, wrong))
     assert free.verdict_right.double().mean() > 0.97 and free.sum_right.double().mean() > 0.97
-    assert forced.verdict_right.double().mean() < 0.03
-    assert forced.contradicts.double().mean() > 0.95
+    assert forced.verdict_right.double().mean() < 0.1
+    assert forced.contradicts.double().mean() > 0.9
 
 
 @pytest.mark.parametrize("name, least", [("verdicts-undo", 0.8), ("verdicts-corrected", 0.95)])
