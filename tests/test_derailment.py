@@ -485,7 +485,7 @@ def test_an_interrupted_remake_leaves_what_was_kept(tmp_path, monkeypatch):
     path = tmp_path / "forced_answers.json"
     path.write_text("{}")
 
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(questions.smollm, "load", lambda: (None, None))
