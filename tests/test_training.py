@@ -1,4 +1,5 @@
 import dataclasses
+import inspect
 import json
 import os
 import re
@@ -315,7 +316,12 @@ def test_excess_is_zero_for_the_truth_and_exact_for_a_guess():
 
 def test_the_cheapest_checkpoint_can_be_made_from_nothing(tmp_path):
     """The weights may differ in their last digits on another machine; what they can do may not."""
-    cheapest = min(recipes.RECIPES, key=lambda name: read_card(name).seconds)
+    from_nothing = [
+        name
+        for name, recipe in recipes.RECIPES.items()
+        if "load_checkpoint" not in inspect.getsource(recipe)  # else it goes on from another
+    ]
+    cheapest = min(from_nothing, key=lambda name: read_card(name).seconds)
     kept = read_card(cheapest)
     card = remake(cheapest, recipes.RECIPES[cheapest], tmp_path)
     load_checkpoint(cheapest, tmp_path)
