@@ -524,3 +524,13 @@ def test_edited_batches_keep_their_length_and_their_share():
     assert rows.shape == (400, 18) and 70 < int((~same).sum()) < 130
     assert bool((rows[same][:, 15:] == WORLD.vocab.id(".")).all())
     assert bool(judge(WORLD, rows).verdict_right.all())
+
+
+@pytest.mark.parametrize("part", ["a", "b"])
+def test_possible_slips_are_numbers_that_occur_there(part):
+    rows, at = WORLD.sample(200, seed=4), WORLD.positions[part][1]
+    dice = torch.Generator().manual_seed(0)
+    slips = derailment.other(WORLD, rows, at, dice, possible=True)
+    assert (slips != rows[:, at]).all()
+    assert slips.min() >= WORLD.low and slips.max() == WORLD.high
+    assert derailment.other(WORLD, rows, at, dice).max() > WORLD.high

@@ -63,18 +63,21 @@ def answer(model, world, questions, forced=None, *, room=3, **how):
     return torch.cat([rows, rows[:, -1:].expand(-1, length - rows.shape[1])], 1)
 
 
-def other(world, tokens, at, generator):
+def other(world, tokens, at, generator, *, possible=False):
     """A wrong token of the same kind for each row, to be forced at a position: (n,) int64.
 
     The other verdict for a verdict, another number for a number, another word for a word.
+    possible: only numbers that the world ever puts there; operands are smaller than sums can be.
     """
     words = [world.vocab.id(word) for word in ("is", "+", "=", "?", ",", "because", ".")]
     right, dice = tokens[:, at], {"generator": generator}
     if at == world.positions["verdict"]:
         return world.vocab.id("yes") + world.vocab.id("no") - right
     if bool((right <= 2 * world.high).all()):
-        shift = torch.randint(1, 2 * world.high + 1, right.shape, **dice)
-        return (right + shift) % (2 * world.high + 1)  # a number's id is itself
+        operand = at in world.positions["a"] + world.positions["b"]
+        low, high = (world.low, world.high) if possible and operand else (0, 2 * world.high)
+        shift = torch.randint(1, high - low + 1, right.shape, **dice)
+        return (right - low + shift) % (high - low + 1) + low  # a number's id is itself
     choices = torch.tensor([word for word in words if word != int(right[0])])
     return choices[torch.randint(len(choices), right.shape, **dice)]
 
