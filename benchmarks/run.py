@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from plain_gpt import PlainGPT
 
-from utils import smollm
+from utils import diffusion, smollm
 from utils.sampling import generate
 from utils.training import next_token_loss
 from utils.transformer import Transformer, TransformerConfig
@@ -118,11 +118,43 @@ def training_step(model):
     return run
 
 
+def diffusing() -> Comparison:
+    """A denoiser fills 16 texts of 64 masks, likeliest first, one a pass."""
+    mask_id = 255
+    config = TransformerConfig(vocab_size=256, max_len=64, causal=False)
+    model = Transformer(config)
+    blank = torch.full((16, 64), mask_id)
+    return Comparison(
+        what=f"a denoiser of {size(model)} fills 16 texts in 64 passes",
+        ours="diffusion.sample",
+        theirs="a plain loop: softmax everywhere, the surest mask of each text",
+        target=1.0,
+        rounds=11,
+        run_ours=lambda: diffusion.sample(model, blank, mask_id),
+        run_theirs=lambda: fill_plainly(model, blank.clone(), mask_id),
+    )
+
+
+@torch.no_grad()
+def fill_plainly(model, tokens, mask_id):
+    """Fill all masks, for each text one a pass: what one would write first."""
+    rows = torch.arange(len(tokens))
+    while (tokens == mask_id).any():
+        logits = model(tokens)
+        logits[..., mask_id] = -torch.inf
+        confidence, best = logits.softmax(-1).max(-1)
+        confidence[tokens != mask_id] = -1.0
+        at = confidence.argmax(-1)
+        blank = tokens[rows, at] == mask_id
+        tokens[rows[blank], at[blank]] = best[rows[blank], at[blank]]
+    return tokens
+
+
 def size(model) -> str:
     return f"{sum(weight.numel() for weight in model.parameters()) / 1e6:.2f} M parameters"
 
 
-COMPARISONS = {function.__name__: function for function in (decoding, caching, training)}
+COMPARISONS = {function.__name__: function for function in (decoding, caching, training, diffusing)}
 
 
 def race(ours: Callable, theirs: Callable, rounds: int) -> list[float]:

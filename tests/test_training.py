@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.small_models import tokens
-from utils import checkpoints, corpus, recipes, training
+from utils import any_order, checkpoints, corpus, diffusion, recipes, training
 from utils.checkpoints import Made, code_hash, load_checkpoint, read_card, remake
 from utils.training import fit, next_token_loss
 from utils.transformer import Transformer, TransformerConfig
@@ -293,6 +293,30 @@ def test_bits_per_character_counts_each_token_once(n):
         uniform.scale.zero_()
     bits = recipes.bits_per_character(uniform, tokens(1, n, 4)[0], n_characters=1)
     assert bits == pytest.approx(2 * (n - 1), rel=1e-5)
+
+
+@pytest.mark.parametrize("n", [8, 9, 11, 12, 13, 20, 31, 40, 300])
+def test_bound_per_character_counts_each_token_once(n):
+    """A denoiser that finds all 4 tokens equally likely needs 2 bits for each."""
+    config = TransformerConfig(5, d_model=8, n_layers=1, n_heads=1, max_len=8, causal=False)
+    uniform = Transformer(config)
+    with torch.no_grad():
+        uniform.scale.zero_()
+    bits = recipes.bound_per_character(uniform, tokens(1, n, 4)[0], 1, 4, samples=2)
+    assert bits == pytest.approx(2 * n, rel=1e-5)
+
+
+def test_a_language_so_small_that_all_is_known_about_its_denoiser():
+    model, card = load_checkpoint("pets-diffusion")
+    world = Sentences(recipes.PETS)
+    texts = world.sample(4000, seed=1).unique(dim=0)
+    truth = world.log_prob(texts)
+    assert float(truth.exp().sum()) == pytest.approx(1)  # these are all there are
+    mask_id, free = world.vocab.mask_id, range(1, world.length)
+    table = any_order.table(lambda t: diffusion.log_probs(model, t, mask_id), texts, free, mask_id)
+    excess = float((truth.exp() * (truth - any_order.elbo(table))).sum())
+    assert 0 < excess < 0.05
+    assert excess == pytest.approx(card.results["bound_above_entropy_nats_per_text"], abs=0.002)
 
 
 def test_excess_is_zero_for_the_truth_and_exact_for_a_guess():

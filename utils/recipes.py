@@ -7,11 +7,12 @@ a test asks for the checkpoint to be made again.
 
 import math
 from functools import wraps
+from itertools import chain, islice
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from utils import corpus, derailment
+from utils import any_order, corpus, derailment, diffusion, editing
 from utils.checkpoints import Made, load_checkpoint
 from utils.sampling import score
 from utils.training import fit, next_token_loss
@@ -167,6 +168,140 @@ def totals_pairs():
     return Made(model, history, data, seed, lambda model: answer_errors(model, world))
 
 
+def kjv_diffusion() -> Made:
+    """A diffusion model of the King James Bible: `kjv_ar` without the causal mask, and with blanks.
+
+    The same tokens, size and steps, 2048 tokens to fill in at each. The windows are short at first
+    and get longer. With long ones from the start it knows nothing but how frequent each token is
+    for hundreds of steps: where one neighbour in 128 matters, it takes long to find out which.
+    """
+    seed = 0
+    text, held_out = corpus.split(corpus.kjv())
+    tokenizer = corpus.byte_pair_tokenizer(text, 1024)
+    tokens, unseen = tokenizer.encode(text), tokenizer.encode(held_out)
+    mask_id = len(tokenizer)
+    config = TransformerConfig(
+        mask_id + 1, d_model=192, n_layers=4, n_heads=6, max_len=128, causal=False
+    )
+    model = Transformer(config, seed=seed)
+    lengths = {16: 600, 32: 600, 64: 600, 128: 1200}  # of the windows, each for so many steps
+    stages = (
+        islice(windows(tokens, batch_size=2048 // length, length=length - 1, seed=length), steps)
+        for length, steps in lengths.items()
+    )
+    history = fit(
+        model,
+        chain.from_iterable(stages),
+        lambda model, batch: diffusion.loss(model, batch, mask_id),
+        steps=3000,
+        lr=1.5e-3,
+        seed=seed,
+        measure=lambda model: bound_per_character(model, unseen, len(held_out), mask_id, samples=1),
+        measure_at=[0.6, 0.8],
+    )
+
+    def measure(model):
+        bound = bound_per_character(model, unseen, len(held_out), mask_id, samples=4)
+        return {"bits_per_character_at_most": bound}
+
+    return Made(model, history, "King James Bible, the first nine tenths", seed, measure)
+
+
+def verdicts_diffusion(seed=0) -> Made:
+    """A diffusion model of the answers of `Verdicts`: the question is always given."""
+    world = Verdicts()
+    mask_id, question = world.vocab.mask_id, the_question(world)
+    config = TransformerConfig(len(world.vocab), d_model=96, n_layers=3, max_len=24, causal=False)
+    model = Transformer(config, seed=seed)
+    history = fit(
+        model,
+        world_batches(world, batch_size=128, seed=100_000 * seed + 1),
+        lambda model, rows: diffusion.loss(model, rows, mask_id, frozen=question),
+        steps=2000,
+        lr=3e-3,
+        seed=seed,
+    )
+    questions = world.sample(2000, seed=10_000_019, held_out=True)
+    blank = questions.masked_fill(~question, mask_id)
+
+    def measure(model):
+        return rates_of_right(world, questions, diffusion.sample(model, blank, mask_id))
+
+    data = "Verdicts(), answers to 2000 batches of 128 questions"
+    return Made(model, history, data, seed, measure)
+
+
+def verdicts_edit() -> Made:
+    """The same as `verdicts-diffusion`, with tokens replaced by other tokens instead of hidden."""
+    seed, world = 0, Verdicts()
+    question, words = the_question(world), range(world.vocab.mask_id)
+    config = TransformerConfig(len(world.vocab), d_model=96, n_layers=3, max_len=24, causal=False)
+    model = Transformer(config, seed=seed)
+    history = fit(
+        model,
+        world_batches(world, batch_size=128, seed=100_000 * seed + 1),
+        lambda model, rows: editing.loss(model, rows, words, frozen=question),
+        steps=2000,
+        lr=3e-3,
+        seed=seed,
+    )
+    questions = world.sample(2000, seed=10_000_019, held_out=True)
+    dice = torch.Generator().manual_seed(seed)
+    noise = editing.disturb(questions, 1.0, words, frozen=question, generator=dice)
+    free = range(world.positions["answer"], world.length)
+
+    def measure(model):
+        return rates_of_right(world, questions, editing.edit(model, noise, free, rounds=10))
+
+    data = "Verdicts(), answers to 2000 batches of 128 questions, disturbed"
+    return Made(model, history, data, seed, measure)
+
+
+PETS = {
+    "SENTENCE": "6 a MAYBE_ADJ ONE | 4 two MAYBE_ADJ MANY",
+    "MAYBE_ADJ": "6 | 3 small | 1 old",
+    "ONE": "5 dog DOG_DOES | 3 cat CAT_DOES | 2 bird BIRD_DOES",
+    "MANY": "5 dogs DOGS_DO | 3 cats CATS_DO | 2 birds BIRDS_DO",
+    "DOG_DOES": "7 runs . | 2 sleeps . | 1 sings .",
+    "CAT_DOES": "2 runs . | 7 sleeps . | 1 sings .",
+    "BIRD_DOES": "1 runs . | 2 sleeps . | 7 sings .",
+    "DOGS_DO": "7 run . | 2 sleep . | 1 sing .",
+    "CATS_DO": "2 run . | 7 sleep . | 1 sing .",
+    "BIRDS_DO": "1 run . | 2 sleep . | 7 sing .",
+}  # so small that all there is to know about a model of it can be listed
+
+
+def pets_diffusion() -> Made:
+    """A diffusion model of a language of 54 sentences."""
+    seed, world = 0, Sentences(PETS)
+    mask_id, start = world.vocab.mask_id, torch.arange(world.length) < 1
+    config = TransformerConfig(
+        len(world.vocab), d_model=32, n_layers=2, max_len=world.length, causal=False
+    )
+    model = Transformer(config, seed=seed)
+    history = fit(
+        model,
+        world_batches(world, batch_size=64, seed=seed + 1),
+        lambda model, rows: diffusion.loss(model, rows, mask_id, frozen=start),
+        steps=2000,
+        lr=4e-3,
+        seed=seed,
+    )
+    texts = world.sample(4000, seed=10_000_019).unique(dim=0)
+
+    def measure(model):
+        free = range(1, world.length)
+        table = any_order.table(
+            lambda tokens: diffusion.log_probs(model, tokens, mask_id), texts, free, mask_id
+        )
+        truth = world.log_prob(texts)
+        excess = (truth.exp() * (truth - any_order.elbo(table))).sum()
+        return {"bound_above_entropy_nats_per_text": float(excess)}
+
+    data = "Sentences(PETS), 2000 batches of 64 sentences"
+    return Made(model, history, data, seed, measure)
+
+
 def at_seed(recipe, seed):
     """The same recipe from other first weights, on other texts. Its code is that of the recipe."""
 
@@ -192,6 +327,12 @@ RECIPES = {
     "verdicts-corrected": verdicts_corrected,
     "totals-running": totals_running,
     "totals-pairs": totals_pairs,
+    "kjv-diffusion": kjv_diffusion,
+    "pets-diffusion": pets_diffusion,
+    "verdicts-diffusion": verdicts_diffusion,
+    "verdicts-diffusion-1": at_seed(verdicts_diffusion, 1),
+    "verdicts-diffusion-2": at_seed(verdicts_diffusion, 2),
+    "verdicts-edit": verdicts_edit,
 }
 
 
@@ -246,6 +387,11 @@ def edited(batches, edit, share, seed):
         longer = edit(rows, dice)
         stops = rows[:, -1:].expand(-1, longer.shape[1] - rows.shape[1])
         yield torch.where(chosen[:, None], longer, torch.cat([rows, stops], 1))
+
+
+def the_question(world):
+    """Where a text of `Verdicts` is the question, which a diffusion model is given: (length,)."""
+    return torch.arange(world.length) < world.positions["answer"]
 
 
 def windows(tokens, *, batch_size, length, seed):
@@ -327,3 +473,40 @@ def answer_errors(model, world):
     rows = world.sample(1000, seed=10_000_019)
     wrong = model(rows)[:, ::2].argmax(-1) != rows[:, 1::2]
     return {"errors_behind_right_answers": float(wrong.double().mean())}
+
+
+def bound_per_character(model, tokens, n_characters, mask_id, *, samples):
+    """How many bits a diffusion model needs for each character of a text: at most so many.
+
+    The windows are those of `bits_per_character`. In each, the first half is given and the ELBO of
+    the second half taken (of all of it in the first window), so each token is counted once.
+    samples: noisy versions of each window; see `diffusion.elbo`.
+    """
+    length = model.config.max_len
+    half = length // 2
+    generator = torch.Generator().manual_seed(0)
+
+    def nats(rows, given):
+        frozen = torch.arange(length) < given
+        found = diffusion.elbo(
+            model, rows, mask_id, samples=samples, frozen=frozen, generator=generator
+        )
+        return -float(found.sum())
+
+    overlapping = tokens.unfold(0, length, half)  # (windows, length)
+    total = nats(overlapping[:1], 0)
+    for start in range(1, len(overlapping), 32):
+        total += nats(overlapping[start : start + 32], half)
+    left_over = (len(tokens) - length) % half
+    if left_over:
+        total += nats(tokens[None, -length:], length - left_over)
+    return total / math.log(2) / n_characters
+
+
+def rates_of_right(world, truth, answers):
+    """Shares of `Verdicts` answers, (n, length), with the right verdict and the right sum."""
+    right = {part: world.positions[part] for part in ("verdict", "sum")}
+    return {
+        f"right_{part}s": float((answers[:, at] == truth[:, at]).double().mean())
+        for part, at in right.items()
+    }

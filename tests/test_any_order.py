@@ -1,0 +1,80 @@
+import itertools
+import math
+
+import pytest
+import torch
+
+from tests.test_diffusion import Known
+from utils import any_order, diffusion
+
+
+def listed(model):
+    return any_order.table(model, model.texts, range(3), 3)
+
+
+@pytest.mark.parametrize("doubt", [0.0, 0.3])
+def test_the_table_is_what_the_model_says(doubt):
+    model = Known(doubt=doubt)
+    table = listed(model)
+    assert table.n == 3 and table.log_probs.shape == table.peaks.shape == (27, 8, 3)
+    for text, row, peaks in zip(model.texts, table.log_probs, table.peaks, strict=True):
+        for state in range(8):
+            hidden = [i for i in range(3) if state >> i & 1]
+            given = text.clone()
+            given[hidden] = 3
+            said = model(given[None])[0]
+            for i in range(3):
+                own, peak = (said[i, text[i]], said[i].max()) if i in hidden else (0, -torch.inf)
+                assert float(row[state, i]) == pytest.approx(float(own))
+                assert float(peaks[state, i]) == pytest.approx(float(peak))
+
+
+@pytest.mark.parametrize("doubt", [0.0, 0.3])
+def test_the_bound_is_the_mean_over_orders(doubt):
+    model = Known(doubt=doubt)
+    table = listed(model)
+    along = any_order.along_orders(table)
+    assert along.shape == (27, 6)
+    assert torch.allclose(any_order.elbo(table), along.mean(1))
+    expected = [model.bound(text) for text in model.texts[:5]]
+    assert any_order.elbo(table)[:5].tolist() == pytest.approx(expected)
+    marginal, passes = any_order.write_probs(table, "random")
+    assert torch.allclose(marginal, along.logsumexp(1) - math.log(6)) and (passes == 3).all()
+    assert (marginal >= along.mean(1) - 1e-12).all()
+    if not doubt:
+        assert torch.allclose(marginal, model.probs.log())
+
+
+@pytest.mark.parametrize("doubt", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("order", "size", "threshold"),
+    [
+        *itertools.product(["random", "confidence", "left-to-right"], [1, 2, 3], [None]),
+        ("confidence", 1, 0.6),
+    ],
+)
+def test_a_sampler_writes_as_often_as_computed(order, size, threshold, doubt):
+    """`diffusion.sample`, 20000 times, against the exact probabilities."""
+    model = Known(doubt=doubt)
+    log_probs, passes = any_order.write_probs(listed(model), order, size=size, threshold=threshold)
+    assert float(log_probs.exp().sum()) == pytest.approx(1)  # these are all the texts there are
+    model.read.clear()
+    drawn = diffusion.sample(
+        model,
+        torch.full((20_000, 3), 3),
+        3,
+        steps=-(-3 // size) if threshold is None else None,
+        order=order,
+        threshold=threshold,
+        temperature=1.0,
+        generator=torch.Generator().manual_seed(0),
+    )
+    counts = (drawn @ torch.tensor([9, 3, 1])).bincount(minlength=27) / len(drawn)
+    assert (counts - log_probs.exp()).abs().sum() / 2 < 0.017
+    expected = float((log_probs.exp() * passes).sum())
+    assert sum(model.read) / 20_000 == pytest.approx(expected, abs=0.03)
+
+
+def test_too_many_positions_to_list():
+    with pytest.raises(ValueError, match="free names 13 positions"):
+        any_order.table(Known(), torch.zeros(1, 13, dtype=torch.int64), range(13), 3)

@@ -1,0 +1,292 @@
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.small_models import lively, tokens
+from utils import diffusion, editing, revision
+from utils.sampling import score
+from utils.transformer import Transformer, TransformerConfig
+
+MASK = 9
+SHAPE = {"vocab_size": 10, "d_model": 16, "n_layers": 2, "n_heads": 2, "max_len": 8}
+DENOISER = lively(TransformerConfig(**SHAPE, causal=False))
+CAUSAL = lively(TransformerConfig(**SHAPE), seed=1)
+
+
+class Parity:
+    """A model of texts whose last token is the sum of the others modulo 5; 5 is a blank. Asked for
+    one token it knows the answer; the others together decide it."""
+
+    mask = 5
+
+    def __init__(self):
+        self.read = []
+
+    def __call__(self, text):
+        self.read.append(len(text))
+        said = torch.zeros(*text.shape, 6)
+        for row, now in enumerate(text):
+            blanks = (now == self.mask).nonzero()[:, 0].tolist()
+            if len(blanks) == 1:
+                at = blanks[0]
+                rest = int(now[:-1][now[:-1] != self.mask].sum())
+                answer = rest if at == len(now) - 1 else int(now[-1]) - rest
+                said[row, at, answer % 5] = 9.0
+        return said
+
+
+def right(text):
+    return text[:, -1] == text[:, :-1].sum(1) % 5
+
+
+# -- scoring -------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 100), positions=st.sets(st.integers(0, 7), min_size=1))
+@settings(deadline=None, max_examples=20)
+def test_confidences_hide_one_token_at_a_time(seed, positions):
+    text, positions = tokens(3, 8, 9, seed=seed), sorted(positions)
+    before = text.clone()
+    found = revision.confidences(DENOISER, text, MASK, positions)
+    assert torch.equal(text, before) and found.shape == (3, len(positions))
+    for column, position in enumerate(positions):
+        hidden = text.clone()
+        hidden[:, position] = MASK
+        said = diffusion.log_probs(DENOISER, hidden, MASK).exp()
+        for row in range(3):
+            expected = float(said[row, position, text[row, position]])
+            assert float(found[row, column]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_confidences_cost_a_pass_each_and_a_glance_costs_one():
+    text = tokens(3, 8, 9)
+    for signal, passes in ((revision.confidences, 4), (revision.glance, 1)):
+        model = revision.Counted(DENOISER)
+        assert signal(model, text, MASK, [1, 2, 5, 7]).shape == (3, 4)
+        assert model.passes == 3 * passes
+
+
+def test_a_glance_reads_the_text_as_it_stands():
+    text = tokens(3, 8, 9)
+    said = diffusion.log_probs(DENOISER, text, MASK).exp()
+    expected = said.gather(-1, text[..., None])[..., 0][:, [2, 5]]
+    assert torch.allclose(revision.glance(DENOISER, text, MASK, torch.tensor([2, 5])), expected)
+
+
+def test_a_learned_doubt_finds_mistakes_it_was_not_shown():
+    """Tokens of 0 to 3 are right and 4 to 8 wrong: that much shows in the stream."""
+    text, fresh = tokens(400, 8, 9), Transformer(DENOISER.config)
+    doubt = revision.Doubt(fresh, text[:300], text[:300] < 4, [2, 3, 4])
+    model = revision.Counted(fresh)
+    found = doubt(model, text[300:], MASK, [2, 3, 4])
+    assert model.passes == 100 and found.shape == (100, 3)
+    assert ((found > 0.5) == (text[300:, 2:5] < 4)).float().mean() > 0.98
+    assert (found >= 0).all() and (found <= 1).all()
+
+
+def test_slips_are_one_plausible_mistake_in_each_text():
+    text = tokens(1, 8, 9).repeat(3000, 1)
+    generator = torch.Generator().manual_seed(0)
+    wrong, right = revision.slips(DENOISER, text, MASK, [3, 5], generator=generator)
+    assert torch.equal(right, wrong == text) and not (wrong == MASK).any()
+    assert ((~right).sum(1) == 1).all() and right[:, [0, 1, 2, 4, 6, 7]].all()
+    hidden = text[:1].clone()
+    hidden[0, 3] = MASK
+    said = diffusion.log_probs(DENOISER, hidden, MASK)[0, 3].exp()
+    said[text[0, 3]] = 0
+    drawn = wrong[~right[:, 3], 3].bincount(minlength=10)
+    assert int(drawn.sum()) == pytest.approx(1500, abs=110)
+    assert (drawn / drawn.sum() - said / said.sum()).abs().sum() / 2 < 0.06
+
+
+# -- rewriting -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong_at", range(4))
+def test_what_is_wrong_is_found_and_put_right(wrong_at):
+    text = torch.tensor([[1, 2, 4, 2], [0, 3, 3, 1]])
+    assert right(text).all()
+    text[:, wrong_at] = (text[:, wrong_at] + 1) % 5
+    before, model = text.clone(), Parity()
+    revised = revision.revise(model, text, 5, range(4), rounds=3)
+    assert right(revised).all() and torch.equal(text, before)
+    assert ((revised != before).sum(1) == 1).all()
+    # one round mends it, one more finds nothing to do: each scores 4 positions and fills one
+    assert model.read == [2] * 10
+
+
+def test_rows_that_need_nothing_are_left_alone():
+    text = torch.tensor([[1, 2, 4, 2], [0, 3, 3, 2]])  # the first is right
+    model = Parity()
+    revised = revision.revise(model, text, 5, range(4), rounds=5)
+    assert torch.equal(revised[0], text[0]) and right(revised).all()
+    assert model.read == [2] * 5 + [1] * 5
+
+
+@given(
+    seed=st.integers(0, 100),
+    positions=st.sets(st.integers(0, 7), min_size=2),
+    remask=st.integers(1, 2),
+)
+@settings(deadline=None, max_examples=20)
+def test_only_the_named_positions_change(seed, positions, remask):
+    text, positions = tokens(3, 8, 9, seed=seed), sorted(positions)
+    options = {"rounds": 2, "remask": remask}
+    revised = revision.revise(DENOISER, text, MASK, positions, **options)
+    again = revision.revise(DENOISER, text, MASK, torch.tensor(positions), **options)
+    kept = [i for i in range(8) if i not in positions]
+    assert torch.equal(revised, again) and not (revised == MASK).any()
+    assert torch.equal(revised[:, kept], text[:, kept])
+
+
+def test_one_round_hides_the_least_likely_and_takes_the_likeliest():
+    text = tokens(5, 8, 9)
+    trust = revision.confidences(DENOISER, text, MASK, range(8))
+    expected = text.clone()
+    for row, at in enumerate(trust.argmin(1)):
+        hidden = text[row : row + 1].clone()
+        hidden[0, at] = MASK
+        expected[row, at] = diffusion.log_probs(DENOISER, hidden, MASK)[0, at].argmax()
+    assert torch.equal(revision.revise(DENOISER, text, MASK, range(8), rounds=1), expected)
+
+
+def test_another_signal_decides_what_to_doubt():
+    def last(model, text, mask_id, positions):
+        return -torch.as_tensor(positions).expand(len(text), -1).float()
+
+    text = torch.tensor([[1, 2, 4, 0]])
+    revised = revision.revise(Parity(), text, 5, range(4), rounds=1, signal=last)
+    assert revised.tolist() == [[1, 2, 4, 2]]
+
+
+def test_a_trace_of_taking_back_and_writing_anew():
+    trace = []
+    revision.revise(Parity(), torch.tensor([[1, 2, 4, 0]]), 5, range(4), rounds=1, trace=trace)
+    taken, written = trace
+    assert taken.note == "taken back" and taken.changed == written.changed
+    assert taken.tokens[taken.changed[0]] == 5 and taken.probability[0] < 0.01
+    assert written.probability[0] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rounds": 0}, "rounds is 0"),
+        ({"remask": 0}, "remask is 0; choose from 1 to the 3 positions"),
+        ({"remask": 4}, "remask is 4"),
+        ({"positions": []}, "name at least one of 0 to 7"),
+        ({"positions": [8]}, r"positions is \[8\]; name at least one of 0 to 7"),
+        ({"positions": [-1]}, r"positions is \[-1\]"),
+        ({"tokens": torch.full((1, 8), MASK)}, "tokens still hold the mask 9"),
+        ({"tokens": tokens(2, 8, 9), "trace": []}, "a trace follows one text"),
+        ({"mask_id": 10}, "mask_id 10 is outside the model's vocabulary"),
+        ({"model": CAUSAL}, "causal=True"),
+    ],
+)
+def test_revisions_that_cannot_be(options, message):
+    arguments = {"model": DENOISER, "tokens": tokens(1, 8, 9), "mask_id": MASK}
+    arguments |= {"positions": [3, 4, 5], "rounds": 1}
+    with pytest.raises(ValueError, match=message):
+        revision.revise(**(arguments | options))
+
+
+# -- the fair opponents --------------------------------------------------------------------------
+
+
+def test_backtracking_rewrites_from_the_least_likely_token_on():
+    text = tokens(4, 8, 9)
+    model = revision.Counted(CAUSAL)
+    revised = revision.backtrack(model, text, range(3, 8), rounds=1)
+    weakest = 3 + score(CAUSAL, text)[:, 2:].argmin(1)
+    for before, after, start in zip(text, revised, weakest.tolist(), strict=True):
+        assert torch.equal(before[:start], after[:start])
+        for at in range(start, 8):
+            assert after[at] == CAUSAL(after[None, :at])[0, -1].argmax()
+    assert model.passes == 4 + int((8 - weakest).sum())
+
+
+def test_gibbs_with_a_causal_model_weighs_whole_texts():
+    """With all candidates, the share drawn at each position is p(text) over all that differ there
+    alone."""
+    text = tokens(1, 4, 9)
+    everything = torch.tensor(list(itertools.product(range(10))))[:, 0]
+    texts = text.repeat(10, 1)
+    texts[:, 2] = everything
+    exact = score(CAUSAL, texts).sum(1).softmax(0)
+    generator = torch.Generator().manual_seed(0)
+    drawn = revision.gibbs(
+        CAUSAL,
+        text.repeat(4000, 1),
+        [2],
+        sweeps=1,
+        candidates=10,
+        temperature=1.0,
+        generator=generator,
+    )
+    found = drawn[:, 2].bincount(minlength=10) / 4000
+    assert (found - exact).abs().sum() / 2 < 0.04
+    best = revision.gibbs(CAUSAL, text, [2], sweeps=1, candidates=10)
+    assert int(best[0, 2]) == int(exact.argmax())
+    assert torch.equal(best[:, [0, 1, 3]], text[:, [0, 1, 3]])
+
+
+# -- uniform noise -------------------------------------------------------------------------------
+
+
+@given(rate=st.floats(0, 1), seed=st.integers(0, 100))
+def test_disturbing_replaces_by_the_choices_alone(rate, seed):
+    text, frozen = tokens(4, 8, 5, seed=seed), torch.arange(8) < 3
+    generator = torch.Generator().manual_seed(seed)
+    noisy = editing.disturb(text, rate, [6, 8], frozen=frozen, generator=generator)
+    changed = noisy != text
+    assert not changed[:, :3].any() and torch.isin(noisy[changed], torch.tensor([6, 8])).all()
+
+
+def test_editing_loss_scores_every_free_token():
+    text, frozen = tokens(4, 8, 9), torch.arange(8) < 3
+    same = editing.loss(DENOISER, text[:, :], [0], frozen=torch.arange(8) < 8 - 1)
+    assert same.dim() == 0
+    model = lively(TransformerConfig(**SHAPE, causal=False)).requires_grad_(True)
+    value = editing.loss(model, text, range(9), frozen=frozen)
+    value.backward()
+    assert 0 < value < 20 and all(w.grad.isfinite().all() for w in model.parameters())
+
+
+def test_editing_takes_the_likeliest_token_everywhere_or_at_the_worst_places():
+    text = tokens(5, 8, 9)
+    logits = DENOISER(text)
+    once = editing.edit(DENOISER, text, range(2, 8), rounds=1)
+    assert torch.equal(once[:, :2], text[:, :2])
+    assert torch.equal(once[:, 2:], logits.argmax(-1)[:, 2:])
+    single = editing.edit(DENOISER, text, range(2, 8), rounds=1, most=1)
+    assert ((single != text).sum(1) <= 1).all() and (single != text).any()
+    present = logits.softmax(-1).gather(-1, text[..., None])[..., 0]
+    for row, at in (single != text).nonzero().tolist():
+        wrong = [i for i in range(2, 8) if logits[row, i].argmax() != text[row, i]]
+        assert at == min(wrong, key=lambda i: present[row, i])
+
+
+def test_editing_stops_where_nothing_changes():
+    class Ones:
+        def __init__(self):
+            self.read = []
+
+        def __call__(self, text):
+            self.read.append(len(text))
+            return torch.eye(3)[torch.ones_like(text)]
+
+    model, trace = Ones(), []
+    text = torch.tensor([[1, 1, 1], [1, 2, 0]])
+    assert editing.edit(model, text, [1, 2], rounds=9).tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert model.read == [2, 1]
+    editing.edit(model, text[1:], [1, 2], rounds=9, trace=trace)
+    assert [step.changed for step in trace] == [(1, 2), ()]
+
+
+@pytest.mark.parametrize("options", [{"rounds": 0}, {"rounds": 1, "most": 0}])
+def test_edits_that_cannot_be(options):
+    with pytest.raises(ValueError, match="choose 1 or more of each"):
+        editing.edit(DENOISER, tokens(1, 8, 9), [3], **options)

@@ -1,0 +1,106 @@
+"""What a masked diffusion model gives a text, exactly, when every way of hiding it can be listed.
+
+A text with n tokens to fill has 2^n ways to be hidden in part. For each, a `Table` keeps what the
+model says of the tokens that are hidden. From it follow, without any sampling: the ELBO; the
+probability of the text along any of the n! orders; and how often each sampler writes it, whether it
+fills one token a pass or several. (For orders that depend on the text this was noted by Turok, De
+Sa and Kuleshov 2026, arXiv:2603.01367.)
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is said of every text, in every state. In state s, position i of the n that can be
+    hidden is hidden if bit i of s is set; state 0 shows the whole text, the last one nothing.
+
+    log_probs: (texts, 2^n, n) float64, nats: of the text's own token, where hidden; 0 elsewhere.
+    peaks: the same of the token that is likeliest there, whichever it is; -inf where not hidden.
+    """
+
+    log_probs: torch.Tensor
+    peaks: torch.Tensor
+
+    @property
+    def n(self) -> int:
+        return self.log_probs.shape[-1]
+
+
+@torch.no_grad()
+def table(say, texts, free, mask_id) -> Table:
+    """List it all. say: `say(tokens)` -> (batch, length, vocab) log-probabilities in nats.
+
+    texts: (texts, length) int64. free: the positions that can be hidden, at most 12.
+    """
+    n = len(free)
+    if not 1 <= n <= 12:
+        raise ValueError(f"free names {n} positions; with 1 to 12 the states can be listed")
+    hidden = torch.arange(2**n)[:, None] >> torch.arange(n) & 1 == 1  # (2^n, n)
+    states = texts[:, None].repeat(1, 2**n, 1)
+    states[:, :, free] = torch.where(hidden, mask_id, states[:, :, free])
+    said = say(states.flatten(0, 1)).double()[:, free].unflatten(0, states.shape[:2])
+    own = said.gather(-1, texts[:, None, free, None].expand(-1, 2**n, -1, 1))[..., 0]
+    return Table(own.masked_fill(~hidden, 0.0), said.amax(-1).masked_fill(~hidden, -torch.inf))
+
+
+def along_orders(table: Table) -> torch.Tensor:
+    """The log-probability of each text along each order: (texts, n!) in nats.
+
+    Their mean is the ELBO; the logarithm of the mean of their exponentials is the log-probability
+    of the text, for a model that draws its order at random.
+    """
+    return torch.stack(
+        [_along(table, order, 1) for order in itertools.permutations(range(table.n))], 1
+    )
+
+
+def elbo(table: Table) -> torch.Tensor:
+    """The ELBO of each text, from all states: (texts,) in nats. For each number of hidden tokens,
+    average over the states and over what they hide; then add up."""
+    counts = torch.tensor([bin(state).count("1") for state in range(2**table.n)])
+    means = table.log_probs.sum(-1) / counts.clamp(min=1)
+    return sum(means[:, counts == k].mean(1) for k in range(1, table.n + 1))
+
+
+def write_probs(table: Table, order, *, size=1, threshold=None):
+    """How likely `diffusion.sample` at temperature 1 is to write each text, and in how many passes.
+
+    order: "random", "confidence" or "left-to-right"; size: how many tokens are filled in one pass,
+    each drawn as if the others were not; threshold: as in `diffusion.sample`, for "confidence".
+    Returns log-probabilities, (texts,) in nats, and passes, (texts,).
+    """
+    if order == "random":
+        orders = list(itertools.permutations(range(table.n)))
+        ways = torch.stack([_along(table, way, size) for way in orders], 1)
+        passes = torch.full((len(ways),), -(-table.n // size)).double()
+        return ways.logsumexp(1) - math.log(len(orders)), passes
+    found, passes = [], []
+    for own, peaks in zip(table.log_probs, table.peaks, strict=True):
+        state, total, count = 2**table.n - 1, 0.0, 0
+        while state:
+            left = [i for i in range(table.n) if state >> i & 1]
+            if order == "confidence":
+                left.sort(key=lambda i, now=peaks[state]: -float(now[i]))
+            sure = 0 if threshold is None else int((peaks[state] >= math.log(threshold)).sum())
+            chosen = left[: max(size, sure)]
+            total += float(own[state, chosen].sum())
+            state -= sum(1 << i for i in chosen)
+            count += 1
+        found.append(total)
+        passes.append(count)
+    return torch.tensor(found, dtype=torch.float64), torch.tensor(passes).double()
+
+
+def _along(table, order, size):
+    """The log-probability of each text filled in this order, so many tokens at a time: (texts,)."""
+    state, total = 2**table.n - 1, 0.0
+    for start in range(0, table.n, size):
+        chosen = list(order[start : start + size])
+        total = total + table.log_probs[:, state, chosen].sum(-1)
+        state -= sum(1 << i for i in chosen)
+    return total
