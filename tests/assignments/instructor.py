@@ -1,0 +1,27 @@
+"""The instructor's solutions, to be spoiled: most wrong ones differ from a right one by a line."""
+
+from pathlib import Path
+
+import nbformat
+
+SOURCE = Path(__file__).resolve().parents[2] / "assignments" / "source"
+
+
+def solution(assignment, grade_id):
+    """The source of a solution cell as a student would hand it in, without the marks around it."""
+    notebook = nbformat.read(SOURCE / assignment / f"{assignment}.ipynb", 4)
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id:
+            lines = cell.source.split("\n")
+            return "\n".join(line for line in lines if "### " not in line)
+    raise ValueError(f"{assignment} has no cell {grade_id!r}")
+
+
+def changed(assignment, grade_id, *changes):
+    """The same with each (old, new) pair of texts replaced; each old text must occur just once."""
+    source = solution(assignment, grade_id)
+    for old, new in changes:
+        if source.count(old) != 1:
+            raise ValueError(f"{grade_id} holds {source.count(old)} times: {old!r}")
+        source = source.replace(old, new)
+    return {grade_id: source}
