@@ -1,0 +1,12 @@
+"""Grading a class: release, grade, feedback, export. Start reading at `grade.py`.
+
+    submissions  what students handed in, a folder or a zip, read without trusting it
+    rebuild      the teacher's notebook with the student's answers in their places
+    sandbox      where it runs; `inside/` is what runs there, and is all that it sees of this folder
+    scores       what came out, into nbgrader's gradebook
+    release feedback export   the rest of a term; `course` knows where things are
+
+nbgrader keeps the gradebook, the pages for grading by hand, the feedback and the table of grades.
+Running and judging is our own, because a student's code shares a process with the tests: see
+`inside/session.py` for what is done about that, and book/grading.md for what is not.
+"""

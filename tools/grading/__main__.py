@@ -1,0 +1,59 @@
+"""python -m tools.grading release|grade|feedback|export: what the Makefile's targets call.
+
+Each takes ASSIGNMENT from the environment (else all), COURSE (else `assignments`) and GRADEBOOK (an
+SQLAlchemy URL, else COURSE/gradebook.db). grade also takes FORCE=1, TRUST=student,student and
+WORKERS=2.
+"""
+
+import os
+import sys
+
+from . import sandbox
+from .course import GradingError, open_course
+from .feedback import export, feedback
+from .grade import grade
+from .release import release
+
+
+def main(command):
+    say = os.environ.get
+    only = say("ASSIGNMENT") or None
+    course = open_course(say("COURSE") or None, say("GRADEBOOK") or None)
+    if command == "release":
+        for path in release(course, only):
+            print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    elif command == "grade":
+        unsafe = say("UNSAFE_NO_SANDBOX", "")
+        if unsafe and unsafe != sandbox.CONSENT:
+            raise GradingError(
+                f"UNSAFE_NO_SANDBOX is {unsafe!r}; to run students' code with your rights, say "
+                f"UNSAFE_NO_SANDBOX={sandbox.CONSENT}."
+            )
+        failures = grade(
+            course,
+            only,
+            force=say("FORCE", "") not in ("", "0", "no"),
+            trust=[name for name in say("TRUST", "").replace(",", " ").split() if name],
+            workers=int(say("WORKERS") or 0) or None,
+            unsafe=unsafe == sandbox.CONSENT,
+        )
+        return int(failures > 0)
+    elif command == "feedback":
+        made, waiting = feedback(course, only)
+        print(f"{len(made)} pages in {course.root / 'feedback'}")
+        for student, name in waiting:
+            print(f"  none yet for {student}'s {name}, which needs your decision")
+    elif command == "export":
+        print(export(course, only))
+    else:
+        raise GradingError(f"{command!r} is not release, grade, feedback or export.")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:2] or [""]))
+    except (GradingError, sandbox.NoSandbox) as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The same command goes on where this one was.")

@@ -1,0 +1,210 @@
+"""Where a course keeps its things, and what an assignment looks like to nbgrader.
+
+A course is a folder as nbgrader lays it out: source, release, submitted, autograded, feedback,
+nbgrader_config.py, and gradebook.db unless another gradebook is named.
+"""
+
+import contextlib
+import copy
+import dataclasses
+import functools
+import hashlib
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+    SaveCells,
+)
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class GradingError(Exception):
+    """What the teacher should know, in a sentence or two."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """root: its folder. config: what nbgrader_config.py says. url: of the gradebook."""
+
+    root: Path
+    config: Config
+    url: str
+
+    @property
+    def id(self):
+        return self.config.CourseDirectory.get("course_id", "") or "default_course"
+
+    def folder(self, step, student=".", assignment="."):
+        """Such as submitted/alice/01_markov_chains."""
+        return self.root / step / student / assignment
+
+    def names(self, only=None):
+        """Its assignments, or the one named. Raises GradingError when there is none such."""
+        found = sorted(
+            path.parent.name
+            for path in self.root.glob("source/*/*.ipynb")
+            if path.stem == path.parent.name
+        )
+        if only and only not in found:
+            known = ", ".join(found) or "none"
+            raise GradingError(f"There is no assignment {only!r}. There are: {known}.")
+        if not found:
+            raise GradingError(
+                f"There is no assignment in {self.root / 'source'}; one is a notebook "
+                "source/NAME/NAME.ipynb."
+            )
+        return [only] if only else found
+
+    def directory(self, assignment, student="*"):
+        """nbgrader's own view of the course."""
+        return CourseDirectory(
+            config=self.config,
+            root=str(self.root),
+            db_url=self.url,
+            assignment_id=assignment,
+            student_id=student,
+        )
+
+    @contextlib.contextmanager
+    def gradebook(self):
+        book = Gradebook(self.url, self.id)
+        try:
+            yield book
+        finally:
+            book.close()
+
+
+def open_course(root=None, url=None):
+    """The course in a folder, by default the book's own. url: of the gradebook, else its own file.
+
+    Raises GradingError when the folder is not a course or the gradebook cannot be reached.
+    """
+    root = Path(root or ROOT / "assignments").resolve()
+    if not (root / "source").is_dir():
+        raise GradingError(f"{root} is not a course: it has no folder `source`.")
+    config = Config()
+    if (root / "nbgrader_config.py").exists():
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+    url = url or config.CourseDirectory.get("db_url") or f"sqlite:///{root / 'gradebook.db'}"
+    scripts = os.path.join(sys.prefix, "bin")  # nbgrader asks a command there, by name
+    if scripts not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = scripts + os.pathsep + os.environ["PATH"]
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    course = Course(root, config, url)
+    try:
+        with course.gradebook():
+            pass
+    except Exception as error:  # SQLAlchemy and each driver have their own
+        said = str(error).strip().splitlines()[0]
+        raise GradingError(
+            f"The gradebook {shown(url)} cannot be opened: {said}. GRADEBOOK takes an SQLAlchemy "
+            "URL such as postgresql://user:password@host/database."
+        ) from None
+    return course
+
+
+def shown(url):
+    """A URL without its password."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Template:
+    """An assignment as it is graded.
+
+    notebook: solutions taken out, all tests in. released: the text of each marked cell as students
+    got it. digest: changes when anything of it does.
+    """
+
+    name: str
+    notebook: nbformat.NotebookNode
+    released: dict
+    digest: str
+
+    @property
+    def stubs(self):
+        """The code cells for the student to write, as released."""
+        return [
+            cell.source
+            for cell in self.notebook.cells
+            if cell.cell_type == "code" and marks(cell).get("solution")
+        ]
+
+
+def marks(cell):
+    """What nbgrader knows of a cell, a dict; empty for a cell without marks."""
+    return cell.metadata.get("nbgrader") or {}
+
+
+def template(course, name):
+    """Read an assignment's source. Raises GradingError when it is not a valid one."""
+    path = course.folder("source", assignment=name) / f"{name}.ipynb"
+    return _template(course, name, path.read_text(encoding="utf-8"))
+
+
+@functools.lru_cache(32)
+def _prepared(text, config):
+    settings = Config(json.loads(config))
+    notebook = nbformat.reads(text, as_version=4)
+    for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
+        notebook, _ = step(config=settings).preprocess(notebook, {})
+    released, _ = ClearHiddenTests(config=settings).preprocess(copy.deepcopy(notebook), {})
+    return notebook, released
+
+
+def _template(course, name, text):
+    sections = ("ClearSolutions", "ClearHiddenTests", "LockCells")
+    settings = {key: dict(course.config[key]) for key in sections if key in course.config}
+    try:
+        notebook, released = _prepared(text, json.dumps(settings, sort_keys=True, default=str))
+    except Exception as error:
+        said = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise GradingError(f"The source of {name} is not a valid assignment: {said[0]}") from error
+    return Template(
+        name=name,
+        notebook=copy.deepcopy(notebook),
+        released={marks(cell)["grade_id"]: cell.source for cell in released.cells if marks(cell)},
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def register(course, template):
+    """Tell the gradebook the assignment's cells and points; nothing changes if it knows them."""
+    with course.gradebook() as book:
+        book.update_or_create_assignment(template.name)
+    notebook = copy.deepcopy(template.notebook)
+    resources = {
+        "nbgrader": {
+            "notebook": template.name,
+            "assignment": template.name,
+            "db_url": course.url,
+        }
+    }
+    try:
+        SaveCells(config=course.config).preprocess(notebook, resources)
+    except RuntimeError as error:
+        raise GradingError(f"{template.name}: {error}.") from None
+
+
+def write(path, text):
+    """Write a file in one step: it is never there by half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    partial.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "replace"))
+    os.replace(partial, path)

@@ -1,0 +1,228 @@
+"""`make grade`: every submission that is new or has changed, several at a time.
+
+For each: read it, rebuild the notebook, run that in a sandbox, store the notebook with its outputs
+in `autograded`, the scores in the gradebook, and last a card, grading.json, that says what was
+graded and what there is to report. A submission whose card is right is not graded again, so a run
+that was interrupted goes on where it stopped, and a second run changes nothing.
+"""
+
+import concurrent.futures
+import dataclasses
+import json
+import os
+import sys
+import time
+
+import nbformat
+from nbgrader.api import MissingEntry
+from tqdm import tqdm
+
+from . import rebuild, report, sandbox, scores, submissions
+from .course import register, template, write
+
+VERSION = 1  # of how work is judged; another one makes everything be graded again
+
+
+@dataclasses.dataclass
+class Card:
+    """What is known about one graded submission.
+
+    notes: sentences about what was unusual and has been put right. decisions: sentences about what
+    only the teacher can settle. accepted: the teacher has settled it. stopped: why it could not be
+    run to its end, or "".
+    """
+
+    student: str
+    assignment: str
+    digest: str
+    template: str
+    notes: list
+    decisions: list
+    accepted: bool = False
+    stopped: str = ""
+    seconds: float = 0
+    version: int = VERSION
+
+    @property
+    def open(self):
+        """Whether it waits for the teacher."""
+        return bool(self.decisions) and not self.accepted
+
+
+def card_path(course, student, assignment):
+    return course.folder("autograded", student, assignment) / "grading.json"
+
+
+def read_card(course, student, assignment):
+    """The card of an earlier grading, or None."""
+    try:
+        text = card_path(course, student, assignment).read_text(encoding="utf-8")
+        return Card(**json.loads(text))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def grade(course, only=None, *, force=False, trust=(), workers=None, limits=None, unsafe=False):
+    """Grade what `submitted` holds. Returns the number of submissions that could not be graded.
+
+    only: one assignment. force: grade again what has not changed. trust: students whose flagged
+    work counts, because the teacher has looked at it. unsafe: run without a sandbox. Raises
+    sandbox.NoSandbox where there is none.
+    """
+    if not unsafe and (reason := sandbox.unavailable()):
+        raise sandbox.NoSandbox(reason)
+    failures = 0
+    for name in course.names(only):
+        job = Job(course, template(course, name), limits or sandbox.Limits(), unsafe)
+        failures += job.run(force=force, trust=set(trust), workers=workers or os.cpu_count() or 2)
+    return failures
+
+
+class Job:
+    """The grading of one assignment."""
+
+    def __init__(self, course, template, limits, unsafe):
+        self.course, self.template, self.limits, self.unsafe = course, template, limits, unsafe
+        self.refused, self.failed, self.cards = {}, {}, {}
+
+    def run(self, *, force, trust, workers):
+        register(self.course, self.template)
+        waiting, unchanged = self.look(force, trust)
+        if not waiting and not unchanged and not self.refused:
+            print(f"{self.template.name}: nothing handed in yet.")
+            return 0
+        start = time.perf_counter()
+        pool = concurrent.futures.ThreadPoolExecutor(workers)
+        bar = tqdm(total=len(waiting), desc=self.template.name, unit="submission", disable=None)
+        try:
+            running = {pool.submit(self.examine, one): one for one, _ in waiting}
+            before = dict((one.student, card) for one, card in waiting)
+            for done in concurrent.futures.as_completed(running):
+                one = running[done]
+                try:
+                    self.finish(one, *done.result(), before[one.student], one.student in trust)
+                except submissions.Refused as reason:
+                    self.refused[one.student] = str(reason)
+                except Exception as error:  # ours, or the database's; the others go on
+                    self.failed[one.student] = f"{type(error).__name__}: {error}"
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            sandbox.stop()
+            raise
+        finally:
+            bar.close()
+        pool.shutdown()
+        self.enter_absent()
+        path = report.write_report(self)
+        report.say(self, len(waiting), unchanged, time.perf_counter() - start, path)
+        return len(self.failed)
+
+    def look(self, force, trust):
+        """([(submission to grade, card of the last time or None)], how many are as they were)."""
+        waiting, unchanged = [], 0
+        students, odd = submissions.students(self.course)
+        for name in odd:
+            self.refused[name] = "is in `submitted` under a name that no student can have"
+        for student in students:
+            try:
+                one = submissions.read(self.course, student, self.template.name)
+            except submissions.Refused as reason:
+                self.refused[student] = str(reason)
+                continue
+            if one is None:
+                continue
+            card = read_card(self.course, student, self.template.name)
+            decide = student in trust and card is not None and card.open
+            if not force and not decide and self.is_current(one, card):
+                self.cards[student] = card
+                unchanged += 1
+            else:
+                waiting.append((one, card))
+        unknown = sorted(trust - set(students))
+        if unknown:
+            print(f"TRUST names {', '.join(unknown)}, who has handed in nothing.", file=sys.stderr)
+        return waiting, unchanged
+
+    def is_current(self, one, card):
+        if card is None or (card.digest, card.template, card.version) != (
+            one.digest,
+            self.template.digest,
+            VERSION,
+        ):
+            return False
+        folder = self.course.folder("autograded", one.student, one.assignment)
+        with self.course.gradebook() as book:
+            try:
+                book.find_submission(one.assignment, one.student)
+            except MissingEntry:
+                return False
+        return (folder / f"{one.assignment}.ipynb").exists()
+
+    def examine(self, one):
+        """Run one submission; in a thread. Touches nothing but the sandbox."""
+        start = time.perf_counter()
+        rebuilt = rebuild.rebuild(self.template, rebuild.handed(one.data))
+        ended = sandbox.run(
+            rebuilt.plan(self.template), self.limits, course=self.course.root, unsafe=self.unsafe
+        )
+        return rebuilt, ended, time.perf_counter() - start
+
+    def finish(self, one, rebuilt, ended, seconds, before, trusted):
+        """Store what came out, in the order: notebook, gradebook, card."""
+        same = before is not None and before.digest == one.digest
+        accepted = trusted or (same and before.accepted)
+        decisions, result = [], ended.result
+        if result is None:
+            decisions.append(f"The run had to be stopped: {ended.why}. No test counts.")
+            result = nothing(rebuilt)
+        for index, phrase in result["findings"]:
+            decisions.append(f"The cell {scores.where(rebuilt, index)!r} {phrase}.")
+        if self.unsafe:
+            rebuilt.notes.append("It was run without a sandbox.")
+        card = Card(
+            student=one.student,
+            assignment=one.assignment,
+            digest=one.digest,
+            template=self.template.digest,
+            notes=[*one.notes, *dict.fromkeys(rebuilt.notes)],
+            decisions=decisions,
+            accepted=accepted,
+            stopped=ended.why,
+            seconds=round(seconds, 1),
+        )
+        if accepted:
+            for cell in result["cells"]:
+                cell["verdict"] = cell["verdict"] and cell["verdict"].replace("doubtful", "passed")
+        withheld = scores.fill_in(rebuilt, result, withhold=card.open)
+        report.put_on_top(rebuilt, card)
+        folder = self.course.folder("autograded", one.student, one.assignment)
+        card_path(self.course, one.student, one.assignment).unlink(missing_ok=True)
+        write(folder / f"{one.assignment}.ipynb", nbformat.writes(rebuilt.notebook) + "\n")
+        if one.when:
+            write(folder / "timestamp.txt", one.when + "\n")
+        scores.save(self.course, one, rebuilt, withheld, same_as_before=same)
+        write(folder / "grading.json", json.dumps(dataclasses.asdict(card), indent=1) + "\n")
+        self.cards[one.student] = card
+
+    def enter_absent(self):
+        """Students whose work was refused are in the gradebook all the same, with no points."""
+        with self.course.gradebook() as book:
+            for student in self.refused:
+                if submissions.STUDENT.fullmatch(student):
+                    book.update_or_create_student(student)
+
+
+def nothing(rebuilt):
+    """The result of a notebook that handed back none."""
+    stopped = {"ename": "Stopped", "evalue": "", "traceback": ["The run had to be stopped."]}
+    cells = [
+        {
+            "outputs": [],
+            "error": stopped if kind == "test" else None,
+            "verdict": "failed" if kind == "test" else None,
+        }
+        for kind in rebuilt.kinds
+        if kind
+    ]
+    return {"cells": cells, "findings": []}

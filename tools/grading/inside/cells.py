@@ -1,0 +1,180 @@
+"""Running one cell of a notebook in a namespace, and keeping what it shows within bounds.
+
+No Jupyter kernel: a cell is compiled and executed, its last expression is displayed, what it prints
+is caught, open figures become pictures. That is all that grading needs, it starts in no time, and
+there is less of it for hostile code to get hold of. Only text and PNG pictures come out: HTML and
+scripts would run in the browser of the teacher who looks at them.
+"""
+
+import ast
+import base64
+import contextlib
+import io
+import re
+import signal
+import sys
+
+MAX_TEXT = 10_000  # characters of a cell's output
+MAX_PICTURE = 300_000  # bytes
+MAX_PICTURES = 4  # of a cell
+
+_compile, _exec, _eval = compile, exec, eval  # as they were before any student's code ran
+
+
+class CellTimeout(BaseException):
+    """The cell ran for too long. Not an Exception, so `except Exception` does not swallow it."""
+
+
+class Printed(io.TextIOBase):
+    """What a cell prints, up to a limit; the rest is counted and thrown away."""
+
+    def __init__(self):
+        self.parts, self.size, self.dropped = [], 0, 0
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        kept = text[: max(0, MAX_TEXT - self.size)]
+        self.parts.append(kept)
+        self.size += len(kept)
+        self.dropped += len(text) - len(kept)
+        return len(text)
+
+    def text(self):
+        shown = as_seen("".join(self.parts))
+        return shown + (f"\n[{self.dropped:,} more characters]\n" if self.dropped else "")
+
+
+def as_seen(text):
+    """What remains to be seen of text with carriage returns: of a progress bar, its last state."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+
+
+def run(source, namespace, name, *, seconds, last=None, hidden=()):
+    """Execute one cell. Returns {"outputs": [...], "error": None or {ename, evalue, traceback}}.
+
+    last: a name that is set in the namespace by a statement added at the very end, so that one can
+    see that the cell got there. hidden: numbers of lines that no traceback may show.
+    """
+    printed, shown = Printed(), []
+    namespace["display"] = lambda *things: shown.extend(bundle(thing) for thing in things)
+    error = None
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            with time_limit(seconds):
+                execute(source, namespace, name, last, shown)
+                shown.extend(figures())
+    except CellTimeout:
+        error = {
+            "ename": "CellTimeout",
+            "evalue": f"stopped after {seconds:g} seconds",
+            "traceback": [f"CellTimeout: stopped after {seconds:g} seconds"],
+        }
+    except BaseException as caught:
+        error = described(caught, source, name, hidden)
+    outputs = []
+    if printed.size:
+        outputs.append({"output_type": "stream", "name": "stdout", "text": printed.text()})
+    pictures = [one for one in shown if "image/png" in one]
+    kept = [one for one in shown if "image/png" not in one][:MAX_PICTURES] + pictures[:MAX_PICTURES]
+    outputs += [{"output_type": "display_data", "data": data, "metadata": {}} for data in kept]
+    return {"outputs": outputs, "error": error}
+
+
+def execute(source, namespace, name, last, shown):
+    tree = _compile(plain_python(source), name, "exec", ast.PyCF_ONLY_AST)
+    final = None
+    if tree.body and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";"):
+        final = ast.Expression(tree.body.pop().value)
+    _exec(_compile(tree, name, "exec"), namespace)
+    if final is not None:
+        value = _eval(_compile(final, name, "eval"), namespace)
+        if value is not None:
+            shown.append(bundle(value))
+    if last is not None:
+        _exec(_compile(f"{last} = True", name, "exec"), namespace)
+
+
+def plain_python(source):
+    """Source without IPython's own lines: they only change how things are shown."""
+    try:
+        ast.parse(source)
+        return source
+    except SyntaxError:
+        lines = source.splitlines()
+        magic = re.compile(r"^(\s*)(%|!|\?)")
+        return "\n".join(
+            magic.match(line).group(1) + "pass"
+            if magic.match(line) or line.rstrip().endswith("?")
+            else line
+            for line in lines
+        )
+
+
+@contextlib.contextmanager
+def time_limit(seconds):
+    """Raise CellTimeout after so many seconds, then again each second that it is not heeded."""
+
+    def ring(number, frame):
+        raise CellTimeout
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def bundle(thing):
+    """What a notebook would show of an object: its text, and its picture if it has one."""
+    if type(thing).__name__ == "Figure" and hasattr(thing, "savefig"):
+        return picture(thing)
+    return {"text/plain": repr(thing)[:MAX_TEXT]}
+
+
+def figures():
+    """The figures that are open, as pictures; they are closed."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is None:
+        return []
+    found = [picture(pyplot.figure(number)) for number in pyplot.get_fignums()[:MAX_PICTURES]]
+    pyplot.close("all")
+    return found
+
+
+def picture(figure):
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=72, bbox_inches="tight")
+    data = file.getvalue()
+    if len(data) > MAX_PICTURE:
+        return {"text/plain": f"[a figure of {len(data):,} bytes is too large to keep]"}
+    return {
+        "image/png": base64.b64encode(data).decode("ascii"),
+        "text/plain": "<Figure>",
+    }
+
+
+def described(error, source, name, hidden):
+    """An error as a notebook stores it; lines of other files, and hidden ones, are left out."""
+    try:
+        message = str(error)[:2000]
+    except BaseException:
+        message = "(an error that cannot say what it is)"
+    kind = type(error).__name__[:100]
+    lines, steps = source.splitlines(), []
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == name:
+            number = trace.tb_lineno
+            shown = number not in hidden and 0 < number <= len(lines)
+            steps.append(f"line {number}: {lines[number - 1]}" if shown else "in a hidden test")
+        trace = trace.tb_next
+    return {
+        "ename": kind,
+        "evalue": message,
+        "traceback": [*steps[-5:], f"{kind}: {message}"],
+    }

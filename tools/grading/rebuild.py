@@ -1,0 +1,195 @@
+"""The teacher's notebook with the student's answers in their places.
+
+Of a submission only text is taken: of each cell that was for the student to write, by its name, and
+of cells the student has added. All else, the tests first, comes from the teacher's source in the
+teacher's order. So an edited, deleted, doubled or moved test cell changes nothing; it is reported.
+"""
+
+import copy
+import dataclasses
+import json
+
+import nbformat
+
+from .course import marks
+from .submissions import Refused
+
+MAX_CELLS = 400
+MAX_CELL = 100_000  # characters
+MAX_TEXT = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Handed:
+    """One cell as handed in: kind "code" or "markdown", the name it claims, its id and text."""
+
+    kind: str
+    name: str | None
+    id: str | None
+    source: str
+
+
+@dataclasses.dataclass
+class Rebuilt:
+    """notebook: to be run and shown. kinds: for each cell "given", "student", "test" or None (no
+    code). notes: what the submission had otherwise, in sentences."""
+
+    notebook: nbformat.NotebookNode
+    kinds: list
+    notes: list
+
+    def plan(self, template):
+        """What the sandbox is asked to do; see inside/run.py."""
+        cells = [
+            {"name": title(cell, number), "kind": kind, "source": cell.source}
+            for number, (cell, kind) in enumerate(
+                zip(self.notebook.cells, self.kinds, strict=True), start=1
+            )
+            if kind
+        ]
+        return {"cells": cells, "stubs": template.stubs}
+
+    def code(self):
+        """The cells that run, in the order of the plan."""
+        return [cell for cell, kind in zip(self.notebook.cells, self.kinds, strict=True) if kind]
+
+
+def title(cell, number):
+    """How we call a cell when we speak of it."""
+    return marks(cell).get("grade_id") or f"cell {number}"
+
+
+def handed(data):
+    """The cells of a notebook's bytes. Raises Refused when it is not a notebook."""
+    try:
+        notebook = json.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        raise Refused("is not a notebook: it cannot be read as JSON") from None
+    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:
+        raise Refused("is not a notebook of format 4")
+    cells = notebook.get("cells")
+    if not isinstance(cells, list):
+        raise Refused("is not a notebook: it has no list of cells")
+    if len(cells) > MAX_CELLS:
+        raise Refused(f"has {len(cells):,} cells; {MAX_CELLS} are the limit")
+    found = [cell(one) for one in cells]
+    if sum(len(one.source) for one in found) > MAX_TEXT:
+        raise Refused(f"has more than {MAX_TEXT:,} characters in its cells")
+    return found
+
+
+def cell(given):
+    if not isinstance(given, dict):
+        raise Refused("is not a notebook: one of its cells is not an object")
+    source = given.get("source", "")
+    if isinstance(source, list) and all(isinstance(line, str) for line in source):
+        source = "".join(source)
+    if not isinstance(source, str):
+        raise Refused("is not a notebook: the text of a cell is not text")
+    if len(source) > MAX_CELL:
+        raise Refused(f"has a cell of {len(source):,} characters; {MAX_CELL:,} are the limit")
+    source = source.encode("utf-8", "replace").decode().replace("\0", "")
+    name = given.get("metadata")
+    for key in ("nbgrader", "grade_id"):
+        name = name.get(key) if isinstance(name, dict) else None
+    return Handed(
+        kind="code" if given.get("cell_type") == "code" else "markdown",
+        name=name if isinstance(name, str) else None,
+        id=given.get("id") if isinstance(given.get("id"), str) else None,
+        source=source,
+    )
+
+
+def rebuild(template, cells):
+    """Put what was handed in (a list of Handed) into the template. Returns Rebuilt."""
+    notes = []
+    chosen, extras = match(template, cells, notes)
+    report_order(template, chosen, cells, notes)
+    notebook = nbformat.v4.new_notebook(metadata=copy.deepcopy(template.notebook.metadata))
+    kinds = []
+
+    def add(cell, kind):
+        cell.id = f"cell-{len(notebook.cells) + 1}"
+        notebook.cells.append(cell)
+        kinds.append(kind if cell.cell_type == "code" else None)
+
+    def add_extras(anchor):
+        for extra in extras.get(anchor, ()):
+            if extra.kind == "code":
+                add(nbformat.v4.new_code_cell(extra.source), "student")
+            else:
+                add(nbformat.v4.new_markdown_cell(extra.source), None)
+
+    add_extras(None)
+    for position, original in enumerate(template.notebook.cells):
+        ours, theirs = copy.deepcopy(original), chosen.get(position)
+        mark = marks(ours)
+        kind = "test" if mark.get("grade") and not mark.get("solution") else "given"
+        if mark.get("solution"):
+            kind = "student"
+            if theirs is None:
+                notes.append(f"The cell {mark['grade_id']!r} is missing: no answer.")
+            else:
+                ours.source = theirs.source
+        elif mark:
+            report_locked(template, mark["grade_id"], kind, theirs, notes)
+        elif theirs is not None and theirs.source.strip() != ours.source.strip():
+            kind, ours.source = "student", theirs.source
+        add(ours, kind)
+        add_extras(position)
+    return Rebuilt(notebook, kinds, notes)
+
+
+def match(template, cells, notes):
+    """({position in the template: Handed}, {position or None: extra cells that followed it})."""
+    by_name = {marks(one).get("grade_id"): i for i, one in enumerate(template.notebook.cells)}
+    by_name.pop(None, None)
+    plain = {i: one for i, one in enumerate(template.notebook.cells) if not marks(one)}
+    by_id = {one.get("id"): i for i, one in plain.items() if one.get("id")}
+    by_text = {(one.cell_type, one.source.strip()): i for i, one in plain.items()}
+    last = {one.name: number for number, one in enumerate(cells) if one.name in by_name}
+    chosen, extras, anchor = {}, {}, None
+    for number, one in enumerate(cells):
+        position = by_name.get(one.name)
+        if position is None:
+            position = by_id.get(one.id, by_text.get((one.kind, one.source.strip())))
+            position = None if position in chosen else position
+        elif last[one.name] != number:
+            notes.append(f"There is more than one cell {one.name!r}; the last of them counts.")
+            if not marks(template.notebook.cells[position]).get("solution"):
+                continue
+            position = None
+        if position is not None:
+            chosen[position] = one
+            anchor = position
+        elif one.source.strip():
+            if one.name and one.name not in by_name:
+                notes.append(
+                    f"A cell calls itself {one.name[:60]!r}, which the assignment does not have; "
+                    "it counts as a cell of the student's own."
+                )
+            extras.setdefault(anchor, []).append(one)
+    return chosen, extras
+
+
+def report_locked(template, name, kind, theirs, notes):
+    what = "test cell" if kind == "test" else "cell"
+    if theirs is None:
+        notes.append(f"The {what} {name!r} was deleted; it has been put back.")
+    elif theirs.source.strip() != template.released[name].strip():
+        notes.append(f"The {what} {name!r} was edited; the original has been used.")
+
+
+def report_order(template, chosen, cells, notes):
+    """Say which cells stand elsewhere than in the assignment: the fewest that explain the order."""
+    place = {id(one): number for number, one in enumerate(cells)}
+    order = [(place[id(chosen[position])], position) for position in sorted(chosen)]
+    best = []  # the longest runs of cells in the right order, by their last cell
+    for where, position in order:
+        before = max((run for run in best if run[-1][0] < where), key=len, default=[])
+        best.append([*before, (where, position)])
+    kept = {position for _, position in max(best, key=len, default=[])}
+    for position in sorted(set(chosen) - kept):
+        name = marks(template.notebook.cells[position]).get("grade_id")
+        if name:
+            notes.append(f"The cell {name!r} was moved; it has been put back in its place.")

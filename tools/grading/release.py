@@ -1,0 +1,129 @@
+"""`make release`: the students' versions, by nbgrader, and a zip of each with what it needs."""
+
+import io
+import logging
+import re
+import zipfile
+
+import nbformat
+from nbgrader.converters import GenerateAssignment
+
+from .course import ROOT, GradingError, marks, template, write
+
+README = """# {name}
+
+What is here: the assignment, `{name}.ipynb`; the book's Python modules, `utils`; the packages they
+need, `requirements.txt`{weights}.
+
+With Python 3.11 or newer, in this folder:
+
+    python3 -m venv .venv
+    .venv/bin/pip install -r requirements.txt
+    .venv/bin/jupyter lab {name}.ipynb
+
+(on Windows `.venv\\Scripts\\` in place of `.venv/bin/`). If you have the book installed, you can
+instead put the notebook into its folder and open it there.
+
+Write your answers into the cells that say so. The cells with tests tell you how far you are; your
+teacher's copy has more of them. You may add cells of your own. Do not change, move or delete the
+others: they are replaced by the originals. Before you hand in, choose *Restart Kernel and Run All
+Cells*. Hand in the notebook, under the name it has.
+"""
+
+
+def release(course, only=None):
+    """Make release/NAME/NAME.ipynb and release/NAME.zip. Returns the paths of the zips.
+
+    Raises GradingError when an assignment is not valid, or when its released version would show a
+    solution or a hidden test.
+    """
+    paths = []
+    for name in course.names(only):
+        template(course, name)  # says in a sentence what is wrong with the source
+        notebook = generate(course, name)
+        check(course, name, notebook)
+        path = course.root / "release" / f"{name}.zip"
+        write(path, packed(name, notebook))
+        paths.append(path)
+    return paths
+
+
+def generate(course, name):
+    """Let nbgrader make the students' version and register the assignment. Returns its text."""
+    log = logging.getLogger("release")
+    log.setLevel(logging.ERROR)
+    converter = GenerateAssignment(
+        coursedir=course.directory(name, "."), config=course.config, force=True
+    )
+    converter.log = log
+    try:
+        converter.start()
+    except (Exception, SystemExit) as error:
+        raise GradingError(f"nbgrader cannot release {name}: {error}") from error
+    return (course.folder("release", assignment=name) / f"{name}.ipynb").read_text("utf-8")
+
+
+def check(course, name, released):
+    """Refuse a released version that shows what it should not."""
+    source = nbformat.read(course.folder("source", assignment=name) / f"{name}.ipynb", as_version=4)
+    public, secret = set(), []
+    for cell in source.cells:
+        inside = False
+        for line in cell.source.splitlines():
+            inside = inside or bool(re.search("BEGIN (SOLUTION|HIDDEN TESTS)", line))
+            if inside or (marks(cell).get("solution") and cell.cell_type == "markdown"):
+                secret.append((marks(cell).get("grade_id"), line.strip()))
+            else:
+                public.add(line.strip())
+            inside = inside and not re.search("END (SOLUTION|HIDDEN TESTS)", line)
+    notebook = nbformat.reads(released, as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    shown = {line.strip() for line in text.splitlines()}
+    for mark in ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS"):
+        if mark in text:
+            raise GradingError(f"The released {name} still says {mark!r}.")
+    for grade_id, line in secret:
+        if len(line) > 30 and line in shown and line not in public:
+            raise GradingError(f"The released {name} shows a secret line of {grade_id!r}: {line}")
+    if any(cell.get("outputs") for cell in notebook.cells):
+        raise GradingError(f"The released {name} has outputs.")
+
+
+def packed(name, notebook):
+    """The bytes of a zip: the same for the same content."""
+    weights = [
+        path
+        for path in sorted((ROOT / "checkpoints").glob("*"))
+        if re.search(rf"\b{re.escape(path.stem)}\b", notebook)
+    ]
+    what = ";\nweights of small models, `checkpoints`" if weights else ""
+    files = {
+        f"{name}.ipynb": notebook.encode(),
+        "README.md": README.format(name=name, weights=what).encode(),
+        "requirements.txt": requirements().encode(),
+        "constraints.txt": (ROOT / "constraints.txt").read_bytes(),
+        "LICENSE": (ROOT / "LICENSE").read_bytes(),
+    }
+    for path in sorted((ROOT / "utils").rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            files[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+    for path in weights:
+        files[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+    result = io.BytesIO()
+    with zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as archive:
+        for inner, data in files.items():
+            entry = zipfile.ZipInfo(f"{name}/{inner}", date_time=(2026, 1, 1, 0, 0, 0))
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            archive.writestr(entry, data)
+    return result.getvalue()
+
+
+def requirements():
+    """The part of the book's requirements that a student's notebook needs, versions pinned."""
+    wanted, keep = [], False
+    for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines():
+        if line.startswith("# "):
+            keep = line in ("# the language models", "# what a reader sees")
+        if keep or line.startswith("-c"):
+            wanted.append(line)
+    return "\n".join(wanted).strip() + "\n"

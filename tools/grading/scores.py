@@ -1,0 +1,121 @@
+"""What came out of the sandbox, as a notebook that people read and as scores in the gradebook.
+
+The scores are derived and stored by nbgrader's own code from the outputs of the test cells; here it
+is only handed a session in which all of one submission is written, or nothing of it.
+"""
+
+import contextlib
+
+import nbformat
+from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
+
+from .course import marks
+from .rebuild import title
+
+WITHHELD = (
+    "This test passed, but its points are withheld until the teacher has decided, because of what "
+    "the report at the top of this notebook says."
+)
+
+
+def fill_in(rebuilt, result, *, withhold):
+    """Put what each cell showed into the rebuilt notebook. Returns the names of withheld tests.
+
+    result: what inside/run.py hands back. withhold: whether passed tests earn nothing for now.
+    """
+    withheld = set()
+    for cell, got in zip(rebuilt.code(), result["cells"], strict=True):
+        outputs = [dict(one) for one in got["outputs"]]
+        error = got["error"]
+        if got["verdict"] == "failed" and error is None:
+            error = {"ename": "TestFailed", "evalue": "", "traceback": ["the test failed"]}
+        if error is not None:
+            outputs.append({"output_type": "error", **error})
+        elif got["verdict"] == "doubtful" or (got["verdict"] == "passed" and withhold):
+            withheld.add(marks(cell)["grade_id"])
+            outputs.append({"output_type": "stream", "name": "stdout", "text": WITHHELD + "\n"})
+        cell.outputs = [nbformat.from_dict(one) for one in outputs]
+        cell.execution_count = None
+    return withheld
+
+
+def save(course, submission, rebuilt, withheld, *, same_as_before):
+    """Write the scores of one submission into the gradebook, in one transaction.
+
+    same_as_before: the same work was graded before; then what a person has decided about it needs
+    no new look. Manual scores and comments are never touched.
+    """
+    student, assignment = submission.student, submission.assignment
+    with course.gradebook() as book, one_transaction(book.db):
+        book.update_or_create_student(student)
+        when = {"timestamp": submission.when} if submission.when else {}
+        book.update_or_create_submission(assignment, student, **when)
+        Save(book, student, assignment, withheld, same_as_before).go(rebuilt.notebook)
+        penalise(course, book, student, assignment)
+
+
+@contextlib.contextmanager
+def one_transaction(db):
+    """Make every commit on the way only a flush; commit at the end, or nothing at all."""
+    commit, db.commit = db.commit, db.flush
+    try:
+        yield
+        commit()
+    except BaseException:
+        db.rollback()
+        raise
+    finally:
+        db.commit = commit
+
+
+class Save(SaveAutoGrades):
+    """nbgrader's step, writing to a gradebook that is already open."""
+
+    def __init__(self, book, student, assignment, withheld, same_as_before):
+        super().__init__()
+        self.gradebook, self.student_id = book, student
+        self.assignment_id = self.notebook_id = assignment
+        self.withheld, self.same_as_before = withheld, same_as_before
+
+    def go(self, notebook):
+        for index, cell in enumerate(notebook.cells):
+            self.preprocess_cell(cell, {}, index)
+
+    def _add_score(self, cell, resources):
+        grade = self.gradebook.find_grade(
+            marks(cell)["grade_id"], self.notebook_id, self.assignment_id, self.student_id
+        )
+        before = (grade.auto_score, grade.needs_manual_grade)
+        super()._add_score(cell, resources)
+        if marks(cell)["grade_id"] in self.withheld:
+            grade.auto_score, grade.needs_manual_grade = None, True
+        if self.same_as_before and grade.manual_score is not None and grade.auto_score == before[0]:
+            grade.needs_manual_grade = before[1]
+
+
+def penalise(course, book, student, assignment):
+    """Take off for lateness what the course's plugin says; nbgrader's own takes off nothing."""
+    step = AssignLatePenalties(config=course.config)
+    step.init_plugin()
+    submission = book.find_submission(assignment, student)
+    notebook = book.find_submission_notebook(assignment, assignment, student)
+    notebook.late_submission_penalty = None
+    if submission.total_seconds_late > 0:
+        penalty = step.plugin_inst.late_submission_penalty(
+            student, notebook.score, submission.total_seconds_late
+        )
+        if penalty is not None:
+            notebook.late_submission_penalty = step._check_late_penalty(notebook, penalty)
+
+
+def totals(course, student, assignment):
+    """(points from tests and people so far, most that there are, whether a person is to look)."""
+    with course.gradebook() as book:
+        submission = book.find_submission(assignment, student)
+        return submission.score, submission.max_score, submission.needs_manual_grade
+
+
+def where(rebuilt, index):
+    """How to call the cell with that number in a plan."""
+    cell = rebuilt.code()[index]
+    return title(cell, rebuilt.notebook.cells.index(cell) + 1)
