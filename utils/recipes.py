@@ -99,9 +99,9 @@ def verdicts_first(seed=0):
     return Made(model, history, data, seed, lambda model: verdict_rates(model, world))
 
 
-def verdicts_last():
+def verdicts_last(seed=0):
     """The same as `verdicts-first`, the same sentences in the other order: first the sum."""
-    seed, world = 0, Verdicts(verdict="last")
+    world = Verdicts(verdict="last")
     config = TransformerConfig(len(world.vocab), d_model=64, n_layers=3, max_len=24)
     model = Transformer(config, seed=seed)
     batches = world_batches(world, batch_size=128, seed=100_000 * seed + 1)
@@ -110,61 +110,40 @@ def verdicts_last():
     return Made(model, history, data, seed, lambda model: verdict_rates(model, world))
 
 
-def verdicts_undo():
-    """`verdicts-first`, trained further on texts in which half of the time a token is wrong and at
-    once taken back. The wrong token itself is never a target."""
-    seed, world = 0, Verdicts()
-    model, _ = load_checkpoint("verdicts-first")
-    plain = world_batches(world, batch_size=128, seed=9_000_001)
-    history = fit(
-        model,
-        edited(plain, lambda rows, dice: derailment.with_undo(world, rows, dice), 0.5, seed),
-        lambda model, rows: loss_without_slips(model, rows, world.vocab.id("<undo>")),
-        steps=500,
-        lr=2e-3,
-        seed=seed,
-    )
-    data = "Verdicts(), 500 batches of 128 texts, half of them with a slip and <undo>"
+def verdicts_further(seed=0, *, lesson):
+    """`verdicts-first`, trained further on texts some of which show how to mend a mistake.
+
+    lesson: "longer", the baseline, shows none; "undo" shows wrong tokens that are at once taken
+    back, "corrected" wrong verdicts that are overruled in the end. What is wrong in them is no
+    target, except in "corrected-all".
+    """
+    world = Verdicts()
+    edit, share, slips, text = {
+        "longer": (corrections, 0.0, no_slips, "all of them right"),
+        "undo": (derailment.with_undo, 0.5, taken_back, "half of them with a slip and <undo>"),
+        "corrected": (corrections, 0.1, begun_wrong, "a tenth wrong first and corrected"),
+        "corrected-all": (corrections, 0.1, no_slips, "a tenth wrong first and corrected"),
+    }[lesson]
+
+    def loss(model, rows):
+        return loss_without(model, rows, slips(world, rows))
+
+    model, _ = load_checkpoint(f"verdicts-first-{seed}" if seed else "verdicts-first")
+    plain = world_batches(world, batch_size=128, seed=100_000 * seed + 9_000_001)
+    batches = edited(plain, lambda rows, dice: edit(world, rows, dice), share, seed)
+    history = fit(model, batches, loss, steps=500, lr=2e-3, seed=seed)
+    data = f"Verdicts(), 500 more batches of 128 texts, {text}"
     return Made(model, history, data, seed, lambda model: verdict_rates(model, world))
 
 
-def verdicts_corrected():
-    """`verdicts-first`, trained further on texts of which a tenth begin with the wrong verdict and
-    end by correcting it, in words. Every token is a target, the wrong verdict too."""
-    seed, world = 0, Verdicts()
-    model, _ = load_checkpoint("verdicts-first")
-    plain = world_batches(world, batch_size=128, seed=9_000_001)
-    history = fit(
-        model,
-        edited(plain, lambda rows, dice: derailment.with_correction(world, rows), 0.1, seed),
-        next_token_loss,
-        steps=500,
-        lr=2e-3,
-        seed=seed,
-    )
-    data = "Verdicts(), 500 batches of 128 texts, a tenth of them wrong first and corrected"
-    return Made(model, history, data, seed, lambda model: verdict_rates(model, world))
-
-
-def totals_running():
-    """A causal model of running totals: each answer builds on the one before."""
-    seed, world = 0, Totals(carry=True)
+def totals(seed=0, *, carry):
+    """A causal model of lists of additions: running totals, or sums that build on no other."""
+    world = Totals(carry=carry)
     config = TransformerConfig(len(world.vocab), d_model=64, n_layers=2, max_len=world.length)
     model = Transformer(config, seed=seed)
     batches = world_batches(world, batch_size=32, seed=100_000 * seed + 1)
     history = fit(model, batches, answer_loss, steps=1200, lr=4e-3, seed=seed)
-    data = "Totals(carry=True), 1200 batches of 32 lists, running totals"
-    return Made(model, history, data, seed, lambda model: answer_errors(model, world))
-
-
-def totals_pairs():
-    """The same additions as in `totals-running`, but no answer builds on another."""
-    seed, world = 0, Totals(carry=False)
-    config = TransformerConfig(len(world.vocab), d_model=64, n_layers=2, max_len=world.length)
-    model = Transformer(config, seed=seed)
-    batches = world_batches(world, batch_size=32, seed=100_000 * seed + 1)
-    history = fit(model, batches, answer_loss, steps=1200, lr=4e-3, seed=seed)
-    data = "Totals(carry=False), 1200 batches of 32 lists, sums of neighbours"
+    data = f"Totals(carry={carry}), 1200 batches of 32 lists"
     return Made(model, history, data, seed, lambda model: answer_errors(model, world))
 
 
@@ -302,14 +281,21 @@ def pets_diffusion() -> Made:
     return Made(model, history, data, seed, measure)
 
 
-def at_seed(recipe, seed):
+def at_seed(recipe, seed, **choices):
     """The same recipe from other first weights, on other texts. Its code is that of the recipe."""
 
     @wraps(recipe)
     def seeded():
-        return recipe(seed)
+        return recipe(seed, **choices)
 
     return seeded
+
+
+def over_seeds(name, recipe, **choices):
+    """{NAME, NAME-1, NAME-2: the recipe with these choices at seeds 0, 1, 2}."""
+    return {
+        f"{name}-{seed}" if seed else name: at_seed(recipe, seed, **choices) for seed in range(3)
+    }
 
 
 RECIPES = {
@@ -322,11 +308,13 @@ RECIPES = {
     "verdicts-first": verdicts_first,
     "verdicts-first-1": at_seed(verdicts_first, 1),
     "verdicts-first-2": at_seed(verdicts_first, 2),
-    "verdicts-last": verdicts_last,
-    "verdicts-undo": verdicts_undo,
-    "verdicts-corrected": verdicts_corrected,
-    "totals-running": totals_running,
-    "totals-pairs": totals_pairs,
+    **over_seeds("verdicts-last", verdicts_last),
+    **over_seeds("verdicts-longer", verdicts_further, lesson="longer"),
+    **over_seeds("verdicts-undo", verdicts_further, lesson="undo"),
+    **over_seeds("verdicts-corrected", verdicts_further, lesson="corrected"),
+    **over_seeds("verdicts-corrected-all", verdicts_further, lesson="corrected-all"),
+    **over_seeds("totals-running", totals, carry=True),
+    **over_seeds("totals-pairs", totals, carry=False),
     "kjv-diffusion": kjv_diffusion,
     "pets-diffusion": pets_diffusion,
     "verdicts-diffusion": verdicts_diffusion,
@@ -389,6 +377,26 @@ def edited(batches, edit, share, seed):
         yield torch.where(chosen[:, None], longer, torch.cat([rows, stops], 1))
 
 
+def corrections(world, rows, dice):
+    return derailment.with_correction(world, rows)  # in which nothing is left to chance
+
+
+def taken_back(world, rows):
+    """Where a token is followed by `<undo>`: (n, length) -> (n, length) bool."""
+    return rows.roll(-1, 1) == world.vocab.id("<undo>")
+
+
+def begun_wrong(world, rows):
+    """Where a wrong verdict stands in its place: (n, length) -> (n, length) bool."""
+    slips, at = no_slips(world, rows), world.positions["verdict"]
+    slips[:, at] = rows[:, at] != world.write(rows[:, 1], rows[:, 3], rows[:, 5])[:, at]
+    return slips
+
+
+def no_slips(world, rows):
+    return torch.zeros_like(rows, dtype=torch.bool)
+
+
 def the_question(world):
     """Where a text of `Verdicts` is the question, which a diffusion model is given: (length,)."""
     return torch.arange(world.length) < world.positions["answer"]
@@ -406,13 +414,12 @@ def windows(tokens, *, batch_size, length, seed):
 # -- losses --------------------------------------------------------------------------------------
 
 
-def loss_without_slips(model, rows, undo):
-    """`next_token_loss`, except that a token which is taken back, being followed by the id `undo`,
-    is no target: the model is to learn how to mend mistakes, not how to make them.
+def loss_without(model, rows, slips):
+    """`next_token_loss`, except that the tokens at `slips`, (batch, length) bool, are no targets:
+    a model is to learn how to mend mistakes, not how to make them.
     """
-    logits, targets = model(rows[:, :-1]), rows[:, 1:].clone()
-    targets[:, :-1][rows[:, 2:] == undo] = -100  # which cross_entropy leaves out
-    return cross_entropy(logits.flatten(0, 1), targets.flatten())
+    targets = rows.masked_fill(slips, -100)[:, 1:]  # which cross_entropy leaves out
+    return cross_entropy(model(rows[:, :-1]).flatten(0, 1), targets.flatten())
 
 
 def answer_loss(model, rows):
