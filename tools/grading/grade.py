@@ -1,7 +1,7 @@
 """`make grade`: every submission that is new or has changed, several at a time.
 
 For each: read it, rebuild the notebook, run that in a sandbox, store the notebook with its outputs
-in `autograded`, the scores in the gradebook, and last a card, grading.json, that says what was
+in `autograded`, the scores in the gradebook, and last a card in `reports`, that says what was
 graded and what there is to report. A submission whose card is right is not graded again, so a run
 that was interrupted goes on where it stopped, and a second run changes nothing.
 """
@@ -50,7 +50,8 @@ class Card:
 
 
 def card_path(course, student, assignment):
-    return course.folder("autograded", student, assignment) / "grading.json"
+    """Beside the reports, and not in `autograded`, all of which nbgrader gives to the student."""
+    return course.root / "reports" / assignment / f"{student}.json"
 
 
 def read_card(course, student, assignment):
@@ -91,6 +92,7 @@ class Job:
         if not waiting and not unchanged and not self.refused:
             print(f"{self.template.name}: nothing handed in yet.")
             return 0
+        self.enter([one.student for one, _ in waiting])
         start = time.perf_counter()
         pool = concurrent.futures.ThreadPoolExecutor(workers)
         bar = tqdm(total=len(waiting), desc=self.template.name, unit="submission", disable=None)
@@ -113,7 +115,6 @@ class Job:
         finally:
             bar.close()
         pool.shutdown()
-        self.enter_absent()
         path = report.write_report(self)
         report.say(self, len(waiting), unchanged, time.perf_counter() - start, path)
         return len(self.failed)
@@ -202,13 +203,15 @@ class Job:
         if one.when:
             write(folder / "timestamp.txt", one.when + "\n")
         scores.save(self.course, one, rebuilt, withheld, same_as_before=same)
-        write(folder / "grading.json", json.dumps(dataclasses.asdict(card), indent=1) + "\n")
+        path = card_path(self.course, one.student, one.assignment)
+        write(path, json.dumps(dataclasses.asdict(card), indent=1) + "\n")
         self.cards[one.student] = card
 
-    def enter_absent(self):
-        """Students whose work was refused are in the gradebook all the same, with no points."""
+    def enter(self, students):
+        """Put students into the gradebook, in the order of the alphabet and not of their being
+        done; also those whose work was refused, with no points."""
         with self.course.gradebook() as book:
-            for student in self.refused:
+            for student in sorted({*students, *self.refused}):
                 if submissions.STUDENT.fullmatch(student):
                     book.update_or_create_student(student)
 

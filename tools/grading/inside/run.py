@@ -40,6 +40,7 @@ def main():
     results = sys.stdout
     for line in sys.stdin:
         print(json.dumps(examiner.examine(json.loads(line))), file=results, flush=True)
+    examiner.close()
 
 
 def hide_memory():
@@ -57,6 +58,10 @@ class Examiner:
         if self.nursery == 0:
             become_nursery(theirs, keep_errors=not contained)
         theirs.close()
+
+    def close(self):
+        self.control.close()  # at which the nursery ends, and the times of all are summed up
+        os.waitpid(self.nursery, 0)
 
     def examine(self, plan):
         self.plan = plan
@@ -249,7 +254,7 @@ def become_nursery(control, *, keep_errors):
 
         session.nursery(control)
     except wire.Closed:
-        pass
+        session.reap()
     finally:
         os._exit(0)
 

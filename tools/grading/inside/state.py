@@ -109,13 +109,8 @@ def answers_wrongly(seed):
 
     Every question has fresh numbers. A way that is gone altogether counts as well.
     """
-    import numpy
-    import torch
-
     fresh = random.Random(seed)
     number = fresh.randrange(10**6, 10**9)
-    left, right = torch.tensor([number]), torch.tensor([number + 1])
-    x, y = left.double(), right.double() * 2
     must_be_false = {
         "==": lambda: number == number + 1,
         "isinstance": lambda: isinstance(number, str),
@@ -127,30 +122,37 @@ def answers_wrongly(seed):
         "max": lambda: max(number, number + 1) == number,
         "sorted": lambda: sorted([number + 1, number])[0] > number,
         "math.isclose": lambda: math.isclose(number, 2 * number),
-        "torch.equal": lambda: torch.equal(left, right),
-        "torch.allclose": lambda: torch.allclose(x, y),
-        "torch.isclose": lambda: torch.isclose(x, y).any().item(),
-        "tensor.equal": lambda: left.equal(right),
-        "tensor.allclose": lambda: x.allclose(y),
-        "tensor ==": lambda: (left == right).any().item(),
-        "tensor !=": lambda: not (left != right).all().item(),
-        "tensor <": lambda: ((x - y).abs() < 1).any().item(),
-        "tensor.item": lambda: left.item() == number + 1,
-        "tensor.tolist": lambda: left.tolist() == [number + 1],
-        "tensor.sum": lambda: left.sum().item() == 0,
-        "numpy.allclose": lambda: numpy.allclose([number], [2 * number]),
-        "numpy.array_equal": lambda: numpy.array_equal([number], [number + 1]),
-        "numpy.isclose": lambda: bool(numpy.isclose(number, 2 * number)),
     }
-    must_raise = {
-        "assert": lambda: _assert(number == number + 1),
-        "torch.testing.assert_close": lambda: torch.testing.assert_close(x, y),
-        "numpy.testing.assert_allclose": lambda: numpy.testing.assert_allclose(number, 2 * number),
-        "numpy.testing.assert_array_equal": lambda: numpy.testing.assert_array_equal(
-            [number], [number + 1]
-        ),
-        "numpy.testing.assert_equal": lambda: numpy.testing.assert_equal(number, number + 1),
-    }
+    must_raise = {"assert": lambda: _assert(number == number + 1)}
+    if torch := sys.modules.get("torch"):
+        left, right = torch.tensor([number]), torch.tensor([number + 1])
+        x, y = left.double(), right.double() * 2
+        must_be_false |= {
+            "torch.equal": lambda: torch.equal(left, right),
+            "torch.allclose": lambda: torch.allclose(x, y),
+            "torch.isclose": lambda: torch.isclose(x, y).any().item(),
+            "tensor.equal": lambda: left.equal(right),
+            "tensor.allclose": lambda: x.allclose(y),
+            "tensor ==": lambda: (left == right).any().item(),
+            "tensor !=": lambda: not (left != right).all().item(),
+            "tensor <": lambda: ((x - y).abs() < 1).any().item(),
+            "tensor.item": lambda: left.item() == number + 1,
+            "tensor.tolist": lambda: left.tolist() == [number + 1],
+            "tensor.sum": lambda: left.sum().item() == 0,
+        }
+        must_raise["torch.testing.assert_close"] = lambda: torch.testing.assert_close(x, y)
+    if numpy := sys.modules.get("numpy.testing") and sys.modules["numpy"]:
+        must_be_false |= {
+            "numpy.allclose": lambda: numpy.allclose([number], [2 * number]),
+            "numpy.array_equal": lambda: numpy.array_equal([number], [number + 1]),
+            "numpy.isclose": lambda: bool(numpy.isclose(number, 2 * number)),
+        }
+        testing, one, other = numpy.testing, [number], [2 * number]
+        must_raise |= {
+            "numpy.testing.assert_allclose": lambda: testing.assert_allclose(one, other),
+            "numpy.testing.assert_array_equal": lambda: testing.assert_array_equal(one, other),
+            "numpy.testing.assert_equal": lambda: testing.assert_equal(one, other),
+        }
     wrong = []
     for name, question in must_be_false.items():
         try:
