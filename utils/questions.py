@@ -33,7 +33,7 @@ from utils.sampling import generate
 DATA = Path(__file__).resolve().parent / "data"
 FORCED = ("Yes,", "No,", "Well,")
 INSTRUCTION = " Answer yes or no, and say why."
-NEW_TOKENS = 24
+NEW_TOKENS = 80
 OUTCOMES = ("defends", "contradicts", "reverses", "other")
 
 # -- the questions -------------------------------------------------------------------------------
@@ -177,13 +177,22 @@ def first_word(tokenizer, logits) -> tuple[float, float]:
     return tuple(float(probs[tokenizer.encode(word)[0]]) for word in ("Yes", "No"))
 
 
-def force(model, tokenizer, question: Question, n=NEW_TOKENS) -> dict[str, str]:
-    """What the model writes, greedily, behind each of `FORCED`: {beginning: text behind it}."""
-    rows = torch.stack([tokenizer.encode(prompt(question, word)) for word in FORCED])
-    stops = set(tokenizer.stop)
-    written = generate(model, rows, n, stop=tokenizer.stop)[:, rows.shape[1] :].tolist()
-    texts = [tokenizer.decode([i for i in row if i not in stops]) for row in written]
-    return dict(zip(FORCED, texts, strict=True))
+def force(model, tokenizer, asked: list[Question], n=NEW_TOKENS) -> list[dict[str, str]]:
+    """What the model writes, greedily, behind each of `FORCED`: for each question {beginning: text
+    behind it}. Questions of one length are answered in one batch."""
+    prompts = [
+        torch.stack([tokenizer.encode(prompt(question, word)) for word in FORCED])
+        for question in asked
+    ]  # each (beginnings, length)
+    texts, lengths = {}, sorted({rows.shape[1] for rows in prompts})
+    for length in tqdm(lengths, unit="batch", disable=len(lengths) == 1):
+        same = [i for i, rows in enumerate(prompts) if rows.shape[1] == length]
+        rows = torch.cat([prompts[i] for i in same])
+        written = generate(model, rows, n, stop=tokenizer.stop)[:, length:]
+        for i, behind in zip(same, written.split(len(FORCED)), strict=True):
+            kept = [row[~torch.isin(row, torch.tensor(tokenizer.stop))] for row in behind]
+            texts[i] = dict(zip(FORCED, map(tokenizer.decode, kept), strict=True))
+    return [texts[i] for i in range(len(asked))]
 
 
 @torch.inference_mode()
@@ -205,11 +214,10 @@ def log_odds(model, tokenizer, question: Question, answer: str, cache: KVCache) 
     return scores[0] - scores[1]
 
 
-def record(model, tokenizer, question: Question) -> Record:
-    """All there is to know about one question; some seconds of work."""
+def record(model, tokenizer, question: Question, texts: dict[str, str]) -> Record:
+    """All there is to know about one question, given what `force` found; some seconds of work."""
     logits, cache = read(model, tokenizer, question)
     p_yes, p_no = first_word(tokenizer, logits)
-    texts = force(model, tokenizer, question)
 
     def odds(answer):
         return round(log_odds(model, tokenizer, question, answer, cache), 3)
@@ -253,7 +261,10 @@ def records(path: Path = DATA / "forced_answers.json") -> list[Record]:
 def remake(path: Path = DATA / "forced_answers.json") -> None:
     """Ask the model everything and keep it. An interruption leaves the old file as it was."""
     model, tokenizer = smollm.load()
-    made = [asdict(record(model, tokenizer, q)) for q in tqdm(load(), unit="question")]
+    asked = load()
+    written = zip(asked, force(model, tokenizer, asked), strict=True)
+    bar = tqdm(written, total=len(asked), unit="question")
+    made = [asdict(record(model, tokenizer, q, texts)) for q, texts in bar]
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as folder:
         new = Path(folder) / path.name
         new.write_text(
