@@ -20,6 +20,7 @@ from tqdm import tqdm
 from . import rebuild, report, sandbox, scores, submissions
 from .course import register, template, write
 
+NOT_ITS_OWN = {"CellTimeout", "SessionEnded", "TestEnded", "NotRun"}  # errors that we made
 VERSION = 1  # of how work is judged; another one makes everything be graded again
 
 
@@ -179,6 +180,10 @@ class Job:
             result = nothing(rebuilt)
         for index, phrase in result["findings"]:
             decisions.append(f"The cell {scores.where(rebuilt, index)!r} {phrase}.")
+        for index, cell in enumerate(result["cells"]):
+            if ended.result and cell["error"] and cell["error"]["ename"] in NOT_ITS_OWN:
+                where, why = scores.where(rebuilt, index), cell["error"]["evalue"]
+                rebuilt.notes.append(f"The cell {where!r}: {why}.")
         if self.unsafe:
             rebuilt.notes.append("It was run without a sandbox.")
         card = Card(

@@ -257,12 +257,12 @@ def guard(process, limits, full):
             return f"it handed back more than {limits.output // MEGABYTE} MB"
         if time.monotonic() > end:
             return f"it was not done after {limits.seconds:g} seconds"
-        if memory(process.pid) > limits.memory:
+        if memory(process.pid, limits.memory) > limits.memory:
             return f"it used more than {limits.memory // MEGABYTE} MB of memory"
 
 
-def memory(pid):
-    """Bytes that a process and all below it use, pages they share counted once."""
+def memory(pid, most):
+    """Bytes that a process and all below it use; near `most`, pages they share count only once."""
     try:
         below = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.Error:
@@ -271,7 +271,7 @@ def memory(pid):
     for one in below:
         with contextlib.suppress(psutil.Error, OSError):
             total += one.memory_info().rss
-    if total < Limits.memory // 2:
+    if total < most:
         return total
     total = 0
     for one in below:

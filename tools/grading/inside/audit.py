@@ -15,12 +15,14 @@ import re
 ALLOWED_MODULES = set(
     "__future__ abc array bisect cmath collections contextlib copy dataclasses datetime decimal"
     " enum fractions functools heapq IPython itertools json math matplotlib numbers numpy operator"
-    " pprint queue random re scipy statistics string textwrap time timeit tokenizers torch tqdm"
+    " pprint queue random re scipy statistics string textwrap time tokenizers torch tqdm"
     " typing unicodedata utils warnings".split()
 )
-FORBIDDEN_PARTS = set(  # of allowed modules: they load code, or replace what others call
-    "overrides library ops classes hub package jit multiprocessing cpp_extension ctypeslib"
-    " f2py _C load loads fromfile memmap".split()
+FORBIDDEN_PARTS = set(  # of allowed modules: they run text as code, load it, or replace others'
+    "overrides library ops classes hub package jit fx export onnx compile compiler cpp_extension"
+    " bundled_inputs benchmark multiprocessing distributed profiler serialization parametrize"
+    " ctypeslib f2py load fromfile memmap runstring rundocs measure core get_type_hints"
+    " ForwardRef Formatter LowLevelCallable".split()
 )
 FORBIDDEN_NAMES = set(
     "exec eval compile globals locals vars delattr open breakpoint exit quit memoryview"
@@ -29,8 +31,8 @@ FORBIDDEN_NAMES = set(
 FORBIDDEN_ATTRIBUTES = set(
     "gi_frame gi_code cr_frame cr_code ag_frame ag_code f_back f_globals f_locals f_builtins f_code"
     " tb_frame tb_next co_consts co_code mro os sys ctypes subprocess builtins importlib inspect gc"
-    " signal socket shutil posix threading multiprocessing pickle attrgetter methodcaller"
-    " get_ipython".split()
+    " signal socket shutil posix threading pickle attrgetter methodcaller get_ipython io pathlib"
+    " Path tempfile get_field vformat format_map run_line_magic system".split()
 )
 HARMLESS_PRIVATE = {"_", "_replace", "_asdict", "_fields", "_make"}
 HARMLESS_DUNDERS = {f"__{name}__" for name in "name doc all version annotations file".split()}
@@ -122,6 +124,8 @@ class Reader(ast.NodeVisitor):
             self.see(f"uses `{node.id}`")
         elif DUNDER.fullmatch(node.id) and node.id not in HARMLESS_DUNDERS:
             self.see(f"uses `{node.id}`")
+        elif node.id in ("getattr", "setattr"):
+            self.see(f"hands on `{node.id}`")
 
     def visit_Attribute(self, node):
         name = node.attr
@@ -148,6 +152,16 @@ class Reader(ast.NodeVisitor):
             node.args and isinstance(node.args[0], ast.Name) and node.args[0].id == "self"
         ):
             self.see("uses `setattr`")
+        if name == "type" and len(node.args) + len(node.keywords) != 1:
+            self.see("makes a class with `type`")
+        for part in ast.iter_child_nodes(node):
+            if part is not node.func or name not in ("getattr", "setattr"):
+                self.visit(part)
+
+    def visit_MatchClass(self, node):
+        for name in node.kwd_attrs:
+            if DUNDER.fullmatch(name) or private(name) or name in FORBIDDEN_ATTRIBUTES:
+                self.see(f"reaches for `{name}`")
         self.generic_visit(node)
 
     def visit_Constant(self, node):

@@ -136,7 +136,7 @@ class Examiner:
             else:
                 result, why = self.run(session, index, cell)
                 if result is None:
-                    results[index] = failed("SessionEnded", why)
+                    results[index] = {**failed("SessionEnded", why), "verdict": None}
                     return index
                 results[index] = results[index] or result
             if results[index] is not None:

@@ -1,0 +1,745 @@
+"""Release, grade, feedback and export: grades are right, and it is safe to do it again.
+
+Hostile work is in test_attacks.py, the book's own assignments in test_assignments.py.
+"""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+
+import nbformat
+import pytest
+import small_course as small
+from small_course import NAME, POINTS, SOLUTION, STUB
+
+from tools.grading import course as courses
+from tools.grading import feedback, grade, rebuild, release, sandbox, submissions
+from tools.grading.inside import audit
+
+ROOT = small.ROOT
+
+
+@pytest.fixture
+def course(tmp_path):
+    return small.make(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def needs_a_sandbox():
+    reason = sandbox.unavailable()
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+
+
+# Grades are right.
+
+
+def test_who_solves_all_gets_all_and_who_changes_nothing_gets_nothing(course):
+    small.submit(course, "alice")
+    small.submit(course, "bob", {})
+    assert small.run(course) == 0
+    assert small.points(course, "alice") == POINTS
+    assert set(small.points(course, "bob").values()) == {0}
+    assert small.marks(course, "alice")["explain"] == (None, None, True)  # a person reads it
+    assert small.marks(course, "bob")["explain"] == (0, None, False)  # there is nothing to read
+    assert small.sentences(course, "alice") == [] and not small.card(course, "alice").open
+
+
+def test_a_mistake_costs_its_own_points(course):
+    small.submit(course, "alice", SOLUTION | {"double": "def double(x):\n    return x * 2.0"})
+    small.run(course)
+    assert small.points(course, "alice") == POINTS | {"test-double-text": 0}
+
+
+def test_what_earns_no_points_costs_none(course):
+    """Warnings, a progress bar, a value at the end, cells and figures of one's own, magics."""
+    double = (
+        (
+            "%matplotlib inline\nimport sys, warnings\n"
+            "def double(x):\n"
+            "    warnings.warn('so what')\n"
+            "    print('to stderr', file=sys.stderr)\n"
+            "    return x + x\n"
+            "double(1)"
+        )
+        .replace("import sys, warnings", "import warnings")
+        .replace(", file=sys.stderr", "")
+    )
+
+    def edit(notebook):
+        notebook.cells.insert(3, nbformat.v4.new_code_cell("helper = 7\nhelper"))
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell("my notes"))
+        notebook.cells.append(nbformat.v4.new_code_cell("1 / 0"))
+
+    small.submit(course, "alice", SOLUTION | {"double": double}, edit=edit)
+    small.run(course)
+    assert small.points(course, "alice") == POINTS
+    assert small.card(course, "alice").decisions == []
+    graded = read_graded(course, "alice")
+    sources = [cell.source for cell in graded.cells]
+    assert "my notes" in sources and sources.index("helper = 7\nhelper") < sources.index(
+        small.cell(graded, "test-double")[0].source
+    )
+    (shown,) = graded.cells[sources.index("helper = 7\nhelper")].outputs
+    assert shown.data["text/plain"] == "7"
+    assert graded.cells[-1].outputs[-1].ename == "ZeroDivisionError"
+
+
+def read_graded(course, student, name=NAME):
+    path = course.folder("autograded", student, name) / f"{name}.ipynb"
+    notebook = nbformat.read(path, 4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def test_a_value_at_the_end_of_a_test_is_not_a_grade(course):
+    """nbgrader takes a number that a test shows for partial credit; ours are won or lost whole."""
+    cells = [
+        (kind, name, source + ("\nhalf" if name == "test-double" else ""), more)
+        for kind, name, source, more in small.CELLS
+    ]
+    opened = small.make(course.root / "other", cells)
+    small.submit(opened, "alice")
+    small.run(opened)
+    assert small.points(opened, "alice") == POINTS
+
+
+def test_a_slow_function_loses_its_own_tests_only(course):
+    slow = "def double(x):\n    while True:\n        pass"
+    small.submit(course, "alice", SOLUTION | {"double": slow})
+    small.run(course, limits=small.frozen(cell_seconds=1))
+    lost = {"test-double": 0, "test-double-text": 0}
+    assert small.points(course, "alice") == POINTS | lost
+    assert any("stopped after 1 seconds" in one for one in small.sentences(course, "alice"))
+
+
+def test_a_cell_that_dies_does_not_take_the_others_along(course):
+    dies = "import ctypes\nctypes.string_at(0)"
+    small.submit(course, "alice", SOLUTION | {"double": dies})
+    small.run(course)
+    assert small.points(course, "alice")["test-double"] == 0
+    assert any("ended the process" in one for one in small.sentences(course, "alice"))
+    small.run(course, trust=["alice"])
+    expected = POINTS | {"test-double": 0, "test-double-text": 0}
+    assert small.points(course, "alice") == expected
+
+
+# What was handed in, however it was.
+
+
+@pytest.mark.parametrize("zipped", ["student", "assignment", "inside"])
+def test_a_zip_does_as_well(course, zipped):
+    small.submit(course, "alice", zipped=zipped)
+    small.run(course)
+    assert small.points(course, "alice") == POINTS
+
+
+def test_cells_that_moved_vanished_or_were_edited(course):
+    def edit(notebook):
+        _, place = small.cell(notebook, "test-shout")
+        notebook.cells.insert(1, notebook.cells.pop(place))  # before what it tests
+        small.cell(notebook, "test-double")[0].source = "assert True"
+        notebook.cells.pop(small.cell(notebook, "test-double-text")[1])
+        again = nbformat.from_dict(dict(small.cell(notebook, "double")[0]))
+        again.source = "def double(x):\n    return 'an earlier try'"
+        notebook.cells.insert(small.cell(notebook, "double")[1], again)
+        notebook.cells.pop(small.cell(notebook, "explain")[1])
+
+    small.submit(course, "alice", edit=edit)
+    small.run(course)
+    assert small.points(course, "alice") == POINTS
+    told = " ".join(small.sentences(course, "alice"))
+    for sentence in (
+        "The cell 'test-shout' was moved",
+        "The test cell 'test-double' was edited",
+        "The test cell 'test-double-text' was deleted",
+        "more than one cell 'double'; the last of them counts",
+        "The cell 'explain' is missing",
+    ):
+        assert sentence in told
+    assert small.card(course, "alice").decisions == []
+    graded = read_graded(course, "alice")
+    names = [courses.marks(cell).get("grade_id") for cell in graded.cells]
+    assert [name for name in names if name] == [row[1] for row in small.CELLS if row[1]]
+
+
+def test_the_fewest_cells_are_said_to_have_moved(course):
+    def edit(notebook):
+        notebook.cells.append(notebook.cells.pop(small.cell(notebook, "setup")[1]))
+
+    small.submit(course, "alice", edit=edit)
+    small.run(course)
+    (told,) = small.sentences(course, "alice")
+    assert "'setup' was moved" in told
+
+
+BROKEN = {
+    "not JSON": b"once upon a time",
+    "deep": b"[" * 200_000,
+    "a list": b"[]",
+    "an old format": b'{"nbformat": 3, "worksheets": []}',
+    "cells that are no cells": b'{"nbformat": 4, "cells": [1, 2]}',
+    "text that is no text": b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": {}}]}',
+    "huge": json.dumps(
+        {"nbformat": 4, "cells": [{"cell_type": "code", "source": "#" * 200_000}]}
+    ).encode(),
+    "many": json.dumps({"nbformat": 4, "cells": [{}] * 1000}).encode(),
+    "not UTF-8": b"\xff\xfe\x00",
+    "empty": b"",
+}
+
+
+def test_one_that_is_broken_does_not_stop_the_others(course):
+    small.submit(course, "alice")
+    for number, data in enumerate(BROKEN.values()):
+        path = small.submit(course, f"broken-{number}")
+        path.write_bytes(data)
+    (course.root / "submitted" / "zoe" / NAME).mkdir(parents=True)
+    small.submit(course, "zora")
+    assert small.run(course) == 0
+    assert small.points(course, "alice") == small.points(course, "zora") == POINTS
+    for student in [f"broken-{number}" for number in range(len(BROKEN))] + ["zoe"]:
+        (told,) = small.sentences(course, student)
+        assert "This submission " in told, student
+    table = list(csv.DictReader(feedback.export(course).open()))
+    assert {row["student_id"]: float(row["score"]) for row in table}["broken-3"] == 0
+
+
+def test_a_name_no_student_can_have(course):
+    small.submit(course, "alice")
+    (course.root / "submitted" / "--help" / NAME).mkdir(parents=True)
+    small.run(course)
+    assert small.points(course, "alice") == POINTS
+    assert small.sentences(course, "--help")
+
+
+# It is safe to do it again.
+
+
+def test_a_second_time_changes_nothing(course, monkeypatch):
+    small.submit(course, "alice")
+    small.submit(course, "bob", SOLUTION | {"shout": STUB})
+    small.run(course)
+    before = small.everything(course)
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox, "run", lambda *_, **__: pytest.fail("ran again"))
+        small.run(course)
+    assert small.everything(course) == before
+    small.run(course, force=True)
+    assert small.everything(course) == before
+
+
+def test_what_a_person_has_decided_stays(course):
+    small.submit(course, "alice", SOLUTION | {"shout": STUB})
+    small.run(course)
+    with course.gradebook() as book:
+        written = book.find_grade("explain", NAME, NAME, "alice")
+        written.manual_score, written.needs_manual_grade = 1.5, False
+        kind = book.find_grade("test-shout", NAME, NAME, "alice")
+        kind.manual_score, kind.needs_manual_grade = 1, False
+        book.find_comment("explain", NAME, NAME, "alice").manual_comment = "Well said."
+        book.db.commit()
+    before = small.everything(course)
+    small.run(course, force=True)
+    assert small.everything(course) == before
+    # New work is looked at again, and nothing that was said is lost.
+    small.submit(course, "alice", SOLUTION)
+    small.run(course)
+    now = small.marks(course, "alice")
+    assert now["test-shout"] == (2, 1, True) and now["explain"] == (None, 1.5, True)
+    with course.gradebook() as book:
+        assert book.find_comment("explain", NAME, NAME, "alice").manual_comment == "Well said."
+
+
+def test_new_work_is_graded_and_only_that(course, monkeypatch):
+    small.submit(course, "alice")
+    small.submit(course, "bob", {})
+    small.run(course)
+    small.submit(course, "bob")
+    ran, real = [], sandbox.run
+    monkeypatch.setattr(sandbox, "run", lambda *a, **k: ran.append(1) or real(*a, **k))
+    small.run(course)
+    assert len(ran) == 1 and small.points(course, "bob") == POINTS
+
+
+def test_all_is_graded_again_when_a_test_has_changed(course):
+    small.submit(course, "alice")
+    small.run(course)
+    cells = [
+        (kind, name, source.replace("== 6", "== 7") if name == "test-double" else source, more)
+        for kind, name, source, more in small.CELLS
+    ]
+    small.run(small.make(course.root, cells))
+    assert small.points(course, "alice") == POINTS | {"test-double": 0}
+
+
+def test_an_interrupted_run_goes_on_where_it_was(course, monkeypatch):
+    for student in ("alice", "bob", "carol", "dave"):
+        small.submit(course, student)
+    real, saved = grade.scores.save, []
+
+    def save(*arguments, **more):
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+        saved.append(1)
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(grade.scores, "save", save)
+    with pytest.raises(KeyboardInterrupt):
+        small.run(course, workers=1)
+    monkeypatch.setattr(grade.scores, "save", real)
+    ran, run = [], sandbox.run
+    monkeypatch.setattr(sandbox, "run", lambda *a, **k: ran.append(1) or run(*a, **k))
+    small.run(course)
+    assert len(ran) == 2
+    for student in ("alice", "bob", "carol", "dave"):
+        assert small.points(course, student) == POINTS
+
+
+def test_scores_are_written_all_or_none(course, monkeypatch):
+    small.submit(course, "alice", {})
+    small.run(course)
+    before = small.everything(course)
+    small.submit(course, "alice")
+    real, calls = grade.scores.Save._add_score, []
+
+    def breaks(self, cell, resources):
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError("the disk is full")
+        real(self, cell, resources)
+
+    monkeypatch.setattr(grade.scores.Save, "_add_score", breaks)
+    assert small.run(course) == 1
+    assert small.everything(course) == before
+    assert any("the disk is full" in one for one in small.sentences(course, "alice"))
+    monkeypatch.setattr(grade.scores.Save, "_add_score", real)
+    assert small.run(course) == 0 and small.points(course, "alice") == POINTS
+
+
+def test_a_decision_counts_for_that_work_only(course):
+    odd = SOLUTION | {"double": "import os\n" + small.DOUBLE}
+    small.submit(course, "alice", odd)
+    small.run(course)
+    assert set(small.points(course, "alice").values()) == {None}
+    assert all(needed for _, _, needed in small.marks(course, "alice").values())
+    assert any("'double' imports 'os'" in one for one in small.sentences(course, "alice"))
+    assert feedback.feedback(course) == ({}, [("alice", NAME)])
+    small.run(course, trust=["alice"])
+    assert small.points(course, "alice") == POINTS
+    small.run(course, force=True)
+    assert small.points(course, "alice") == POINTS  # it is remembered
+    small.submit(course, "alice", odd | {"shout": "import sys\n" + small.SHOUT})
+    small.run(course)
+    assert set(small.points(course, "alice").values()) == {None}  # other work, another decision
+
+
+def test_late_work_is_recorded_as_nbgrader_does(course):
+    path = small.submit(course, "alice")
+    (path.parent / "timestamp.txt").write_text("2026-03-01 12:00:00.000000 UTC\n")
+    small.run(course)
+    with course.gradebook() as book:
+        submission = book.find_submission(NAME, "alice")
+        assert str(submission.timestamp) == "2026-03-01 12:00:00"
+
+
+# Without a sandbox there is no grading, unless told so in so many words.
+
+
+def grading(course, command, **environ):
+    kept = {"PATH": os.environ["PATH"], "HOME": str(course.root)}
+    return subprocess.run(
+        [sys.executable, "-m", "tools.grading", command],
+        cwd=ROOT,
+        env={**kept, "COURSE": str(course.root), **environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_without_a_sandbox_it_refuses(course, tmp_path_factory):
+    small.submit(course, "alice")
+    empty = str(tmp_path_factory.mktemp("no programs"))
+    refused = grading(course, "grade", PATH=empty)
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert "bubblewrap is not installed" in refused.stderr and "nothing is graded" in refused.stderr
+    assert "apt install bubblewrap" in refused.stderr and sandbox.CONSENT in refused.stderr
+    assert (
+        "UNSAFE_NO_SANDBOX is 'yes'"
+        in grading(course, "grade", PATH=empty, UNSAFE_NO_SANDBOX="yes").stderr
+    )
+    with course.gradebook() as book:
+        assert book.students == []
+    done = grading(course, "grade", PATH=empty, UNSAFE_NO_SANDBOX=sandbox.CONSENT)
+    assert done.returncode == 0, done.stderr
+    assert small.points(course, "alice") == POINTS
+    assert any("without a sandbox" in one for one in small.sentences(course, "alice"))
+
+
+def test_a_sandbox_that_cannot_start_says_so(tmp_path, monkeypatch):
+    fake = tmp_path / "bwrap"
+    fake.write_text(
+        '#!/bin/sh\n[ "$1" = --help ] && echo --disable-userns && exit\n'
+        'echo "bwrap: setting up uid map: Permission denied" >&2; exit 1\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    sandbox.unavailable.cache_clear()
+    try:
+        reason = sandbox.unavailable()
+    finally:
+        sandbox.unavailable.cache_clear()
+    assert "cannot start here (bwrap: setting up uid map: Permission denied)" in reason
+    assert "user namespaces" in reason and sandbox.CONSENT in reason
+
+
+# The commands, and what goes to the students.
+
+
+def test_the_commands_from_release_to_export(course):
+    made = grading(course, "release", ASSIGNMENT=NAME)
+    assert made.returncode == 0, made.stderr
+    path = small.submit(course, "alice")
+    shutil.copy(course.root / "release" / NAME / f"{NAME}.ipynb", path)  # as it stands
+    small.submit(course, "bob", SOLUTION | {"shout": STUB})
+    graded = grading(course, "grade", ASSIGNMENT=NAME)
+    assert graded.returncode == 0 and f"{NAME}: 2 graded in " in graded.stdout, graded.stderr
+    assert "0 graded" in grading(course, "grade").stdout
+    assert "2 pages" in grading(course, "feedback").stdout
+    assert grading(course, "export").returncode == 0
+    rows = {row["student_id"]: row for row in csv.DictReader((course.root / "grades.csv").open())}
+    assert list(rows) == ["alice", "bob"]
+    assert float(rows["alice"]["score"]) == 0 and float(rows["bob"]["score"]) == 5
+    assert float(rows["bob"]["max_score"]) == 10
+    wrong = grading(course, "grade", ASSIGNMENT="02_none")
+    assert wrong.returncode == 1 and wrong.stderr.strip() == (
+        f"There is no assignment '02_none'. There are: {NAME}."
+    )
+
+
+def test_make_hands_everything_on(course):
+    small.submit(course, "alice")
+    environ = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "-n", "grade", f"ASSIGNMENT={NAME}"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+    )
+    assert "-m tools.grading grade" in shown.stdout
+
+
+def test_what_is_released_shows_no_secret(course):
+    (path,) = release.release(course)
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        text = archive.read(f"{NAME}/{NAME}.ipynb").decode()
+        readme = archive.read(f"{NAME}/README.md").decode()
+        wanted = archive.read(f"{NAME}/requirements.txt").decode()
+    for secret in ("2 * x", "upper", "abab", "secret", "HIDDEN", "SOLUTION"):
+        assert secret not in text
+    assert "write this" in text and f"jupyter lab {NAME}.ipynb" in readme
+    assert "torch==" in wanted and "jupyterlab==" in wanted and "pytest" not in wanted
+    assert f"{NAME}/utils/markov.py" in names and f"{NAME}/constraints.txt" in names
+    assert not any("__pycache__" in name for name in names)
+    assert release.release(course) and path.read_bytes() == path.read_bytes()
+    first = path.read_bytes()
+    time.sleep(0.01)
+    release.release(course)
+    assert path.read_bytes() == first
+
+
+def test_a_released_secret_is_noticed(course):
+    cells = [*small.CELLS, ("markdown", None, f"A hint:\n\n{small.SHOUT}", {})]
+    opened = small.make(course.root / "leaky", cells)
+    with pytest.raises(courses.GradingError, match="shows a secret line of 'shout'"):
+        source = opened.folder("source", assignment=NAME) / f"{NAME}.ipynb"
+        notebook = nbformat.read(source, 4)
+        leaked = notebook.cells.pop()
+        nbformat.write(notebook, source)
+        released = small.answered(opened, {})
+        released.cells.append(leaked)
+        release.check(opened, NAME, nbformat.writes(released))
+
+
+def test_a_source_that_is_not_valid(course):
+    path = course.folder("source", assignment=NAME) / f"{NAME}.ipynb"
+    path.write_text(path.read_text().replace("### END SOLUTION", "### THE END"))
+    with pytest.raises(courses.GradingError, match="not a valid assignment"):
+        small.run(course)
+
+
+def test_a_released_notebook_runs_where_only_its_zip_is(course, tmp_path):
+    """With the packages of the environment but without the book: `utils` is the one in the zip."""
+    cells = [
+        *small.CELLS,
+        ("code", "uses", "from utils import markov\nprint(markov.__file__)", {}),
+        ("code", "weights", "from utils import checkpoints\ncheckpoints.load('verdicts-ar')", {}),
+    ]
+    if not (ROOT / "checkpoints" / "verdicts-ar.json").exists():
+        cells.pop()
+    opened = small.make(course.root / "full", cells)
+    (path,) = release.release(opened)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "student")
+    folder = tmp_path / "student" / NAME
+    notebook = nbformat.read(folder / f"{NAME}.ipynb", 4)
+    code = "from utils import markov; print(markov.__file__)"
+    packages = next(entry for entry in sys.path if entry.endswith("site-packages"))
+    ran = subprocess.run(  # -S: the book's own entry in site-packages is not read
+        [sys.executable, "-S", "-c", f"import sys; sys.path.append({packages!r}); {code}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stdout.strip() == str(folder / "utils" / "markov.py"), ran.stderr
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
+    written = '<script>alert("mine")</script><img src=x onerror="alert(1)">**bold** words'
+    answers = SOLUTION | {"double": "def double(x):\n    return x * 2.0", "explain": written}
+    answers["shout"] = (
+        "from IPython.display import HTML, display\n"
+        "display(HTML('<script>alert(\"again\")</script>'))\n" + small.SHOUT
+    )
+    small.submit(course, "alice", answers)
+    small.run(course)
+    made, waiting = feedback.feedback(course)
+    page = made["alice", NAME].read_text("utf-8")
+    assert waiting == [] and "secret message about texts" in page and "bold" in page
+    assert "abab" not in page and "HIDDEN" not in page  # what the hidden tests are stays hidden
+    assert 'alert("mine")' not in page and "onerror" not in page and 'alert("again")' not in page
+    assert "6.0" in page or "7.0" in page  # of 10, and the rest of the score
+    assert list(made["alice", NAME].parent.iterdir()) == [made["alice", NAME]]
+
+
+def test_a_gradebook_that_cannot_be_reached(course):
+    failed = grading(course, "grade", GRADEBOOK="postgresql://someone:hunter2@127.0.0.1:1/grades")
+    assert failed.returncode == 1 and "cannot be opened" in failed.stderr
+    assert "hunter2" not in failed.stderr and "Traceback" not in failed.stderr
+
+
+# A database of its own.
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """The URL of a PostgreSQL that was started for this, on a free port of this machine."""
+    found = sorted(ROOT.joinpath("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        reason = "PostgreSQL is not installed; on Debian: apt install postgresql"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    programs, folder = found[-1].parent, tmp_path_factory.mktemp("database")
+    become = []
+    if os.getuid() == 0:  # which PostgreSQL refuses to run as
+        become = ["runuser", "-u", "postgres", "--"]
+        for place in (folder, *folder.parents):
+            if place.owner() == "root" and place.is_relative_to(folder.parent.parent):
+                place.chmod(place.stat().st_mode | 0o011)
+        shutil.chown(folder, "postgres")
+    data, port = folder / "data", free_port()
+    common = {"check": True, "capture_output": True, "cwd": "/", "timeout": 120}
+    subprocess.run(
+        [*become, programs / "initdb", "-D", data, "-U", "grader", "--auth=trust", "--no-sync"],
+        **common,
+    )
+    control = [*become, programs / "pg_ctl", "-D", data, "-w"]
+    options = f"-p {port} -h 127.0.0.1 -k {folder} -F"
+    subprocess.run([*control, "-l", folder / "log", "-o", options, "start"], **common)
+    try:
+        yield f"postgresql://grader@127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], **common)
+
+
+def free_port():
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_postgresql_keeps_the_grades_as_well(course, database):
+    small.submit(course, "alice")
+    small.submit(course, "bob", SOLUTION | {"shout": STUB})
+    for command in ("release", "grade", "feedback", "export"):
+        done = grading(course, command, GRADEBOOK=database)
+        assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((course.root / "grades.csv").open()))
+    assert [(row["student_id"], float(row["score"])) for row in rows] == [("alice", 8), ("bob", 5)]
+    assert not (course.root / "gradebook.db").exists() or not sqlite_has(course, "alice")
+    again = grading(course, "grade", GRADEBOOK=database)
+    assert "0 graded" in again.stdout and "2 unchanged" in again.stdout
+    there = courses.open_course(course.root, database)
+    before = small.everything(there)
+    assert grading(course, "grade", GRADEBOOK=database, FORCE="1").returncode == 0
+    assert small.everything(there) == before
+    page = course.folder("feedback", "alice", NAME) / f"{NAME}.html"
+    assert "alice" not in page.name and page.exists()
+
+
+def sqlite_has(course, student):
+    with course.gradebook() as book:
+        return student in [one.id for one in book.students]
+
+
+# What reading the code notices. test_attacks.py shows that it matters.
+
+HARMLESS = """
+import math, random
+import torch
+import numpy as np
+from collections import Counter, defaultdict, namedtuple
+from dataclasses import dataclass
+from torch import nn
+from torch.nn import functional as F
+from utils.transformer import Transformer
+
+Row = namedtuple("Row", "a b")
+
+@dataclass(frozen=True)
+class Point:
+    x: float = 0.0
+    def __post_init__(self):
+        self._cache = {}
+    def __len__(self):
+        return len(self._cache)
+
+class Net(nn.Module):
+    \"\"\"Uses __init__ and `eval` in words only.\"\"\"
+    def __init__(self, width):
+        super().__init__()
+        self.layer = nn.Linear(width, width)
+        self.layer.weight.data = torch.zeros(width, width)
+    def forward(self, x):
+        return F.gelu(self.layer(x))
+
+@torch.no_grad()
+def sample(model, tokens, generator=None):
+    model.eval()
+    probs = model(tokens)[..., -1, :].softmax(-1)
+    tokens[0, 0] = 3
+    row = Row(1, 2)._replace(a=5)
+    best = getattr(model, "best", None)
+    counts = defaultdict(Counter)
+    counts["a"]["b"] += 1
+    rng = np.random.default_rng(0)
+    if type(tokens) is list:
+        raise ValueError(f"{tokens!r} is a list")
+    return torch.multinomial(probs, 1, generator=generator)
+"""
+
+NOTICED = {
+    "import os": "imports `os`",
+    "from os import path": "imports `os`",
+    "import torch.utils.cpp_extension": "imports `cpp_extension`",
+    "from dataclasses import sys": "imports `sys`",
+    "exec('x = 1')": "uses `exec`",
+    "f = eval": "uses `eval`",
+    "open('/etc/passwd')": "uses `open`",
+    "import torch\ntorch.allclose = lambda *a: True": "assigns to `torch.allclose`",
+    "import torch\nfor torch.equal in [1]: pass": "assigns to `torch.equal`",
+    "def f(x):\n    type(x).shape = 3": "assigns to `type(x).shape`",
+    "import torch\ndel torch.equal": "assigns to `torch.equal`",
+    "f = (lambda: 0).__globals__": "reaches for `__globals__`",
+    "g = (1 for _ in 'a')\ng.gi_frame.f_back": "reaches for `.f_back`",
+    "try:\n    1/0\nexcept Exception as e:\n    e.__traceback__": "reaches for `__traceback__`",
+    "match 1:\n    case object(__class__=c):\n        pass": "reaches for `__class__`",
+    "import warnings\nwarnings.sys.exit()": "reaches for `.sys`",
+    "import random\nrandom._os.getpid()": "reaches for `_os`, which is private",
+    "getattr(1, '__cl' + 'ass__')": "uses `getattr` with a name that is computed",
+    "list(map(getattr, [1], ['x']))": "hands on `getattr`",
+    "setattr(double, 'x', 1)": "uses `setattr`",
+    "class A:\n    def __eq__(self, other):\n        return True": "defines `__eq__`",
+    "class A:\n    __eq__ = lambda self, other: True": "defines `__eq__`",
+    "import torch\nclass A(torch.Tensor):\n    pass": "derives class `A` from `Tensor`",
+    "class A(int):\n    pass": "derives class `A` from `int`",
+    "class A(type(1)):\n    pass": "from something computed",
+    "A = type('A', (), {})": "makes a class with `type`",
+    "import operator\noperator.attrgetter('a')": "reaches for `.attrgetter`",
+    "x = '__subclasses__'": "names `__subclasses__` in a string",
+    "import string\nstring.Formatter().get_field": "reaches for `.get_field`",
+    "import torch\ntorch.load('x')": "uses `torch.load`",
+    "import torch\ntorch.library.impl": "uses `torch.library`",
+    "import torch\ntorch._C": "reaches for `_C`, which is private",
+    "!cat /etc/passwd": "uses a shell command",
+    "(" * 5000 + ")" * 5000: None,
+    "x = " + "-" * 100_000 + "1": "cannot be read",
+}
+
+
+def test_usual_code_is_not_noticed():
+    assert audit.audit(HARMLESS) == []
+
+
+@pytest.mark.parametrize("source", NOTICED, ids=lambda source: source[:40])
+def test_unusual_code_is_noticed(source):
+    expected, found = NOTICED[source], audit.audit(source)
+    assert found == [] if expected is None else any(expected in one for one in found), found
+
+
+def test_what_the_book_teaches_is_not_noticed():
+    """A student who writes as the chapters do needs no decision."""
+    for path in sorted((ROOT / "chapters").glob("0[1-5]*.ipynb")):
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type == "code":
+                found = audit.audit(cell.source)
+                harmless = ("bz2", "lzma", "pathlib", ".load", "__module__")
+                assert all(any(word in one for word in harmless) for one in found), (path, found)
+
+
+def test_only_text_is_taken_of_a_submission(course):
+    """Metadata, outputs and attachments of a student reach nothing that a teacher opens."""
+
+    def edit(notebook):
+        for cell in notebook.cells:
+            cell.metadata["evil"] = "<script>"
+            if cell.cell_type == "code":
+                cell.outputs = [nbformat.v4.new_output("stream", text="forged output")]
+            else:
+                cell["attachments"] = {"a.svg": {"image/svg+xml": "<svg onload='x'/>"}}
+
+    small.submit(course, "alice", edit=edit)
+    small.run(course)
+    text = nbformat.writes(read_graded(course, "alice"))
+    assert "evil" not in text and "forged output" not in text and "svg" not in text
+
+
+def test_rebuilding_never_needs_the_students_word(course):
+    """Whatever names are claimed, the template's own cells stay as they are, in their order."""
+    template = courses.template(course, NAME)
+    claims = [rebuild.Handed("code", name, None, "x") for name in (*template.released, "other")]
+    for handed in ([], claims, claims[::-1], claims * 3):
+        rebuilt = rebuild.rebuild(template, handed)
+        locked = [
+            c
+            for c in rebuilt.notebook.cells
+            if courses.marks(c) and not courses.marks(c)["solution"]
+        ]
+        wanted = [
+            c
+            for c in template.notebook.cells
+            if courses.marks(c) and not courses.marks(c)["solution"]
+        ]
+        assert [cell.source for cell in locked] == [cell.source for cell in wanted]
+
+
+def test_a_submission_is_read_the_same_way_whatever_else_lies_there(course):
+    small.submit(course, "alice")
+    small.submit(course, "alice", {}, zipped="student")
+    small.submit(course, "alice", {}, zipped="assignment")
+    one = submissions.read(course, "alice", NAME)
+    assert "There is more than one; graded is submitted/alice/" in one.notes[0]
+    small.run(course)
+    assert small.points(course, "alice") == POINTS
