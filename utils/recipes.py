@@ -210,6 +210,30 @@ def verdicts_diffusion(seed=0) -> Made:
     return Made(model, history, data, seed, measure)
 
 
+def verdicts_whole() -> Made:
+    """The same as `verdicts-diffusion`, but the question is hidden and guessed like the answer."""
+    seed, world = 0, Verdicts()
+    mask_id, question = world.vocab.mask_id, the_question(world)
+    config = TransformerConfig(len(world.vocab), d_model=96, n_layers=3, max_len=24, causal=False)
+    model = Transformer(config, seed=seed)
+    history = fit(
+        model,
+        world_batches(world, batch_size=128, seed=100_000 * seed + 1),
+        lambda model, rows: diffusion.loss(model, rows, mask_id),
+        steps=2000,
+        lr=3e-3,
+        seed=seed,
+    )
+    questions = world.sample(2000, seed=10_000_019, held_out=True)
+    blank = questions.masked_fill(~question, mask_id)
+
+    def measure(model):
+        return rates_of_right(world, questions, diffusion.sample(model, blank, mask_id))
+
+    data = "Verdicts(), 2000 batches of 128 texts, questions and answers"
+    return Made(model, history, data, seed, measure)
+
+
 def verdicts_edit() -> Made:
     """The same as `verdicts-diffusion`, with tokens replaced by other tokens instead of hidden."""
     seed, world = 0, Verdicts()
@@ -320,6 +344,7 @@ RECIPES = {
     "verdicts-diffusion": verdicts_diffusion,
     "verdicts-diffusion-1": at_seed(verdicts_diffusion, 1),
     "verdicts-diffusion-2": at_seed(verdicts_diffusion, 2),
+    "verdicts-whole": verdicts_whole,
     "verdicts-edit": verdicts_edit,
 }
 
