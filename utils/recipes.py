@@ -305,6 +305,23 @@ def pets_diffusion() -> Made:
     return Made(model, history, data, seed, measure)
 
 
+def pets_ar() -> Made:
+    """A causal model of the same language, of the same size."""
+    seed, world = 0, Sentences(PETS)
+    config = TransformerConfig(len(world.vocab), d_model=32, n_layers=2, max_len=world.length)
+    model = Transformer(config, seed=seed)
+    batches = world_batches(world, batch_size=64, seed=seed + 1)
+    history = fit(model, batches, next_token_loss, steps=2000, lr=4e-3, seed=seed)
+    texts = world.sample(4000, seed=10_000_019).unique(dim=0)
+
+    def measure(model):
+        truth = world.log_prob(texts)
+        excess = (truth.exp() * (truth - score(model, texts).sum(-1))).sum()
+        return {"surprise_above_entropy_nats_per_text": float(excess)}
+
+    return Made(model, history, "Sentences(PETS), 2000 batches of 64 sentences", seed, measure)
+
+
 def at_seed(recipe, seed, **choices):
     """The same recipe from other first weights, on other texts. Its code is that of the recipe."""
 
@@ -341,6 +358,7 @@ RECIPES = {
     **over_seeds("totals-pairs", totals, carry=False),
     "kjv-diffusion": kjv_diffusion,
     "pets-diffusion": pets_diffusion,
+    "pets-ar": pets_ar,
     "verdicts-diffusion": verdicts_diffusion,
     "verdicts-diffusion-1": at_seed(verdicts_diffusion, 1),
     "verdicts-diffusion-2": at_seed(verdicts_diffusion, 2),
