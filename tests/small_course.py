@@ -161,20 +161,14 @@ def everything(opened):
     """The rows of the gradebook that hold grades and comments, to compare."""
     found = {}
     with opened.gradebook() as book:
-        for student in book.students:
-            for name in opened.names():
-                for submission in book.db.query(type(book.find_submission(name, student.id))):
-                    for notebook in submission.notebooks:
-                        for grade in notebook.grades:
-                            found[submission.student_id, notebook.name, grade.name] = (
-                                *(grade.auto_score, grade.manual_score, grade.extra_credit),
-                                grade.needs_manual_grade,
-                            )
-                        for comment in notebook.comments:
-                            found[submission.student_id, notebook.name, comment.name, "says"] = (
-                                comment.auto_comment,
-                                comment.manual_comment,
-                            )
+        for submission in book.db.query(api.SubmittedAssignment):
+            for notebook in submission.notebooks:
+                whose = submission.student_id, notebook.name
+                for one in notebook.grades:
+                    scores = (one.auto_score, one.manual_score, one.extra_credit)
+                    found[(*whose, one.name)] = (*scores, one.needs_manual_grade)
+                for one in notebook.comments:
+                    found[(*whose, one.name, "said")] = (one.auto_comment, one.manual_comment)
     return found
 
 

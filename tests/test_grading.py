@@ -17,6 +17,7 @@ import pytest
 import small_course as small
 from small_course import NAME, POINTS, SOLUTION, STUB
 
+from tools.grading import __main__ as commands
 from tools.grading import course as courses
 from tools.grading import feedback, grade, rebuild, release, sandbox, submissions
 from tools.grading.inside import audit
@@ -353,33 +354,39 @@ def test_late_work_is_recorded_as_nbgrader_does(course):
 # Without a sandbox there is no grading, unless told so in so many words.
 
 
-def grading(course, command, **environ):
-    kept = {"PATH": os.environ["PATH"], "HOME": str(course.root)}
-    return subprocess.run(
-        [sys.executable, "-m", "tools.grading", command],
-        cwd=ROOT,
-        env={**kept, "COURSE": str(course.root), **environ},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+@pytest.fixture
+def grading(course, monkeypatch, capsys):
+    """Call a command as `make` does: what it prints, and what it complains about."""
+
+    def call(command, **environ):
+        with monkeypatch.context() as patch:
+            for name, value in {"COURSE": str(course.root), **environ}.items():
+                patch.setenv(name, value)
+            sandbox.unavailable.cache_clear()
+            capsys.readouterr()
+            try:
+                assert commands.main(command) == 0
+            except (courses.GradingError, sandbox.NoSandbox) as error:
+                return None, str(error)
+            finally:
+                sandbox.unavailable.cache_clear()
+        return capsys.readouterr()[0], None
+
+    return call
 
 
-def test_without_a_sandbox_it_refuses(course, tmp_path_factory):
+def test_without_a_sandbox_it_refuses(course, grading, tmp_path_factory):
     small.submit(course, "alice")
     empty = str(tmp_path_factory.mktemp("no programs"))
-    refused = grading(course, "grade", PATH=empty)
-    assert refused.returncode == 1 and "Traceback" not in refused.stderr
-    assert "bubblewrap is not installed" in refused.stderr and "nothing is graded" in refused.stderr
-    assert "apt install bubblewrap" in refused.stderr and sandbox.CONSENT in refused.stderr
-    assert (
-        "UNSAFE_NO_SANDBOX is 'yes'"
-        in grading(course, "grade", PATH=empty, UNSAFE_NO_SANDBOX="yes").stderr
-    )
+    _, refused = grading("grade", PATH=empty)
+    assert "bubblewrap is not installed" in refused and "nothing is graded" in refused
+    assert "apt install bubblewrap" in refused and sandbox.CONSENT in refused
+    _, refused = grading("grade", PATH=empty, UNSAFE_NO_SANDBOX="yes")
+    assert "UNSAFE_NO_SANDBOX is 'yes'" in refused
     with course.gradebook() as book:
         assert book.students == []
-    done = grading(course, "grade", PATH=empty, UNSAFE_NO_SANDBOX=sandbox.CONSENT)
-    assert done.returncode == 0, done.stderr
+    done, refused = grading("grade", PATH=empty, UNSAFE_NO_SANDBOX=sandbox.CONSENT)
+    assert refused is None and "1 graded" in done
     assert small.points(course, "alice") == POINTS
     assert any("without a sandbox" in one for one in small.sentences(course, "alice"))
 
@@ -404,38 +411,51 @@ def test_a_sandbox_that_cannot_start_says_so(tmp_path, monkeypatch):
 # The commands, and what goes to the students.
 
 
-def test_the_commands_from_release_to_export(course):
-    made = grading(course, "release", ASSIGNMENT=NAME)
-    assert made.returncode == 0, made.stderr
+def test_the_commands_from_release_to_export(course, grading):
+    assert f"{NAME}.zip" in grading("release", ASSIGNMENT=NAME)[0]
     path = small.submit(course, "alice")
     shutil.copy(course.root / "release" / NAME / f"{NAME}.ipynb", path)  # as it stands
     small.submit(course, "bob", SOLUTION | {"shout": STUB})
-    graded = grading(course, "grade", ASSIGNMENT=NAME)
-    assert graded.returncode == 0 and f"{NAME}: 2 graded in " in graded.stdout, graded.stderr
-    assert "0 graded" in grading(course, "grade").stdout
-    assert "2 pages" in grading(course, "feedback").stdout
-    assert grading(course, "export").returncode == 0
+    assert f"{NAME}: 2 graded in " in grading("grade", ASSIGNMENT=NAME)[0]
+    assert "0 graded" in grading("grade")[0] and "2 graded" in grading("grade", FORCE="1")[0]
+    assert "2 pages" in grading("feedback")[0]
+    assert "grades.csv" in grading("export")[0]
     rows = {row["student_id"]: row for row in csv.DictReader((course.root / "grades.csv").open())}
     assert list(rows) == ["alice", "bob"]
     assert float(rows["alice"]["score"]) == 0 and float(rows["bob"]["score"]) == 5
     assert float(rows["bob"]["max_score"]) == 10
-    wrong = grading(course, "grade", ASSIGNMENT="02_none")
-    assert wrong.returncode == 1 and wrong.stderr.strip() == (
-        f"There is no assignment '02_none'. There are: {NAME}."
-    )
+    for command in ("release", "grade", "feedback", "export"):
+        _, wrong = grading(command, ASSIGNMENT="02_none")
+        assert wrong == f"There is no assignment '02_none'. There are: {NAME}."
 
 
-def test_make_hands_everything_on(course):
-    small.submit(course, "alice")
+def test_make_runs_the_command_and_hands_on_what_it_is_given(course):
+    """One word that is wrong comes back in the complaint, so it has gone all the way."""
     environ = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
-    shown = subprocess.run(
-        ["make", "--no-print-directory", "-n", "grade", f"ASSIGNMENT={NAME}"],
+    for command in ("release", "grade", "feedback", "export"):
+        shown = subprocess.run(
+            ["make", "--no-print-directory", "-n", command, "ASSIGNMENT=x"],
+            cwd=ROOT,
+            env=environ,
+            capture_output=True,
+            text=True,
+        )
+        assert f"-m tools.grading {command}" in shown.stdout
+    ran = subprocess.run(
+        [
+            "make",
+            "grade",
+            "ASSIGNMENT=no such",
+            f"COURSE={course.root}",
+            f"PYTHON={sys.executable}",
+        ],
         cwd=ROOT,
         env=environ,
         capture_output=True,
         text=True,
     )
-    assert "-m tools.grading grade" in shown.stdout
+    assert ran.returncode == 2 and "no assignment 'no such'. There are: 01_small." in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_what_is_released_shows_no_secret(course):
@@ -506,11 +526,11 @@ def test_a_released_notebook_runs_where_only_its_zip_is(course, tmp_path):
 
 
 def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
-    written = '<script>alert("mine")</script><img src=x onerror="alert(1)">**bold** words'
-    answers = SOLUTION | {"double": "def double(x):\n    return x * 2.0", "explain": written}
+    written = '<script>steal("mine")</script><img src=x onerror="steal(1)">**bold** words'
+    answers = SOLUTION | {"double": "def double(x):\n    return 6", "explain": written}
     answers["shout"] = (
         "from IPython.display import HTML, display\n"
-        "display(HTML('<script>alert(\"again\")</script>'))\n" + small.SHOUT
+        "display(HTML('<script>' + 'steal(2)</script>'))\n" + small.SHOUT
     )
     small.submit(course, "alice", answers)
     small.run(course)
@@ -518,15 +538,15 @@ def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
     page = made["alice", NAME].read_text("utf-8")
     assert waiting == [] and "secret message about texts" in page and "bold" in page
     assert "abab" not in page and "HIDDEN" not in page  # what the hidden tests are stays hidden
-    assert 'alert("mine")' not in page and "onerror" not in page and 'alert("again")' not in page
-    assert "6.0" in page or "7.0" in page  # of 10, and the rest of the score
+    assert "<script>steal" not in page and "onerror" not in page
+    assert "(Score: 7.0 / 10.0)" in page
     assert list(made["alice", NAME].parent.iterdir()) == [made["alice", NAME]]
 
 
-def test_a_gradebook_that_cannot_be_reached(course):
-    failed = grading(course, "grade", GRADEBOOK="postgresql://someone:hunter2@127.0.0.1:1/grades")
-    assert failed.returncode == 1 and "cannot be opened" in failed.stderr
-    assert "hunter2" not in failed.stderr and "Traceback" not in failed.stderr
+def test_a_gradebook_that_cannot_be_reached(grading):
+    url = "postgresql://someone:hunter2@127.0.0.1:1/grades"
+    _, failed = grading("grade", GRADEBOOK=url)
+    assert "cannot be opened" in failed and "hunter2" not in failed
 
 
 # A database of its own.
@@ -570,23 +590,22 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def test_postgresql_keeps_the_grades_as_well(course, database):
+def test_postgresql_keeps_the_grades_as_well(course, database, grading):
     small.submit(course, "alice")
     small.submit(course, "bob", SOLUTION | {"shout": STUB})
     for command in ("release", "grade", "feedback", "export"):
-        done = grading(course, command, GRADEBOOK=database)
-        assert done.returncode == 0, done.stderr
+        _, failed = grading(command, GRADEBOOK=database)
+        assert failed is None
     rows = list(csv.DictReader((course.root / "grades.csv").open()))
     assert [(row["student_id"], float(row["score"])) for row in rows] == [("alice", 8), ("bob", 5)]
-    assert not (course.root / "gradebook.db").exists() or not sqlite_has(course, "alice")
-    again = grading(course, "grade", GRADEBOOK=database)
-    assert "0 graded" in again.stdout and "2 unchanged" in again.stdout
+    assert not sqlite_has(course, "alice")  # they are there, and not here
+    again, _ = grading("grade", GRADEBOOK=database)
+    assert "0 graded" in again and "2 unchanged" in again
     there = courses.open_course(course.root, database)
     before = small.everything(there)
-    assert grading(course, "grade", GRADEBOOK=database, FORCE="1").returncode == 0
+    assert before and grading("grade", GRADEBOOK=database, FORCE="1")[1] is None
     assert small.everything(there) == before
-    page = course.folder("feedback", "alice", NAME) / f"{NAME}.html"
-    assert "alice" not in page.name and page.exists()
+    assert (course.folder("feedback", "alice", NAME) / f"{NAME}.html").exists()
 
 
 def sqlite_has(course, student):

@@ -178,12 +178,9 @@ class Job:
         if result is None:
             decisions.append(f"The run had to be stopped: {ended.why}. No test counts.")
             result = nothing(rebuilt)
-        for index, phrase in result["findings"]:
-            decisions.append(f"The cell {scores.where(rebuilt, index)!r} {phrase}.")
-        for index, cell in enumerate(result["cells"]):
-            if ended.result and cell["error"] and cell["error"]["ename"] in NOT_ITS_OWN:
-                where, why = scores.where(rebuilt, index), cell["error"]["evalue"]
-                rebuilt.notes.append(f"The cell {where!r}: {why}.")
+        decisions += sentences(rebuilt, result["findings"])
+        if ended.result:
+            rebuilt.notes += oddities(rebuilt, result)
         if self.unsafe:
             rebuilt.notes.append("It was run without a sandbox.")
         card = Card(
@@ -219,6 +216,33 @@ class Job:
             for student in sorted({*students, *self.refused}):
                 if submissions.STUDENT.fullmatch(student):
                     book.update_or_create_student(student)
+
+
+def sentences(rebuilt, findings):
+    """[[cell index, phrase]] as sentences, one for each phrase however many cells it is about."""
+    cells = {}
+    for index, phrase in findings:
+        cells.setdefault(phrase, []).append(scores.where(rebuilt, index))
+    return [
+        f"The cell {first!r}{f' (and {len(others)} more)' if others else ''} {phrase}."
+        for phrase, (first, *others) in cells.items()
+    ]
+
+
+def oddities(rebuilt, result):
+    """Sentences about cells that did not end as cells do, or that printed more than is kept."""
+    found = []
+    for index, cell in enumerate(result["cells"]):
+        where, error = scores.where(rebuilt, index), cell["error"] or {"ename": ""}
+        if error["ename"] in NOT_ITS_OWN:
+            found.append(f"The cell {where!r}: {error['evalue']}.")
+        elif error["ename"] in ("SystemExit", "KeyboardInterrupt", "MemoryError"):
+            found.append(f"The cell {where!r} ended with {error['ename']}.")
+        if cell.get("dropped"):
+            found.append(
+                f"The cell {where!r} printed {cell['dropped']:,} more characters than fit."
+            )
+    return found
 
 
 def nothing(rebuilt):

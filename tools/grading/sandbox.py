@@ -131,7 +131,7 @@ def command_line(limits, course):
     # first sandbox, made with root's rights, shows only what may be seen; in it we become nobody,
     # and nobody makes the second.
     return [
-        *("bwrap", "--die-with-parent", "--new-session", "--unshare-ipc"),
+        *("bwrap", "--die-with-parent", "--new-session", "--unshare-ipc", "--unshare-pid"),
         *("--perms", "1777", "--size", str(MEGABYTE), "--tmpfs", "/tmp"),
         *view(course),
         *("--dev-bind", "/proc", "/proc"),  # the whole of it, else no second one can be made

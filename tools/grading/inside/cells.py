@@ -53,7 +53,10 @@ def as_seen(text):
 
 
 def run(source, namespace, name, *, seconds, last=None, hidden=()):
-    """Execute one cell. Returns {"outputs": [...], "error": None or {ename, evalue, traceback}}.
+    """Execute one cell.
+
+    Returns {"outputs": [...], "error": None or {ename, evalue, traceback}, "dropped": how many
+    characters of what it printed were not kept}.
 
     last: a name that is set in the namespace by a statement added at the very end, so that one can
     see that the cell got there. hidden: numbers of lines that no traceback may show.
@@ -80,7 +83,7 @@ def run(source, namespace, name, *, seconds, last=None, hidden=()):
     pictures = [one for one in shown if "image/png" in one]
     kept = [one for one in shown if "image/png" not in one][:MAX_PICTURES] + pictures[:MAX_PICTURES]
     outputs += [{"output_type": "display_data", "data": data, "metadata": {}} for data in kept]
-    return {"outputs": outputs, "error": error}
+    return {"outputs": outputs, "error": error, "dropped": printed.dropped}
 
 
 def execute(source, namespace, name, last, shown):

@@ -5,8 +5,9 @@
 Runs inside the sandbox, in a process of its own that knows the tests, never runs a student's code,
 and cannot be looked into by one that does. A plan is {"cells": [{"name", "kind": "given" |
 "student" | "test", "source"}], "stubs": [source], "cell_seconds", "seconds"}. A result is
-{"cells": [{"outputs", "error", "verdict", "seconds"}], "findings": [[cell index, phrase]]}. The
-verdict of a test is "passed", "failed", or "doubtful": it looks passed, but not to be trusted.
+{"cells": [{"outputs", "error", "dropped", "verdict", "seconds"}], "findings": [[cell index,
+phrase]]}. The verdict of a test is "passed", "failed", or "doubtful": it looks passed, but not to
+be trusted.
 """
 
 import contextlib
@@ -161,7 +162,7 @@ class Examiner:
         if reply.get("nonce") != nonce:
             self.find(index, "sent a result that is not its own")
             return None, "this cell wrote where only the examiner's own code writes"
-        return {"outputs": outputs(reply), "error": error(reply), "verdict": None}, None
+        return {**shown(reply), "verdict": None}, None
 
     def order(self, cell, nonce):
         return {
@@ -176,7 +177,7 @@ class Examiner:
         report, end = self.in_a_fork(session, index, cell, "test")
         if report is None:
             return failed("TestEnded", f"the test did not reach its end: {end}")
-        result = {"outputs": outputs(report), "error": error(report), "verdict": "failed"}
+        result = {**shown(report), "verdict": "failed"}
         doubts = self.doubts(report)
         if report.get("passed") is True and result["error"] is None:
             control, _ = self.in_a_fork(session, index, cell, "control")
@@ -313,6 +314,13 @@ def names(report, key):
     given = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
     given = [one[:60] for one in given if re.fullmatch(r"[\w .=<>!]+", one)][:6]
     return f": {', '.join(given)}" if given else ""
+
+
+def shown(reply):
+    """What a cell showed, its error, and how much it printed beyond what is kept."""
+    dropped = reply.get("dropped")
+    dropped = dropped if isinstance(dropped, int) else 0
+    return {"outputs": outputs(reply), "error": error(reply), "dropped": dropped}
 
 
 def outputs(reply):
