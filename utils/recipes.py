@@ -142,8 +142,8 @@ def totals(seed=0, *, carry):
     config = TransformerConfig(len(world.vocab), d_model=64, n_layers=2, max_len=world.length)
     model = Transformer(config, seed=seed)
     batches = world_batches(world, batch_size=32, seed=100_000 * seed + 1)
-    history = fit(model, batches, answer_loss, steps=600, lr=4e-3, seed=seed)
-    data = f"Totals(carry={carry}), 600 batches of 32 lists"
+    history = fit(model, batches, answer_loss, steps=1200, lr=4e-3, seed=seed)
+    data = f"Totals(carry={carry}), 1200 batches of 32 lists"
     return Made(model, history, data, seed, lambda model: answer_errors(model, world))
 
 
