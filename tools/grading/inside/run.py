@@ -4,7 +4,8 @@
 
 Runs inside the sandbox, in a process of its own that knows the tests, never runs a student's code,
 and cannot be looked into by one that does. A plan is {"cells": [{"name", "kind": "given" |
-"student" | "test", "source"}], "stubs": [source], "cell_seconds", "seconds"}. A result is
+"student" | "test", "source"}], "stubs": [source], "cell_seconds", "seconds"}; with "watch": false, code that is known
+is run without looking for manipulation. A result is
 {"cells": [{"outputs", "error", "dropped", "verdict", "seconds"}], "findings": [[cell index,
 phrase]]}. The verdict of a test is "passed", "failed", or "doubtful": it looks passed, but not to
 be trusted.
@@ -170,6 +171,7 @@ class Examiner:
             "name": cell["name"],
             "nonce": nonce,
             "seconds": self.plan["cell_seconds"],
+            "watch": self.plan.get("watch", True),
         }
 
     def ask(self, session, index, cell):
@@ -178,10 +180,11 @@ class Examiner:
         if report is None:
             return failed("TestEnded", f"the test did not reach its end: {end}")
         result = {**shown(report), "verdict": "failed"}
-        doubts = self.doubts(report)
+        watch = self.plan.get("watch", True)
+        doubts = self.doubts(report) if watch else []
         if report.get("passed") is True and result["error"] is None:
-            control, _ = self.in_a_fork(session, index, cell, "control")
-            if control is None or control.get("passed") is not False:
+            control = watch and self.in_a_fork(session, index, cell, "control")[0]
+            if watch and (control is None or control.get("passed") is not False):
                 doubts.append("passes even when all that the student wrote is taken away")
             result["verdict"] = "doubtful" if doubts else "passed"
         elif result["error"] is None:

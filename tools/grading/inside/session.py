@@ -92,7 +92,7 @@ def serve(examiner, watched):
                 }
             wire.send(examiner, {**outcome, "nonce": message["nonce"]})
             continue
-        if now is None:
+        if now is None and message["watch"]:
             now = state.of_the_same(good, state.snapshot(watched))
         child = os.fork()
         if child == 0:
@@ -112,12 +112,13 @@ def serve(examiner, watched):
 
 
 def judged(message, namespace, name, good, now, watched):
-    """Run a test cell, and look at the state of Python before and after."""
+    """Run a test cell, and look at the state of Python before and after unless told not to."""
+    watch = message["watch"] and message["do"] != "control"  # of that, only whether it passes
     nonce, marker = message["nonce"], f"_ended_{message['nonce']}"
     if torch := sys.modules.get("torch"):  # a setting of the student's is not to reach the test
         torch.set_default_dtype(torch.float32)
         torch.set_grad_enabled(True)
-    wrong = state.answers_wrongly(nonce + "before")
+    wrong = state.answers_wrongly(nonce + "before") if watch else []
     outcome = cells.run(
         message["source"],
         namespace,
@@ -127,14 +128,15 @@ def judged(message, namespace, name, good, now, watched):
         hidden=message["hidden"],
     )
     ended = namespace.pop(marker, None) is True
+    passed = outcome["error"] is None and ended
+    if not watch:
+        return {**outcome, "nonce": nonce, "passed": passed}
     wrong += state.answers_wrongly(nonce + "after")
-    if message["do"] == "control":  # of interest is only whether it passes
-        return {"nonce": nonce, "passed": outcome["error"] is None and ended}
     last = state.of_the_same(good, state.snapshot(watched))
     return {
         **outcome,
         "nonce": nonce,
-        "passed": outcome["error"] is None and ended,
+        "passed": passed,
         "before": state.digest(now, nonce),
         "after": state.digest(last, nonce),
         "changed": sorted({*state.changes(good, now), *state.changes(good, last)})[:6],

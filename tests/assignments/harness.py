@@ -1,0 +1,123 @@
+"""Grading many variants of an assignment in the time of a few: what the sandbox runs, without it.
+
+One examiner imports torch once and forks a session for each variant. Of the teacher's cells only
+those run whose names are used further down, so not those that show something; of the tests only
+those below the first cell that differs from the solution, for those above give what they gave
+there. That the whole way through a sandbox and nbgrader's gradebook gives the same is tested for
+two variants of each assignment.
+"""
+
+import ast
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+from tools.grading import course as courses
+from tools.grading import rebuild, sandbox
+
+from . import instructor
+
+SECONDS = 900  # for all variants of an assignment, on a busy machine
+
+
+def solved(template):
+    """{grade_id: source} of the instructor's solution, written answers included."""
+    return {
+        courses.marks(cell)["grade_id"]: instructor.solution(
+            template.name, courses.marks(cell)["grade_id"]
+        )
+        for cell in template.notebook.cells
+        if courses.marks(cell).get("solution")
+    }
+
+
+def rebuilt(template, answers):
+    """The notebook of a student who answers so; the rest is as released."""
+    handed = [
+        rebuild.Handed(cell.cell_type, name, None, answers.get(name, template.released[name]))
+        for cell in template.notebook.cells
+        if (name := courses.marks(cell).get("grade_id"))
+    ]
+    return rebuild.rebuild(template, handed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Examined:
+    """verdicts: of the tests that ran. errors: last line of each cell's error. findings: phrases
+    that a teacher would have to decide about."""
+
+    verdicts: dict
+    errors: dict
+    findings: list
+
+
+def examine(template, variants):
+    """Run the solution and each of `variants`, answers by grade_id. Returns a list of Examined."""
+    solution = solved(template)
+    plans = [rebuilt(template, solution).plan(template)]
+    plans += [below(rebuilt(template, one).plan(template), plans[0]) for one in variants]
+    plans = [short(plan) for plan in plans]
+    limits = {"cell_seconds": 120, "seconds": SECONDS, "watch": False}
+    done = subprocess.run(
+        [sys.executable, "-I", sandbox.INSIDE / "run.py"],
+        input="".join(json.dumps({**limits, **plan}) + "\n" for plan in plans),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    found = []
+    for plan, result in zip(plans, results, strict=True):
+        verdicts, errors = {}, {}
+        for cell, got in zip(plan["cells"], result["cells"], strict=True):
+            if cell["kind"] == "test":
+                verdicts[cell["name"]] = got["verdict"]
+            if got["error"]:
+                errors[cell["name"]] = got["error"]["traceback"][-1][:300]
+        found.append(Examined(verdicts, errors, [phrase for _, phrase in result["findings"]]))
+    return found
+
+
+def below(plan, solution):
+    """The plan without the tests above the first cell in which it differs from the solution's."""
+    kept, differs = [], False
+    for cell, theirs in zip(plan["cells"], solution["cells"], strict=True):
+        differs = differs or cell["source"] != theirs["source"]
+        if differs or cell["kind"] != "test":
+            kept.append(cell)
+    return {**plan, "cells": kept}
+
+
+def short(plan):
+    """The plan without the teacher's cells that only show something."""
+    kept, used = [], set()
+    for cell in reversed(plan["cells"]):
+        sets, loads = names(cell["source"])
+        if cell["kind"] != "given" or sets & used:
+            kept.append(cell)
+            used |= loads
+    return {**plan, "cells": kept[::-1]}
+
+
+def names(source):
+    """(names that it binds anywhere, names that it reads); all there are, if it is not Python."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set(), set()
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    loads = {node.id for node in found if isinstance(node.ctx, ast.Load)}
+    sets = {node.id for node in found} - loads | {
+        node.id for node in found if not isinstance(node.ctx, ast.Load)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            sets.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            sets |= {(one.asname or one.name).partition(".")[0] for one in node.names}
+    return sets, loads
