@@ -1,4 +1,4 @@
-"""The five assignments: the solution gets all, the release nothing, each mistake costs its price."""
+"""The five assignments: the solution gets all, the release nothing, a mistake costs its price."""
 
 import concurrent.futures
 import importlib
@@ -9,8 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 import small_course as small
-from assignments import harness
 
+from assignments import harness
 from tools.grading import course as courses
 from tools.grading import release, sandbox
 

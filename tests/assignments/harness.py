@@ -7,11 +7,11 @@ there. That the whole way through a sandbox and nbgrader's gradebook gives the s
 two variants of each assignment.
 """
 
-import ast
 import dataclasses
 import json
 import os
 import subprocess
+import symtable
 import sys
 
 from tools.grading import course as courses
@@ -100,24 +100,29 @@ def short(plan):
         sets, loads = names(cell["source"])
         if cell["kind"] != "given" or sets & used:
             kept.append(cell)
-            used |= loads
+            used = used - sets | loads if cell["kind"] == "given" else used | loads
     return {**plan, "cells": kept[::-1]}
 
 
 def names(source):
-    """(names that it binds anywhere, names that it reads); all there are, if it is not Python."""
+    """(names that a cell binds at its top level, other names that it reads)."""
     try:
-        tree = ast.parse(source)
+        top = symtable.symtable(source, "cell", "exec")
     except SyntaxError:
         return set(), set()
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    loads = {node.id for node in found if isinstance(node.ctx, ast.Load)}
-    sets = {node.id for node in found} - loads | {
-        node.id for node in found if not isinstance(node.ctx, ast.Load)
+    sets = {
+        symbol.get_name()
+        for symbol in top.get_symbols()
+        if symbol.is_assigned() or symbol.is_imported()
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            sets.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            sets |= {(one.asname or one.name).partition(".")[0] for one in node.names}
-    return sets, loads
+    return sets, read_outside(top) - sets
+
+
+def read_outside(table):
+    """Global names that a cell, or a function or class in it, reads."""
+    found = {
+        symbol.get_name()
+        for symbol in table.get_symbols()
+        if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module")
+    }
+    return found.union(*map(read_outside, table.get_children()))

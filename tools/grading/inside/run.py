@@ -4,11 +4,10 @@
 
 Runs inside the sandbox, in a process of its own that knows the tests, never runs a student's code,
 and cannot be looked into by one that does. A plan is {"cells": [{"name", "kind": "given" |
-"student" | "test", "source"}], "stubs": [source], "cell_seconds", "seconds"}; with "watch": false, code that is known
-is run without looking for manipulation. A result is
-{"cells": [{"outputs", "error", "dropped", "verdict", "seconds"}], "findings": [[cell index,
-phrase]]}. The verdict of a test is "passed", "failed", or "doubtful": it looks passed, but not to
-be trusted.
+"student" | "test", "source"}], "stubs": [source], "cell_seconds", "seconds"}; with "watch": false,
+code that is known runs without looking for manipulation. A result is {"cells": [{"outputs",
+"error", "dropped", "verdict", "seconds"}], "findings": [[cell index, phrase]]}. The verdict of a
+test is "passed", "failed", or "doubtful": it looks passed, but not to be trusted.
 """
 
 import contextlib
