@@ -9,7 +9,9 @@ from utils.checkpoints import load_checkpoint
 from utils.derailment import answer, best_of, force, judge, predicted, vote
 from utils.intervals import wilson
 from utils.questions import Question, outcome, side
+from utils.sampling import generate
 from utils.trace import Trace
+from utils.training import next_token_loss
 from utils.transformer import Transformer, TransformerConfig
 from utils.worlds import Totals, Verdicts
 
@@ -258,13 +260,21 @@ def test_texts_that_show_how_to_mend_a_mistake():
 def test_a_slip_is_no_target():
     model, rows = small(WORLD), WORLD.sample(40, seed=0)
     undone = derailment.with_undo(WORLD, rows, torch.Generator().manual_seed(0))
-    undo_id = WORLD.vocab.id("<undo>")
     log_probs = model(undone[:, :-1]).log_softmax(-1).gather(-1, undone[:, 1:, None])[..., 0]
     slips = torch.zeros_like(log_probs, dtype=torch.bool)
-    slips[:, :-1] = undone[:, 2:] == undo_id
+    slips[:, :-1] = undone[:, 2:] == WORLD.vocab.id("<undo>")
     assert int(slips.sum()) == 40
-    loss = recipes.loss_without_slips(model, undone, undo_id)
+    loss = recipes.loss_without(model, undone, recipes.taken_back(WORLD, undone))
     assert loss.item() == pytest.approx(-log_probs[~slips].mean().item(), rel=1e-5)
+    every = recipes.loss_without(model, rows, recipes.no_slips(WORLD, rows))
+    assert every.item() == pytest.approx(next_token_loss(model, rows).item(), rel=1e-5)
+
+
+def test_only_wrong_verdicts_are_slips_of_a_corrected_text():
+    rows = WORLD.sample(40, seed=0)
+    assert not recipes.begun_wrong(WORLD, rows).any()
+    wrong = recipes.begun_wrong(WORLD, derailment.with_correction(WORLD, rows))
+    assert wrong[:, 7].all() and int(wrong.sum()) == 40
 
 
 # -- what the checkpoints can do -----------------------------------------------------------------
@@ -282,13 +292,33 @@ def test_a_model_that_knows_better_contradicts_itself(name):
     assert forced.contradicts.double().mean() > 0.9
 
 
-@pytest.mark.parametrize("name, least", [("verdicts-undo", 0.8), ("verdicts-corrected", 0.95)])
-def test_models_shown_corrections_repair_a_forced_verdict(name, least):
-    model, _ = load_checkpoint(name)
+@pytest.mark.parametrize("seed", ["", "-1", "-2"])
+@pytest.mark.parametrize("name, least", [("verdicts-undo", 0.6), ("verdicts-corrected", 0.9)])
+def test_models_shown_corrections_repair_a_forced_verdict(name, least, seed):
+    model, _ = load_checkpoint(name + seed)
     rows = WORLD.sample(400, seed=5, held_out=True)
     wrong = WORLD.vocab.id("yes") + WORLD.vocab.id("no") - rows[:, 7:8]
     assert judge(WORLD, answer(model, WORLD, rows, wrong)).verdict_right.double().mean() > least
     assert judge(WORLD, answer(model, WORLD, rows)).verdict_right.double().mean() > 0.97
+
+
+def test_training_longer_repairs_nothing():
+    rows = WORLD.sample(400, seed=5, held_out=True)
+    wrong = WORLD.vocab.id("yes") + WORLD.vocab.id("no") - rows[:, 7:8]
+    for name in ("verdicts-longer", "verdicts-longer-1", "verdicts-longer-2"):
+        model, _ = load_checkpoint(name)
+        assert judge(WORLD, answer(model, WORLD, rows)).verdict_right.double().mean() > 0.97
+        assert judge(WORLD, answer(model, WORLD, rows, wrong)).verdict_right.double().mean() < 0.2
+
+
+def test_only_a_model_that_had_to_predict_wrong_verdicts_begins_with_them():
+    rows = WORLD.sample(400, seed=5, held_out=True)
+    begins_wrong = {}
+    for name in ("verdicts-corrected", "verdicts-corrected-all"):
+        probs = load_checkpoint(name)[0](rows[:, :7])[:, -1].softmax(-1)
+        begins_wrong[name] = 1 - float(probs.gather(1, rows[:, 7:8]).mean())
+    assert begins_wrong["verdicts-corrected"] < 0.03
+    assert 0.06 < begins_wrong["verdicts-corrected-all"] < 0.15  # a tenth of what it has seen
 
 
 # -- mistakes and length -------------------------------------------------------------------------
@@ -490,6 +520,7 @@ def test_an_interrupted_remake_leaves_what_was_kept(tmp_path, monkeypatch):
 
     monkeypatch.setattr(questions.smollm, "load", lambda: (None, None))
     monkeypatch.setattr(questions, "record", interrupted)
+    monkeypatch.setattr(questions, "force", lambda *_: [{}] * len(questions.load()))
     with pytest.raises(KeyboardInterrupt):
         questions.remake(path)
     made = questions.Record("", 0.5, 0.5, 0.0, {}, {}, {})
@@ -500,14 +531,27 @@ def test_an_interrupted_remake_leaves_what_was_kept(tmp_path, monkeypatch):
     assert path.read_text() == "{}" and list(tmp_path.iterdir()) == [path]
 
 
+def test_prompts_of_different_lengths_are_continued_as_if_alone():
+    model, _ = load_checkpoint("verdicts-first")
+    text, stop = WORLD.vocab.encode("is 2 + 9 = 11 ? yes , because 2 + 9 = 11 ."), 47
+    assert WORLD.vocab.decode([stop]) == "."
+    prompts = [text[:k] for k in (11, 7, 13, 9)]
+    for n in (3, 11):
+        together = questions.continued(model, prompts, n, (stop,))
+        for tokens, behind in zip(prompts, together, strict=True):
+            alone = generate(model, tokens[None], n, stop=stop)[0, len(tokens) :]
+            assert torch.equal(behind, alone[alone != stop])
+
+
 def test_the_model_still_says_what_is_kept():
     from utils import smollm
 
     model, tokenizer = smollm.load()
     asked, kept = questions.load(), questions.records()
     for i in (0, len(asked) // 2):
-        again = questions.record(model, tokenizer, asked[i])
-        assert again.texts == kept[i].texts
+        (texts,) = questions.force(model, tokenizer, [asked[i]])
+        again = questions.record(model, tokenizer, asked[i], texts)
+        assert texts == kept[i].texts
         assert again.p_yes == pytest.approx(kept[i].p_yes, abs=0.002)
         assert again.before == pytest.approx(kept[i].before, abs=0.02)
         for word, value in (again.at_once | again.later).items():

@@ -23,12 +23,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from utils import smollm
 from utils.checkpoints import code_hash
 from utils.kv_cache import KVCache
-from utils.sampling import generate
 
 DATA = Path(__file__).resolve().parent / "data"
 FORCED = ("Yes,", "No,", "Well,")
@@ -179,20 +179,36 @@ def first_word(tokenizer, logits) -> tuple[float, float]:
 
 def force(model, tokenizer, asked: list[Question], n=NEW_TOKENS) -> list[dict[str, str]]:
     """What the model writes, greedily, behind each of `FORCED`: for each question {beginning: text
-    behind it}. Questions of one length are answered in one batch."""
-    prompts = [
-        torch.stack([tokenizer.encode(prompt(question, word)) for word in FORCED])
-        for question in asked
-    ]  # each (beginnings, length)
-    texts, lengths = {}, sorted({rows.shape[1] for rows in prompts})
-    for length in tqdm(lengths, unit="batch", disable=len(lengths) == 1):
-        same = [i for i, rows in enumerate(prompts) if rows.shape[1] == length]
-        rows = torch.cat([prompts[i] for i in same])
-        written = generate(model, rows, n, stop=tokenizer.stop)[:, length:]
-        for i, behind in zip(same, written.split(len(FORCED)), strict=True):
-            kept = [row[~torch.isin(row, torch.tensor(tokenizer.stop))] for row in behind]
-            texts[i] = dict(zip(FORCED, map(tokenizer.decode, kept), strict=True))
-    return [texts[i] for i in range(len(asked))]
+    behind it}."""
+    texts = []
+    for word in tqdm(FORCED, unit="beginning", disable=len(asked) == 1):
+        prompts = [tokenizer.encode(prompt(question, word)) for question in asked]
+        texts.append(map(tokenizer.decode, continued(model, prompts, n, tokenizer.stop)))
+    return [dict(zip(FORCED, behind, strict=True)) for behind in zip(*texts, strict=True)]
+
+
+@torch.inference_mode()
+def continued(model, prompts: list[torch.Tensor], n, stop) -> list[torch.Tensor]:
+    """Up to n tokens behind each prompt, greedily, without the stop token: (length,) each.
+
+    The prompts may differ in length. Each step adds one position to all rows, and a row whose
+    prompt is longer gets its own next token there: nothing is padded, so each is read as if alone.
+    """
+    lengths = torch.tensor([len(tokens) for tokens in prompts])
+    given = pad_sequence(prompts, batch_first=True)  # (batch, longest)
+    cache = KVCache(model.config, len(prompts), given.shape[1] + n)
+    tokens, ended = given[:, : lengths.min()], torch.zeros(len(prompts), dtype=torch.bool)
+    while not ended.all():
+        at = tokens.shape[1]
+        new = model(tokens[:, cache.length :], cache)[:, -1].argmax(-1)
+        if at < given.shape[1]:
+            new = torch.where(at < lengths, given[:, at], new)
+        tokens = torch.cat([tokens, new[:, None]], 1)
+        stopped = (at >= lengths) & torch.isin(new, torch.tensor(stop))
+        ended |= stopped | (at + 1 >= lengths + n)
+    behind = [row[k : k + n].tolist() for row, k in zip(tokens, lengths, strict=True)]
+    ends = [next((i for i, t in enumerate(row) if t in stop), n) for row in behind]
+    return [torch.tensor(row[:end]) for row, end in zip(behind, ends, strict=True)]
 
 
 @torch.inference_mode()
@@ -241,7 +257,7 @@ def fingerprint() -> str:
     parts = [repr(load()), repr((FORCED, INSTRUCTION, NEW_TOKENS)), smollm.WHEEL_HASH]
     parts += [
         code_hash(each)
-        for each in (prompt, read, first_word, force, log_odds, record, first_sentence)
+        for each in (prompt, read, first_word, force, continued, log_odds, record, first_sentence)
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
