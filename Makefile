@@ -42,7 +42,7 @@ test-portable: export MKL_CBWR = COMPATIBLE
 test-portable: export ONEDNN_MAX_CPU_ISA = SSE41
 test-portable: export OMP_NUM_THREADS = 1
 test-portable:
-	$(RUN) -m pytest chapters $(ARGS)
+	$(RUN) -m pytest chapters --numprocesses=auto --dist=loadfile $(ARGS)
 
 refresh:
 	$(RUN) tools/refresh.py $(NOTEBOOK)
