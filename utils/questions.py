@@ -8,7 +8,8 @@ small model some minutes to write it all; anyone can make it again:
     python -m utils.questions remake
 
 `outcome` reads a text by a rule without a model, `log_odds` asks the model which of two statements
-it finds likelier. Neither can be sure; the chapter shows both.
+it finds likelier. Neither can be sure; the chapter shows both, and beside the rule what someone
+found who read the texts by hand (`readings`).
 """
 
 from __future__ import annotations
@@ -272,6 +273,23 @@ def records(path: Path = DATA / "forced_answers.json") -> list[Record]:
     if kept["fingerprint"] != fingerprint():
         raise ValueError(f"{path.name} was made from other questions or by other code; {how}")
     return [Record(**each) for each in kept["records"]]
+
+
+def readings(path: Path = DATA / "readings.json") -> dict[tuple[str, str], str]:
+    """What became of forced answers as someone found who read them by hand, without knowing what
+    the rule says: {(question, beginning): outcome}. Raises ValueError where the text is no longer
+    the one that was read."""
+    written = {(r.text, word): text for r in records() for word, text in r.texts.items()}
+    found = {}
+    for each in json.loads(path.read_text("utf-8")):
+        key = each["question"], each["beginning"]
+        if written.get(key) != each["text"] or each["outcome"] not in OUTCOMES:
+            raise ValueError(
+                f"{path.name}: what was read behind {' '.join(key)!r} is not what is kept, or its "
+                f"outcome is none of {', '.join(OUTCOMES)}; read it again"
+            )
+        found[key] = each["outcome"]
+    return found
 
 
 def remake(path: Path = DATA / "forced_answers.json") -> None:
