@@ -21,3 +21,12 @@ c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+
+
+def refuse(**_):
+    raise SystemExit(
+        "nbgrader's own autograding would run students' code with your rights: use `make grade`."
+    )
+
+
+c.Autograde.pre_convert_hook = refuse

@@ -351,6 +351,17 @@ def test_late_work_is_recorded_as_nbgrader_does(course):
         assert str(submission.timestamp) == "2026-03-01 12:00:00"
 
 
+def test_nbgraders_exchange_finds_what_it_needs_to_return_feedback(course):
+    path = small.submit(course, "alice")
+    (path.parent / "submission_secret.txt").write_text("5ec4e7" * 10)
+    (path.parent / "other.txt").write_text("no business of ours")
+    small.run(course)
+    made, _ = feedback.feedback(course)
+    folder = made["alice", NAME].parent
+    assert (folder / "submission_secret.txt").read_text() == "5ec4e7" * 10
+    assert not (folder / "other.txt").exists()
+
+
 # Without a sandbox there is no grading, unless told so in so many words.
 
 

@@ -202,8 +202,9 @@ class Job:
         folder = self.course.folder("autograded", one.student, one.assignment)
         card_path(self.course, one.student, one.assignment).unlink(missing_ok=True)
         write(folder / f"{one.assignment}.ipynb", nbformat.writes(rebuilt.notebook) + "\n")
-        if one.when:
-            write(folder / "timestamp.txt", one.when + "\n")
+        for name, text in (("timestamp.txt", one.when), ("submission_secret.txt", one.secret)):
+            if text:
+                write(folder / name, text)
         scores.save(self.course, one, rebuilt, withheld, same_as_before=same)
         path = card_path(self.course, one.student, one.assignment)
         write(path, json.dumps(dataclasses.asdict(card), indent=1) + "\n")

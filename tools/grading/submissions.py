@@ -30,12 +30,14 @@ class Refused(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Submission:
-    """data: the notebook's bytes. when: a line of time as nbgrader writes it, or None."""
+    """data: the notebook's bytes. when, secret: what nbgrader's collection has put beside it, the
+    time and what its exchange needs to give feedback back, or None."""
 
     student: str
     assignment: str
     data: bytes
     when: str | None = None
+    secret: str | None = None
     notes: tuple = ()
 
     @property
@@ -89,7 +91,9 @@ def read(course, student, assignment):
     if len(choices) + len(named or zips) > 1:
         others = f"There is more than one; graded is {chosen.relative_to(course.root)}."
         notes.append(others)
-    return Submission(student, assignment, data, timestamp(folder), tuple(notes))
+    when = line(folder / "timestamp.txt", r"[\d :.T+A-Za-z-]+")
+    secret = line(folder / "submission_secret.txt", r"[0-9a-zA-Z+/=_-]+")
+    return Submission(student, assignment, data, when, secret, tuple(notes))
 
 
 def exists(path):
@@ -173,10 +177,10 @@ def parts(entry):
     return PurePosixPath(entry.filename).parts or ("",)
 
 
-def timestamp(folder):
-    """What nbgrader's collection wrote beside the notebook, if it is a time."""
+def line(path, pattern):
+    """The one line of a small file, or None if it is not there or has another form."""
     try:
-        text = regular(folder / "timestamp.txt", 100).decode("ascii").strip()
+        text = regular(path, 1000).decode("ascii").strip()
     except (Refused, UnicodeDecodeError):
         return None
-    return text if re.fullmatch(r"[\d :.T+A-Za-z-]+", text) else None
+    return text if re.fullmatch(pattern, text) else None
