@@ -474,6 +474,8 @@ def test_the_side_of_a_sentence(question, sentence, expected):
         ("no", " 1 + 1 is not equal to 2.", "defends"),
         ("no", " 1 + 1 is 2.", "contradicts"),
         ("no", " I like it. 1 + 1 is 2.", "contradicts"),
+        ("no", " 1 + 1 is 2, but not because I say so.", "contradicts"),
+        ("no", " it is not so: 1 + 1 is 3, not 2.", "defends"),
         ("no", " 1 + 1 is 3. I am sorry, it is 2.", "reverses"),
         ("no", " 1 + 1 is 2. Yes, it is.", "reverses"),
         ("yes", " the answer is no.", "reverses"),
@@ -529,6 +531,27 @@ def test_an_interrupted_remake_leaves_what_was_kept(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         questions.remake(path)
     assert path.read_text() == "{}" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_was_read_is_what_is_kept(tmp_path):
+    read = questions.readings()
+    assert set(read) == {(q.text, word) for q in questions.load() for word in ("Yes,", "No,")}
+    entries = json.loads((questions.DATA / "readings.json").read_text())
+    for change in ({"text": " something else"}, {"outcome": "agrees"}):
+        path = tmp_path / "readings.json"
+        path.write_text(json.dumps([entries[0] | change]))
+        with pytest.raises(ValueError, match="read it again"):
+            questions.readings(path)
+
+
+def test_the_rule_mostly_agrees_with_the_reading():
+    read, agree = questions.readings(), []
+    for q, kept in zip(questions.load(), questions.records(), strict=True):
+        for word in ("yes", "no"):
+            beginning = f"{word.capitalize()},"
+            found = outcome(q, word, kept.texts[beginning])
+            agree.append(found == read[q.text, beginning])
+    assert len(agree) == 144 and sum(agree) >= 0.85 * len(agree)
 
 
 def test_prompts_of_different_lengths_are_continued_as_if_alone():

@@ -82,29 +82,29 @@ RETRACTS = re.compile(
 )
 
 
-def side(question: Question, sentence: str) -> str:
-    """Which answer a sentence speaks for: "yes", "no", or "" if the rule cannot tell.
+def side(question: Question, clause: str) -> str:
+    """Which answer a clause speaks for: "yes", "no", or "" if the rule cannot tell.
 
     It speaks for yes if it holds the words of the claim, for no if it holds those of a
     counterclaim, and a negation turns that round. With both, or none, the rule does not decide.
     """
-    sentence = sentence.lower()
-    claims = _holds(question, question.claim, sentence)
-    counters = _holds(question, question.counter, sentence)
+    clause = clause.lower()
+    claims = _holds(question, question.claim, clause)
+    counters = _holds(question, question.counter, clause)
     if claims == counters:
         return ""
-    return "yes" if claims != bool(NOT.search(sentence)) else "no"
+    return "yes" if claims != bool(NOT.search(clause)) else "no"
 
 
-def _holds(question, patterns, sentence):
+def _holds(question, patterns, clause):
     for pattern in patterns.split(";"):
         if pattern.strip() == "#":
             asked = re.findall(r"\d+", question.text)
-            if any(number not in asked for number in re.findall(r"\d+", sentence)):
+            if any(number not in asked for number in re.findall(r"\d+", clause)):
                 return True
         elif pattern.strip() != "-":
             words = (rf"\b(?:{word.replace('/', '|')})s?\b" for word in pattern.split())
-            if re.search(".*".join(words), sentence):
+            if re.search(".*".join(words), clause):
                 return True
     return False
 
@@ -113,8 +113,8 @@ def outcome(question: Question, forced: str, text: str) -> str:
     """What became of a forced answer ("yes" or "no") in the text behind it.
 
     "reverses": the text takes the answer back, by an apology or by beginning a clause with the
-    other answer. Else "contradicts": some sentence speaks for the other answer. Else "defends":
-    some sentence speaks for the forced one. Else "other".
+    other answer. Else "contradicts": some clause, between commas and the like, speaks for the other
+    answer. Else "defends": some clause speaks for the forced one. Else "other".
     """
     if forced not in ("yes", "no"):
         raise ValueError(f"forced is {forced!r}; give 'yes' or 'no'")
@@ -122,7 +122,8 @@ def outcome(question: Question, forced: str, text: str) -> str:
     lower = text.lower()
     if RETRACTS.search(lower) or re.search(rf"([.!?;]\s+|answer is )\W*{opposite}\b", lower):
         return "reverses"
-    sides = {side(question, sentence) for sentence in sentences(text)}
+    clauses = (clause for part in sentences(text) for clause in re.split(r"[,;:]\s", part))
+    sides = {side(question, clause) for clause in clauses}
     if opposite in sides:
         return "contradicts"
     return "defends" if forced in sides else "other"
