@@ -205,9 +205,8 @@ def crop(cache, length):
         "the book's own cache",
         {
             "cache": """
-from types import SimpleNamespace
-
 from utils.kv_cache import KVCache
+from utils.transformer import TransformerConfig
 
 
 def new_cache(model):
@@ -216,13 +215,8 @@ def new_cache(model):
 
 def step(model, cache, tokens):
     if cache["kv"] is None:
-        shape = SimpleNamespace(
-            causal=True,
-            max_len=model.max_len,
-            n_layers=model.n_layers,
-            n_kv_heads=model.n_heads,
-            head_dim=model.words.shape[1] // model.n_heads,
-        )
+        width = model.words.shape[1]
+        shape = TransformerConfig(11, width, model.n_layers, model.n_heads, max_len=model.max_len)
         cache["kv"] = KVCache(shape, batch_size=len(tokens))
     start, n = cache["length"], tokens.shape[1]
     x = model.embed(tokens, torch.arange(start, start + n))
