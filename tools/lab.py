@@ -20,8 +20,20 @@ from nbformat.sign import NotebookNotary
 ROOT = Path(__file__).resolve().parent.parent
 START = "chapters/00_start_here.ipynb"
 
-# News and update notices would ask other hosts; the book needs neither.
-PAGE = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+# News and update notices would ask other hosts; the book needs neither. Nor does a reader need the
+# buttons of nbgrader, which is installed for the teacher.
+PAGE = {
+    "disabledExtensions": {
+        "@jupyterlab/apputils-extension:announcements": True,
+        "@jupyter/nbgrader": True,
+    }
+}
+NBGRADER = ("formgrader", "validate_assignment", "assignment_list", "course_list")
+SERVER = {
+    "ServerApp": {
+        "jpserver_extensions": {f"nbgrader.server_extensions.{name}": False for name in NBGRADER}
+    }
+}
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
@@ -81,6 +93,8 @@ def prepare(root, config):
     (config / "labconfig").mkdir(parents=True, exist_ok=True)
     (config / "labconfig" / "page_config.json").write_text(json.dumps(PAGE))
     (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+    (config / "jupyter_server_config.d").mkdir(exist_ok=True)
+    (config / "jupyter_server_config.d" / "nbgrader.json").write_text(json.dumps(SERVER))
     notary = NotebookNotary()
     for path in sorted((root / "chapters").glob("*.ipynb")):
         notary.sign(nbformat.read(path, as_version=4))
