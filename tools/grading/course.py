@@ -13,9 +13,11 @@ import json
 import logging
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import nbformat
+import sqlalchemy.exc
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
@@ -31,6 +33,9 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+# nbgrader 0.9.6 was written before SQLAlchemy 2.1, which warns of an order that it got right.
+warnings.filterwarnings("ignore", category=sqlalchemy.exc.SAWarning, module="nbgrader")
 
 
 class GradingError(Exception):

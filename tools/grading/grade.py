@@ -30,7 +30,7 @@ class Card:
 
     notes: sentences about what was unusual and has been put right. decisions: sentences about what
     only the teacher can settle. accepted: the teacher has settled it. stopped: why it could not be
-    run to its end, or "".
+    run to its end, or "". seconds, cpu: by the clock, and of processor time.
     """
 
     student: str
@@ -42,6 +42,7 @@ class Card:
     accepted: bool = False
     stopped: str = ""
     seconds: float = 0
+    cpu: float = 0
     version: int = VERSION
 
     @property
@@ -193,6 +194,7 @@ class Job:
             accepted=accepted,
             stopped=ended.why,
             seconds=round(seconds, 1),
+            cpu=float(result.get("cpu", 0)),
         )
         if accepted:
             for cell in result["cells"]:

@@ -297,6 +297,8 @@ def well_formed(result, plan):
     """Whether a result has the form that inside/run.py documents. It comes from outside trust."""
     if not isinstance(result, dict) or not isinstance(result.get("cells"), list):
         return False
+    if not isinstance(result.get("cpu", 0), int | float):
+        return False
     if len(result["cells"]) != len(plan["cells"]) or not isinstance(result.get("findings"), list):
         return False
     for cell, result_cell in zip(plan["cells"], result["cells"], strict=True):

@@ -54,10 +54,10 @@ def nursery(control):
         wire.send(control, {"process": child})
 
 
-def reap():
-    """Take leave of the sessions that have ended."""
+def reap(how=os.WNOHANG):
+    """Take leave of the sessions that have ended; how=0: of all, waiting for them."""
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
+        while os.waitpid(-1, how)[0]:
             pass
 
 

@@ -1,0 +1,80 @@
+"""How long a class takes: python -m tools.grading.measure 01_markov_chains --students 30
+
+Makes a course in a temporary folder in which everybody has handed in the instructor's solution,
+each with a line of their own, grades it as `make grade` does, and says how long that took.
+"""
+
+import argparse
+import os
+import platform
+import re
+import resource
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+
+from . import course as courses
+from .grade import grade, read_card
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measure the grading of a class.")
+    parser.add_argument("assignment")
+    parser.add_argument("--students", type=int, default=30)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        course = fill(Path(folder), asked.assignment, asked.students)
+        start, before = time.perf_counter(), used()
+        failures = grade(course, asked.assignment, workers=asked.workers)
+        wall, cpu = time.perf_counter() - start, used() - before
+        cards = [read_card(course, name(one), asked.assignment) for one in range(asked.students)]
+    if failures or any(card is None or card.open for card in cards):
+        raise SystemExit("not all of them were graded without a question; this measures nothing")
+    cpu += sum(card.cpu for card in cards)
+    print(
+        f"{asked.assignment}: {asked.students} submissions, {asked.workers} at a time: "
+        f"{wall:.0f} s by the clock, {cpu:.0f} s of processor time "
+        f"({cpu / asked.students:.1f} s each); load {os.getloadavg()[0]:.1f}, "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+
+
+def used():
+    """Seconds of processor time of this process and its children; the sandboxes say their own."""
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in spent)
+
+
+def name(number):
+    return f"student{number:02}"
+
+
+def fill(folder, assignment, students):
+    """A course of one assignment, with the solution handed in that often."""
+    source = courses.ROOT / "assignments"
+    shutil.copytree(source / "source" / assignment, folder / "source" / assignment)
+    shutil.copy(source / "nbgrader_config.py", folder)
+    course = courses.open_course(folder)
+    path = folder / "source" / assignment / f"{assignment}.ipynb"
+    released = courses.template(course, assignment).released
+    for number in range(students):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            mark = courses.marks(cell)
+            if mark.get("solution"):
+                cell.source = re.sub("### (BEGIN|END) SOLUTION\n?", "", cell.source)
+                if cell.cell_type == "code":
+                    cell.source += f"\n# {name(number)}"
+            elif mark:
+                cell.source = released[mark["grade_id"]]
+        to = course.folder("submitted", name(number), assignment) / f"{assignment}.ipynb"
+        courses.write(to, nbformat.writes(notebook))
+    return course
+
+
+if __name__ == "__main__":
+    main()
