@@ -121,8 +121,8 @@ def verdicts_further(seed=0, *, lesson):
     edit, share, slips, text = {
         "longer": (corrections, 0.0, no_slips, "all of them right"),
         "undo": (derailment.with_undo, 0.5, taken_back, "half of them with a slip and <undo>"),
-        "corrected": (corrections, 0.1, begun_wrong, "a tenth wrong first and corrected"),
-        "corrected-all": (corrections, 0.1, no_slips, "a tenth wrong first and corrected"),
+        "corrected": (corrections, 0.5, begun_wrong, "half of them wrong first and corrected"),
+        "corrected-all": (corrections, 0.5, no_slips, "half of them wrong first and corrected"),
     }[lesson]
 
     def loss(model, rows):
