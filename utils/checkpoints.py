@@ -112,6 +112,7 @@ def remake(name: str, recipe: Callable[[], Made], folder: Path = FOLDER) -> Card
     """Follow the recipe and store what it makes. Both files are first written in full under other
     names: whatever interrupts this, the old checkpoint stays whole until the new one is.
     """
+    recipe_sha256 = code_hash(recipe)  # now: its file may change while the training runs
     made = recipe()
     halves = {key: value.detach().half() for key, value in made.model.state_dict().items()}
     made.model.load_state_dict(halves)  # so that what is measured is what is stored
@@ -137,7 +138,7 @@ def remake(name: str, recipe: Callable[[], Made], folder: Path = FOLDER) -> Card
         ],
         torch_version=torch.__version__.split("+")[0],
         weights_sha256=hashlib.sha256(weights).hexdigest(),
-        recipe_sha256=code_hash(recipe),
+        recipe_sha256=recipe_sha256,
     )
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
