@@ -2,9 +2,9 @@
 
 One examiner imports torch once and forks a session for each variant. Of the teacher's cells only
 those run whose names are used further down, so not those that show something; of the tests only
-those below the first cell that differs from the solution, for those above give what they gave
-there. That the whole way through a sandbox and nbgrader's gradebook gives the same is tested for
-two variants of each assignment.
+those that can come to read a cell that differs from the solution, for the others give what they
+gave there. That the whole way through a sandbox and nbgrader's gradebook gives the same is tested
+for two variants of each assignment.
 """
 
 import dataclasses
@@ -57,7 +57,7 @@ def examine(template, variants):
     """Run the solution and each of `variants`, answers by grade_id. Returns a list of Examined."""
     solution = solved(template)
     plans = [rebuilt(template, solution).plan(template)]
-    plans += [below(rebuilt(template, one).plan(template), plans[0]) for one in variants]
+    plans += [affected(rebuilt(template, one).plan(template), plans[0]) for one in variants]
     plans = [short(plan) for plan in plans]
     limits = {"cell_seconds": 120, "seconds": SECONDS, "watch": False}
     done = subprocess.run(
@@ -83,14 +83,33 @@ def examine(template, variants):
     return found
 
 
-def below(plan, solution):
-    """The plan without the tests above the first cell in which it differs from the solution's."""
-    kept, differs = [], False
-    for cell, theirs in zip(plan["cells"], solution["cells"], strict=True):
-        differs = differs or cell["source"] != theirs["source"]
-        if differs or cell["kind"] != "test":
-            kept.append(cell)
+def affected(plan, solution):
+    """The plan without the tests that cannot notice in what it differs from the solution's: those
+    above it, and those that use no name it binds, nor one that is bound with the help of those."""
+    pairs = list(zip(plan["cells"], solution["cells"], strict=True))
+    kept, above = [], []  # above: (names bound, names read, whether it differs)
+    for cell, theirs in pairs:
+        sets, loads = names(cell["source"])
+        if cell["kind"] != "test":
+            more_sets, more_loads = names(theirs["source"])
+            differs = cell["source"] != theirs["source"]
+            above.append((sets | more_sets, loads | more_loads, differs))
+        elif not notices(loads, above):
+            continue
+        kept.append(cell)
     return {**plan, "cells": kept}
+
+
+def notices(wanted, above):
+    """Whether reading these names comes to a cell that differs."""
+    known = set()
+    while wanted:
+        reached = [one for one in above if one[0] & wanted]
+        if any(differs for _, _, differs in reached):
+            return True
+        known |= wanted
+        wanted = set().union(*(loads for _, loads, _ in reached)) - known
+    return False
 
 
 def short(plan):

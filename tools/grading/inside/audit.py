@@ -15,14 +15,14 @@ import re
 ALLOWED_MODULES = set(
     "__future__ abc array bisect cmath collections contextlib copy dataclasses datetime decimal"
     " enum fractions functools heapq IPython itertools json math matplotlib numbers numpy operator"
-    " pprint queue random re scipy statistics string textwrap time tokenizers torch tqdm"
+    " pprint queue random re scipy statistics string textwrap time tokenizers torch tqdm types"
     " typing unicodedata utils warnings".split()
 )
 FORBIDDEN_PARTS = set(  # of allowed modules: they run text as code, load it, or replace others'
     "overrides library ops classes hub package jit fx export onnx compile compiler cpp_extension"
     " bundled_inputs benchmark multiprocessing distributed profiler serialization parametrize"
     " ctypeslib f2py load fromfile memmap runstring rundocs measure core get_type_hints"
-    " ForwardRef Formatter LowLevelCallable".split()
+    " ForwardRef Formatter LowLevelCallable FunctionType CodeType ModuleType new_class".split()
 )
 FORBIDDEN_NAMES = set(
     "exec eval compile globals locals vars delattr open breakpoint exit quit memoryview"
