@@ -522,7 +522,7 @@ def test_a_released_notebook_runs_where_only_its_zip_is(course, tmp_path):
 
 
 def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
-    written = '<script>steal("mine")</script><img src=x onerror="steal(1)">**bold** words'
+    written = '<script>steal("mine")</script><img src=x onerror="steal(1)">\n\n**bold** words'
     answers = SOLUTION | {"double": "def double(x):\n    return 6", "explain": written}
     answers["shout"] = (
         "from IPython.display import HTML, display\n"
