@@ -34,15 +34,18 @@ endif
 lab:
 	$(RUN) tools/lab.py $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
+# Side by side, a file at a time, a thread each; the notebooks, which take longest, first.
+TEST = -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+test test-portable: export OMP_NUM_THREADS = 1
+
 test:
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) $(TEST) $(ARGS)
 
 test-portable: export ATEN_CPU_CAPABILITY = default
 test-portable: export MKL_CBWR = COMPATIBLE
 test-portable: export ONEDNN_MAX_CPU_ISA = SSE41
-test-portable: export OMP_NUM_THREADS = 1
 test-portable:
-	$(RUN) -m pytest chapters --numprocesses=auto --dist=loadfile $(ARGS)
+	$(RUN) $(TEST) chapters $(ARGS)
 
 refresh:
 	$(RUN) tools/refresh.py $(NOTEBOOK)

@@ -4,6 +4,7 @@ The peer reads the same file with code of its own (its GGUF reader, its Llama, i
 what agrees here was computed twice.
 """
 
+import copy
 import hashlib
 import os
 import random
@@ -95,12 +96,24 @@ def test_it_writes_the_same_text(model, tokenizer, peer):
 
 
 def test_cached_logits_are_the_uncached_ones(model, tokenizer):
+    """In double precision: in single, thirty layers round differently from one processor to the
+    next, by up to 2e-4 of logits up to 30."""
+    model = copy.deepcopy(model).double()
     text = long_text(tokenizer)[:, :48]
-    cache = KVCache(model.config, max_len=64)
+    cache = KVCache(model.config, max_len=64, dtype=torch.float64)
     pieces = [model(piece, cache) for piece in text.split([20, 1, 1, 26], dim=1)]
-    assert (torch.cat(pieces, 1) - model(text)).abs().max() < 1e-4
+    assert (torch.cat(pieces, 1) - model(text)).abs().max() < 1e-9
     cache.crop(21)
-    assert (model(text[:, 21:22], cache)[0, 0] - model(text)[0, 21]).abs().max() < 1e-4
+    assert (model(text[:, 21:22], cache)[0, 0] - model(text)[0, 21]).abs().max() < 1e-9
+
+
+def test_cached_tokens_are_the_uncached_ones(model, tokenizer):
+    prompt = tokenizer.encode(PROMPTS[1])[None]
+    text = prompt
+    with torch.no_grad():
+        for _ in range(24):
+            text = torch.cat([text, model(text)[:, -1:].argmax(-1)], 1)
+    assert torch.equal(generate(model, prompt, 24), text)
 
 
 def test_it_answers(model, tokenizer):
