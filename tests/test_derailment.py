@@ -141,7 +141,7 @@ def test_predicted_and_sampled_rates_agree(temperature):
     flipped = rows.clone()
     flipped[:, 7] = WORLD.vocab.id("yes") + WORLD.vocab.id("no") - rows[:, 7]
     sampled = {
-        "wrong verdict": out[:, 7] != rows[:, 7],
+        "other verdict": out[:, 7] == flipped[:, 7],
         "all right": (out == rows).all(1),
         "right but for the verdict": (out == flipped).all(1),
     }

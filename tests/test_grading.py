@@ -576,7 +576,7 @@ def database(tmp_path_factory):
         **common,
     )
     control = [*become, programs / "pg_ctl", "-D", data, "-w"]
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -F"
+    options = f"-p {port} -h 127.0.0.1 -c unix_socket_directories='' -F"
     subprocess.run([*control, "-l", folder / "log", "-o", options, "start"], **common)
     try:
         yield f"postgresql://grader@127.0.0.1:{port}/postgres"

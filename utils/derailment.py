@@ -153,9 +153,9 @@ def predicted(model, world, rows, temperature) -> dict[str, torch.Tensor]:
     """How probable three outcomes are when the answer is sampled: {outcome: (n,) float64}, exactly.
 
     rows: the questions with their right answers, (n, length). Nothing is sampled here:
-    "wrong verdict" is one less the probability of the right one; "all right" is the product of the
-    probabilities of all right tokens; "right but for the verdict" is the same product with the
-    other verdict forced and paid for: the text that contradicts itself.
+    "other verdict" is the probability of a no for a yes, or a yes for a no; "all right" is the
+    product of the probabilities of all right tokens; "right but for the verdict" is the same
+    product with the other verdict forced and paid for: the text that contradicts itself.
     """
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}; at 0 nothing is left to chance")
@@ -169,7 +169,7 @@ def predicted(model, world, rows, temperature) -> dict[str, torch.Tensor]:
 
     right, contradiction = log_probs(rows), log_probs(flipped)
     return {
-        "wrong verdict": 1 - right[:, at - start].exp(),
+        "other verdict": contradiction[:, at - start].exp(),
         "all right": right.sum(1).exp(),
         "right but for the verdict": contradiction.sum(1).exp(),
     }
