@@ -19,7 +19,7 @@ RUN = @command -v "$(PYTHON)" >/dev/null || { \
 help:
 	@echo 'make lab            read the book in JupyterLab (PORT=8888 HOST=127.0.0.1)'
 	@echo 'make test           run every test (ARGS="-k markov" for some of them)'
-	@echo 'make test-portable  run the notebooks as a computer with older instructions would'
+	@echo 'make test-portable  run the notebooks (or NOTEBOOK=…) as a computer with older instructions would'
 	@echo 'make refresh        run the notebooks and store their outputs (NOTEBOOK=chapters/… for one)'
 	@echo 'make bench          race the code against what a reader would otherwise use (NAME=decoding for one)'
 	@echo 'make remake         train the checkpoints again, all of them or NAME=sentences-ar'
@@ -45,7 +45,7 @@ test-portable: export ATEN_CPU_CAPABILITY = default
 test-portable: export MKL_CBWR = COMPATIBLE
 test-portable: export ONEDNN_MAX_CPU_ISA = SSE41
 test-portable:
-	$(RUN) $(TEST) chapters $(ARGS)
+	$(RUN) $(TEST) $(or $(NOTEBOOK),chapters) $(ARGS)
 
 refresh:
 	$(RUN) tools/refresh.py $(NOTEBOOK)
