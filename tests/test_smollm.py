@@ -97,7 +97,7 @@ def test_it_writes_the_same_text(model, tokenizer, peer):
 
 def test_cached_logits_are_the_uncached_ones(model, tokenizer):
     """In double precision: in single, thirty layers round differently from one processor to the
-    next, by up to 2e-4 of logits up to 30."""
+    next: 2e-4 has been seen."""
     model = copy.deepcopy(model).double()
     text = long_text(tokenizer)[:, :48]
     cache = KVCache(model.config, max_len=64, dtype=torch.float64)
