@@ -172,7 +172,8 @@ def sample(
             break
         text = tokens[rows]
         masked = text == mask_id  # (rows, length)
-        said = log_probs(model, text, mask_id, masked)  # (masks in all, vocab)
+        with torch.inference_mode():  # no gradients will be asked for, which saves time
+            said = log_probs(model, text, mask_id, masked)  # (masks in all, vocab)
         confidence = torch.full(text.shape, -torch.inf, dtype=said.dtype)
         confidence[masked] = said.amax(-1)
         if order == "confidence":
