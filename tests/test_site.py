@@ -225,6 +225,16 @@ def test_the_player_steps_and_plays(visit, width):
     )
 
 
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_the_players_numbers_stay_in_one_line(visit, width):
+    player = visit("chapters/06_changing_its_mind.html", width=width).locator(".ott-player").first
+    for _ in range(4):
+        player.get_by_role("button", name="Step forward").click()
+    numbers = player.locator(".ott-choices > ol > li > em", has_text="<0.01")
+    heights = numbers.evaluate_all("all => all.map((one) => one.offsetHeight)")
+    assert heights and max(heights) < 30
+
+
 def test_the_landing_page_shows_the_player_of_the_first_chapter(visit):
     page = visit("book/intro.html")
     assert page.locator(".ott-player.ott-live").count() == 1
@@ -336,6 +346,15 @@ def test_paper_is_white_and_shows_what_the_screen_folds_away(visit):
     assert page.evaluate(folded) == 0
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.evaluate(theme) == "dark"
+
+
+def test_code_that_is_unfolded_for_paper_is_not_still_fading_in(visit):
+    page = visit("chapters/06_changing_its_mind.html")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    names = page.evaluate("""[...document.querySelectorAll("details.hide[open] > summary ~ *")]
+        .map((e) => getComputedStyle(e).animationName)""")
+    assert names and set(names) == {"none"}
 
 
 # --- faults -----------------------------------------------------------------------------------

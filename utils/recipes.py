@@ -235,9 +235,9 @@ def verdicts_whole() -> Made:
     return Made(model, history, data, seed, measure)
 
 
-def verdicts_edit() -> Made:
+def verdicts_edit(seed=0) -> Made:
     """The same as `verdicts-diffusion`, with tokens replaced by other tokens instead of hidden."""
-    seed, world = 0, Verdicts()
+    world = Verdicts()
     question, words = the_question(world), range(world.vocab.mask_id)
     config = TransformerConfig(len(world.vocab), d_model=96, n_layers=3, max_len=24, causal=False)
     model = Transformer(config, seed=seed)
@@ -343,13 +343,9 @@ def over_seeds(name, recipe, **choices):
 RECIPES = {
     "sentences-ar": sentences_ar,
     "sentences-ar-1": at_seed(sentences_ar, 1),
-    "sentences-gap": sentences_gap,
-    "sentences-gap-1": at_seed(sentences_gap, 1),
-    "sentences-gap-2": at_seed(sentences_gap, 2),
+    **over_seeds("sentences-gap", sentences_gap),
     "kjv-ar": kjv_ar,
-    "verdicts-first": verdicts_first,
-    "verdicts-first-1": at_seed(verdicts_first, 1),
-    "verdicts-first-2": at_seed(verdicts_first, 2),
+    **over_seeds("verdicts-first", verdicts_first),
     **over_seeds("verdicts-last", verdicts_last),
     **over_seeds("verdicts-longer", verdicts_further, lesson="longer"),
     **over_seeds("verdicts-undo", verdicts_further, lesson="undo"),
@@ -360,11 +356,9 @@ RECIPES = {
     "kjv-diffusion": kjv_diffusion,
     "pets-diffusion": pets_diffusion,
     "pets-ar": pets_ar,
-    "verdicts-diffusion": verdicts_diffusion,
-    "verdicts-diffusion-1": at_seed(verdicts_diffusion, 1),
-    "verdicts-diffusion-2": at_seed(verdicts_diffusion, 2),
+    **over_seeds("verdicts-diffusion", verdicts_diffusion),
     "verdicts-whole": verdicts_whole,
-    "verdicts-edit": verdicts_edit,
+    **over_seeds("verdicts-edit", verdicts_edit),
 }
 
 
