@@ -15,7 +15,9 @@ RUN = @command -v "$(PYTHON)" >/dev/null || { \
 	     'or run `make PYTHON=/path/to/python $@`.' >&2; exit 1; }; \
 	exec "$(PYTHON)" tools/environment.py
 
-.PHONY: help lab test test-portable refresh site serve bench remake release grade feedback export
+.PHONY: help lab test test-portable refresh site serve bench remake
+GRADING = release grade formgrader feedback export
+.PHONY: $(GRADING)
 help:
 	@echo 'make lab            read the book in JupyterLab (PORT=8888 HOST=127.0.0.1)'
 	@echo 'make test           run every test (ARGS="-k markov" for some of them)'
@@ -24,8 +26,11 @@ help:
 	@echo 'make bench          race the code against what a reader would otherwise use (NAME=decoding for one)'
 	@echo 'make remake         train the checkpoints again, all of them or NAME=sentences-ar'
 	@echo 'make release        make the students'\'' versions of the assignments, a zip each'
-	@echo 'make grade          grade what is handed in; then make feedback, make export'
-	@echo '                    (ASSIGNMENT=03_kv_cache for one, GRADEBOOK=postgresql://… for a database)'
+	@echo 'make grade          grade what is handed in (FORCE=1 all of it again, TRUST=ada counts what is'
+	@echo '                    withheld, WORKERS=4 at a time)'
+	@echo 'make formgrader     give points by hand; then make feedback, make export'
+	@echo '                    (all of them: ASSIGNMENT=03_kv_cache for one, COURSE=… for a course elsewhere,'
+	@echo '                    GRADEBOOK=postgresql://… for a database)'
 	@echo 'make site / serve   render the site from the stored outputs / look at it in a browser'
 
 ifeq ($(origin HOST),environment)
@@ -63,12 +68,15 @@ remake:
 	$(RUN) -m utils.training remake $(or $(NAME),--all)
 
 # The assignments; tools/grading/__main__.py says what else each takes.
-release grade feedback export: export ASSIGNMENT := $(ASSIGNMENT)
-release grade feedback export: export COURSE := $(COURSE)
-release grade feedback export: export GRADEBOOK := $(GRADEBOOK)
-release grade feedback export: export FORCE := $(FORCE)
-release grade feedback export: export TRUST := $(TRUST)
-release grade feedback export: export WORKERS := $(WORKERS)
-release grade feedback export: export UNSAFE_NO_SANDBOX := $(UNSAFE_NO_SANDBOX)
-release grade feedback export:
+$(GRADING): export ASSIGNMENT := $(ASSIGNMENT)
+$(GRADING): export COURSE := $(COURSE)
+$(GRADING): export GRADEBOOK := $(GRADEBOOK)
+$(GRADING): export FORCE := $(FORCE)
+$(GRADING): export TRUST := $(TRUST)
+$(GRADING): export WORKERS := $(WORKERS)
+$(GRADING): export UNSAFE_NO_SANDBOX := $(UNSAFE_NO_SANDBOX)
+$(GRADING): export UNMARKED := $(UNMARKED)
+$(GRADING): export HOST := $(HOST)
+$(GRADING): export PORT := $(PORT)
+$(GRADING):
 	$(RUN) -m tools.grading $@

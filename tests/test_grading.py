@@ -160,8 +160,8 @@ def test_cells_that_moved_vanished_or_were_edited(course):
     told = " ".join(small.sentences(course, "alice"))
     for sentence in (
         "The cell 'test-shout' was moved",
-        "The test cell 'test-double' was edited",
-        "The test cell 'test-double-text' was deleted",
+        "The cell 'test-double' was edited",
+        "The cell 'test-double-text' was deleted",
         "more than one cell 'double'; the last of them counts",
         "The cell 'explain' is missing",
     ):
@@ -180,6 +180,111 @@ def test_the_fewest_cells_are_said_to_have_moved(course):
     small.run(course)
     (told,) = small.sentences(course, "alice")
     assert "'setup' was moved" in told
+
+
+def test_many_cells_that_were_edited_make_one_sentence(course):
+    def edit(notebook):
+        for cell in notebook.cells:
+            if courses.marks(cell) and not courses.marks(cell)["solution"]:
+                cell.source += "\n# mine"
+
+    small.submit(course, "alice", edit=edit)
+    small.run(course)
+    (told,) = small.sentences(course, "alice")
+    assert "Of 6 cells each was edited" in told
+    assert small.points(course, "alice") == POINTS
+
+
+def nameless(notebook):
+    for cell in notebook.cells:
+        cell.metadata.pop("nbgrader", None)
+
+
+def test_work_whose_cells_have_lost_their_names_is_not_given_nothing_in_silence(course):
+    small.submit(course, "alice", edit=nameless)
+    small.run(course)
+    (told,) = small.sentences(course, "alice")
+    assert "has no cell of the assignment" in told and "ask for one" in told
+    assert "not graded" in report_row(course, "alice")
+    assert feedback.feedback(course, unmarked=True)[0] == {}
+
+
+def test_work_made_from_the_teachers_copy_is_put_before_the_teacher(course):
+    source = nbformat.read(course.folder("source", assignment=NAME) / f"{NAME}.ipynb", 4)
+    small.submit(course, "alice").write_text(nbformat.writes(source), "utf-8")
+    small.run(course)
+    assert set(small.points(course, "alice").values()) == {None}
+    assert any("from the teacher's copy" in one for one in small.sentences(course, "alice"))
+
+
+def test_what_no_python_can_read_is_said(course):
+    small.submit(course, "alice", SOLUTION | {"shout": "def shout(words)\n    return 1"})
+    small.run(course)
+    assert any("'shout' is no Python" in one for one in small.sentences(course, "alice"))
+
+
+STRAYS = {
+    "gus/01_smal/01_smal.ipynb": True,
+    "sam/01_Small/01_Small.ipynb": True,
+    "tom/01_small /01_small.ipynb": True,
+    "pia/01_small.ipynb": True,
+    "01_small.ipynb": True,
+    "eve/essay.zip": False,
+}
+
+
+@pytest.mark.parametrize("place", STRAYS)
+def test_work_in_a_place_where_none_is_looked_for_is_reported(course, place, capsys):
+    path = course.root / "submitted" / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}")
+    small.run(course)
+    printed = capsys.readouterr()[0]
+    told = next(line for line in printed.splitlines() if "NEEDS YOU" in line)
+    assert f"submitted/{place.split('/')[0]}" in told and "remove it" in told
+    assert (f"Is it {NAME}?" in told) == STRAYS[place]
+    small.submit(course, "alice")
+    small.run(course)
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert "Needs you" in report and f"submitted/{place.split('/')[0]}" in report
+
+
+def test_a_zip_of_something_else_is_reported(course, capsys):
+    path = course.root / "submitted" / "kim.zip"
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("homework/1_small.ipynb", "{}")
+    small.run(course)
+    assert f"but 1_small.ipynb. Is it {NAME}?" in capsys.readouterr()[0]
+
+
+def report_row(course, student):
+    text = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {student} |")]
+    return row
+
+
+def test_the_table_says_what_waits_for_a_person(course):
+    small.submit(course, "alice")
+    small.submit(course, "bob").write_text("once upon a time")
+    (course.root / "submitted" / "Rosa Müller" / NAME).mkdir(parents=True)
+    small.run(course)
+    assert report_row(course, "alice") == "| alice | 8 | 10 | to do: explain |"
+    assert "not graded" in report_row(course, "bob")
+    assert "not graded" in report_row(course, "Rosa Müller")
+    mark(course, "alice", 2)
+    small.run(course)
+    assert report_row(course, "alice") == "| alice | 10 | 10 | done |"
+    mark(course, "alice", 99)
+    small.run(course)
+    assert any("99 points by hand, of 2" in one for one in small.sentences(course, "alice"))
+
+
+def mark(course, student, points):
+    with course.gradebook() as book:
+        grade = book.find_grade("explain", NAME, NAME, student)
+        grade.manual_score, grade.needs_manual_grade = points, False
+        book.db.commit()
 
 
 BROKEN = {
@@ -210,7 +315,8 @@ def test_one_that_is_broken_does_not_stop_the_others(course):
     for student in [f"broken-{number}" for number in range(len(BROKEN))] + ["zoe"]:
         (told,) = small.sentences(course, student)
         assert "This submission " in told, student
-    table = list(csv.DictReader(feedback.export(course).open()))
+    path, _ = feedback.export(course)
+    table = list(csv.DictReader(path.open()))
     assert {row["student_id"]: float(row["score"]) for row in table}["broken-3"] == 0
 
 
@@ -296,6 +402,8 @@ def test_an_interrupted_run_goes_on_where_it_was(course, monkeypatch):
     monkeypatch.setattr(grade.scores, "save", save)
     with pytest.raises(KeyboardInterrupt):
         small.run(course, workers=1)
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert "The grading was stopped; not graded yet: " in report
     monkeypatch.setattr(grade.scores, "save", real)
     ran, run = [], sandbox.run
     monkeypatch.setattr(sandbox, "run", lambda *a, **k: ran.append(1) or run(*a, **k))
@@ -333,7 +441,7 @@ def test_a_decision_counts_for_that_work_only(course):
     assert set(small.points(course, "alice").values()) == {None}
     assert all(needed for _, _, needed in small.marks(course, "alice").values())
     assert any("'double' imports 'os'" in one for one in small.sentences(course, "alice"))
-    assert feedback.feedback(course) == ({}, [("alice", NAME)])
+    assert feedback.feedback(course) == ({}, [("alice", NAME, "needs your decision")])
     small.run(course, trust=["alice"])
     assert small.points(course, "alice") == POINTS
     small.run(course, force=True)
@@ -357,7 +465,7 @@ def test_nbgraders_exchange_finds_what_it_needs_to_return_feedback(course):
     (path.parent / "submission_secret.txt").write_text("5ec4e7" * 10)
     (path.parent / "other.txt").write_text("no business of ours")
     small.run(course)
-    made, _ = feedback.feedback(course)
+    made, _ = feedback.feedback(course, unmarked=True)
     folder = made["alice", NAME].parent
     assert (folder / "submission_secret.txt").read_text() == "5ec4e7" * 10
     assert not (folder / "other.txt").exists()
@@ -429,9 +537,14 @@ def test_the_commands_from_release_to_export(course, grading):
     shutil.copy(course.root / "release" / NAME / f"{NAME}.ipynb", path)  # as it stands
     small.submit(course, "bob", SOLUTION | {"shout": STUB})
     assert f"{NAME}: 2 graded in " in grading("grade", ASSIGNMENT=NAME)[0]
+    (course.root / "submitted" / "Rosa Müller" / NAME).mkdir(parents=True)
     assert "0 graded" in grading("grade")[0] and "2 graded" in grading("grade", FORCE="1")[0]
-    assert "2 pages" in grading("feedback")[0]
-    assert "grades.csv" in grading("export")[0]
+    given = grading("feedback")[0]
+    assert "1 pages" in given and "bob, 01_small: has answers to be marked by hand" in given
+    assert "2 pages" in grading("feedback", UNMARKED="1")[0]
+    exported = grading("export")[0]
+    assert "grades.csv" in exported and "not final: bob, 01_small" in exported
+    assert "alice" not in exported  # who left the written answer as it was
     rows = {row["student_id"]: row for row in csv.DictReader((course.root / "grades.csv").open())}
     assert list(rows) == ["alice", "bob"]
     assert float(rows["alice"]["score"]) == 0 and float(rows["bob"]["score"]) == 5
@@ -443,7 +556,7 @@ def test_the_commands_from_release_to_export(course, grading):
 
 def test_make_calls_the_commands():
     """Only what `make` would run: running it here could set the environment up anew."""
-    for command in ("release", "grade", "feedback", "export"):
+    for command in ("release", "grade", "formgrader", "feedback", "export"):
         shown = subprocess.run(
             ["make", "--no-print-directory", "-n", command, "ASSIGNMENT=x"],
             cwd=ROOT,
@@ -530,7 +643,7 @@ def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
     )
     small.submit(course, "alice", answers)
     small.run(course)
-    made, waiting = feedback.feedback(course)
+    made, waiting = feedback.feedback(course, unmarked=True)
     page = made["alice", NAME].read_text("utf-8")
     assert waiting == [] and "secret message about texts" in page and "bold" in page
     assert "abab" not in page and "HIDDEN" not in page  # what the hidden tests are stays hidden
@@ -548,6 +661,8 @@ def test_a_gradebook_that_cannot_be_reached(grading):
     url = "postgresql://someone:hunter2@127.0.0.1:1/grades"
     _, failed = grading("grade", GRADEBOOK=url)
     assert "cannot be opened" in failed and "hunter2" not in failed
+    _, failed = grading("grade", GRADEBOOK="/tmp/grades.db")
+    assert "The gradebook /tmp/grades.db cannot" in failed and "sqlite:////" in failed
 
 
 # A database of its own.
@@ -596,7 +711,7 @@ def test_postgresql_keeps_the_grades_as_well(course, database, grading):
     small.submit(course, "alice")
     small.submit(course, "bob", SOLUTION | {"shout": STUB})
     for command in ("release", "grade", "feedback", "export"):
-        _, failed = grading(command, GRADEBOOK=database)
+        _, failed = grading(command, GRADEBOOK=database, UNMARKED="1")
         assert failed is None
     rows = list(csv.DictReader((course.root / "grades.csv").open()))
     assert [(row["student_id"], float(row["score"])) for row in rows] == [("alice", 8), ("bob", 5)]
@@ -750,7 +865,7 @@ def test_rebuilding_never_needs_the_students_word(course):
     """Whatever names are claimed, the template's own cells stay as they are, in their order."""
     template = courses.template(course, NAME)
     claims = [rebuild.Handed("code", name, None, "x") for name in (*template.released, "other")]
-    for handed in ([], claims, claims[::-1], claims * 3):
+    for handed in (claims[:1], claims, claims[::-1], claims * 3):
         rebuilt = rebuild.rebuild(template, handed)
         locked = [
             c
@@ -767,9 +882,21 @@ def test_rebuilding_never_needs_the_students_word(course):
 
 def test_a_submission_is_read_the_same_way_whatever_else_lies_there(course):
     small.submit(course, "alice")
-    small.submit(course, "alice", {}, zipped="student")
-    small.submit(course, "alice", {}, zipped="assignment")
+    small.submit(course, "alice", zipped="student")
+    small.submit(course, "alice", zipped="assignment")
     one = submissions.read(course, "alice", NAME)
     assert "There is more than one; graded is submitted/alice/" in one.notes[0]
     small.run(course)
     assert small.points(course, "alice") == POINTS
+
+
+@pytest.mark.parametrize("zipped", ["student", "assignment", "inside"])
+def test_of_two_versions_the_teacher_decides(course, zipped):
+    small.submit(course, "alice")
+    other = small.submit(course, "alice", SOLUTION | {"shout": STUB}, zipped=zipped)
+    small.run(course)
+    assert set(small.points(course, "alice").values()) == {None}
+    assert any("They differ" in one for one in small.sentences(course, "alice"))
+    other.unlink()
+    small.run(course)
+    assert small.points(course, "alice") == POINTS and not small.card(course, "alice").open

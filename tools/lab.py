@@ -60,21 +60,21 @@ def main():
         print("Inside a container: listening on all its addresses (HOST=127.0.0.1 for one).")
     browser = not container and has_display(os.environ)
     print("JupyterLab opens in your browser" if browser else "JupyterLab is ready in a few seconds")
-    print(f"at {address(host, port, arguments.notebook, token)}")
+    page = f"lab/tree/{arguments.notebook}"
+    print(f"at {address(host, port, page, token)}")
     print("Stop it with Ctrl-C, twice.", flush=True)
-    command = server(arguments.root, arguments.notebook, host, port, browser=browser)
-    os.execv(sys.executable, command)
+    os.execv(sys.executable, server(arguments.root, page, host, port, browser=browser))
 
 
-def server(root, notebook, host, port, *, browser):
-    """The command line of a server whose files are `root` and whose first page is `notebook`.
+def server(root, page, host, port, *, browser):
+    """The command line of a server whose files are `root` and which begins with `page`.
 
     The token is taken from the environment variable JUPYTER_TOKEN, where `ps` does not show it.
     """
     return [
         *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.root_dir={root}",
-        f"--LabApp.default_url=/lab/tree/{notebook}",
+        f"--LabApp.default_url=/{page}",
         f"--ServerApp.ip={host}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
@@ -100,10 +100,10 @@ def prepare(root, config):
         notary.sign(nbformat.read(path, as_version=4))
 
 
-def address(host, port, notebook, token):
+def address(host, port, page, token):
     """What to type into a browser on this machine."""
     shown = "127.0.0.1" if host in ("0.0.0.0", "") else host
-    return f"http://{shown}:{port}/lab/tree/{notebook}?token={token}"
+    return f"http://{shown}:{port}/{page}?token={token}"
 
 
 def free_port(host, wanted):

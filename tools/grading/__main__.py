@@ -1,8 +1,8 @@
-"""python -m tools.grading release|grade|feedback|export: what the Makefile's targets call.
+"""python -m tools.grading release|grade|formgrader|feedback|export, for the Makefile's targets.
 
 Each takes ASSIGNMENT from the environment (else all), COURSE (else `assignments`) and GRADEBOOK (an
 SQLAlchemy URL, else COURSE/gradebook.db). grade also takes FORCE=1, TRUST=student,student and
-WORKERS=2.
+WORKERS=2; formgrader HOST and PORT; feedback UNMARKED=1.
 """
 
 import os
@@ -11,6 +11,7 @@ import sys
 from . import sandbox
 from .course import GradingError, open_course
 from .feedback import export, feedback
+from .formgrader import formgrader
 from .grade import grade
 from .release import release
 
@@ -32,22 +33,31 @@ def main(command):
         failures = grade(
             course,
             only,
-            force=say("FORCE", "") not in ("", "0", "no"),
+            force=yes(say("FORCE")),
             trust=[name for name in say("TRUST", "").replace(",", " ").split() if name],
             workers=int(say("WORKERS") or 0) or None,
             unsafe=unsafe == sandbox.CONSENT,
         )
         return int(failures > 0)
     elif command == "feedback":
-        made, waiting = feedback(course, only)
+        made, held_back = feedback(course, only, unmarked=yes(say("UNMARKED")))
         print(f"{len(made)} pages in {course.root / 'feedback'}")
-        for student, name in waiting:
-            print(f"  none yet for {student}'s {name}, which needs your decision")
+        for student, name, why in held_back:
+            print(f"  none yet for {student}, {name}: {why}")
+    elif command == "formgrader":
+        formgrader(course, say("HOST") or "127.0.0.1", int(say("PORT") or 8888))
     elif command == "export":
-        print(export(course, only))
+        path, open_ones = export(course, only)
+        print(path)
+        for student, name, why in open_ones:
+            print(f"  not final: {student}, {name}: {why}")
     else:
-        raise GradingError(f"{command!r} is not release, grade, feedback or export.")
+        raise GradingError(f"{command!r} is not release, grade, formgrader, feedback or export.")
     return 0
+
+
+def yes(word):
+    return (word or "") not in ("", "0", "no")
 
 
 if __name__ == "__main__":

@@ -118,15 +118,16 @@ def open_course(root=None, url=None):
         said = str(error).strip().splitlines()[0]
         raise GradingError(
             f"The gradebook {shown(url)} cannot be opened: {said}. GRADEBOOK takes an SQLAlchemy "
-            "URL such as postgresql://user:password@host/database."
+            "URL such as postgresql://user:password@host/database or sqlite:////path/to/file.db; "
+            "drivers for these two are installed."
         ) from None
     return course
 
 
 def shown(url):
     """A URL without its password."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    scheme, sign, rest = url.partition("://")
+    return scheme + sign + rest.rpartition("@")[2]
 
 
 @dataclasses.dataclass(frozen=True)

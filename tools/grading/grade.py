@@ -21,16 +21,17 @@ from . import rebuild, report, sandbox, scores, submissions
 from .course import register, template, write
 
 NOT_ITS_OWN = {"CellTimeout", "SessionEnded", "TestEnded", "NotRun"}  # errors that we made
-VERSION = 1  # of how work is judged; another one makes everything be graded again
+VERSION = 2  # of how work is judged; another one makes everything be graded again
 
 
 @dataclasses.dataclass
 class Card:
     """What is known about one graded submission.
 
-    notes: sentences about what was unusual and has been put right. decisions: sentences about what
-    only the teacher can settle. accepted: the teacher has settled it. stopped: why it could not be
-    run to its end, or "". seconds, cpu: by the clock, and of processor time.
+    notes: sentences about what was unusual. decisions: about what only the teacher can settle;
+    doubts: those of them that the files in `submitted` gave rise to. accepted: the teacher has
+    settled it. stopped: why it could not be run to its end, or "". seconds, cpu: by the clock, and
+    of processor time.
     """
 
     student: str
@@ -39,6 +40,7 @@ class Card:
     template: str
     notes: list
     decisions: list
+    doubts: list = dataclasses.field(default_factory=list)
     accepted: bool = False
     stopped: str = ""
     seconds: float = 0
@@ -74,10 +76,13 @@ def grade(course, only=None, *, force=False, trust=(), workers=None, limits=None
     """
     if not unsafe and (reason := sandbox.unavailable()):
         raise sandbox.NoSandbox(reason)
-    failures = 0
+    failures, strays = 0, submissions.strays(course)
     for name in course.names(only):
         job = Job(course, template(course, name), limits or sandbox.Limits(), unsafe)
+        job.strays = [sentence for _, meant, sentence in strays if meant in (None, name)]
         failures += job.run(force=force, trust=set(trust), workers=workers or os.cpu_count() or 2)
+    for _, _, sentence in strays:
+        print(f"  NEEDS YOU  {sentence}")
     return failures
 
 
@@ -87,6 +92,7 @@ class Job:
     def __init__(self, course, template, limits, unsafe):
         self.course, self.template, self.limits, self.unsafe = course, template, limits, unsafe
         self.refused, self.failed, self.cards = {}, {}, {}
+        self.strays, self.graded, self.unfinished = [], 0, []
 
     def run(self, *, force, trust, workers):
         register(self.course, self.template)
@@ -113,12 +119,15 @@ class Job:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             sandbox.stop()
+            done = {*self.cards, *self.refused, *self.failed}
+            self.unfinished = sorted({one.student for one, _ in waiting} - done)
+            report.write_report(self)
             raise
         finally:
             bar.close()
         pool.shutdown()
         path = report.write_report(self)
-        report.say(self, len(waiting), unchanged, time.perf_counter() - start, path)
+        report.say(self, unchanged, time.perf_counter() - start, path)
         return len(self.failed)
 
     def look(self, force, trust):
@@ -126,7 +135,10 @@ class Job:
         waiting, unchanged = [], 0
         students, odd = submissions.students(self.course)
         for name in odd:
-            self.refused[name] = "is in `submitted` under a name that no student can have"
+            self.refused[name] = (
+                "is in `submitted` under a name that no student can have: rename it, with letters "
+                "from a to z, digits and . _ - only"
+            )
         for student in students:
             try:
                 one = submissions.read(self.course, student, self.template.name)
@@ -148,11 +160,8 @@ class Job:
         return waiting, unchanged
 
     def is_current(self, one, card):
-        if card is None or (card.digest, card.template, card.version) != (
-            one.digest,
-            self.template.digest,
-            VERSION,
-        ):
+        now = (one.digest, self.template.digest, VERSION, list(one.doubts))
+        if card is None or (card.digest, card.template, card.version, card.doubts) != now:
             return False
         folder = self.course.folder("autograded", one.student, one.assignment)
         with self.course.gradebook() as book:
@@ -174,8 +183,9 @@ class Job:
     def finish(self, one, rebuilt, ended, seconds, before, trusted):
         """Store what came out, in the order: notebook, gradebook, card."""
         same = before is not None and before.digest == one.digest
-        accepted = trusted or (same and before.accepted)
-        decisions, result = [], ended.result
+        doubts = list(one.doubts)
+        accepted = trusted or (same and before.accepted and before.doubts == doubts)
+        decisions, result = [*doubts, *rebuilt.doubts], ended.result
         if result is None:
             decisions.append(f"The run had to be stopped: {ended.why}. No test counts.")
             result = nothing(rebuilt)
@@ -191,6 +201,7 @@ class Job:
             template=self.template.digest,
             notes=[*one.notes, *dict.fromkeys(rebuilt.notes)],
             decisions=decisions,
+            doubts=doubts,
             accepted=accepted,
             stopped=ended.why,
             seconds=round(seconds, 1),
@@ -211,6 +222,7 @@ class Job:
         path = card_path(self.course, one.student, one.assignment)
         write(path, json.dumps(dataclasses.asdict(card), indent=1) + "\n")
         self.cards[one.student] = card
+        self.graded += 1
 
     def enter(self, students):
         """Put students into the gradebook, in the order of the alphabet and not of their being
@@ -237,7 +249,9 @@ def oddities(rebuilt, result):
     found = []
     for index, cell in enumerate(result["cells"]):
         where, error = scores.where(rebuilt, index), cell["error"] or {"ename": ""}
-        if error["ename"] in NOT_ITS_OWN:
+        if error["ename"] in ("SyntaxError", "IndentationError", "TabError"):
+            found.append(f"The cell {where!r} is no Python: {error['evalue']}.")
+        elif error["ename"] in NOT_ITS_OWN:
             found.append(f"The cell {where!r}: {error['evalue']}.")
         elif error["ename"] in ("SystemExit", "KeyboardInterrupt", "MemoryError"):
             found.append(f"The cell {where!r} ended with {error['ename']}.")

@@ -8,6 +8,7 @@ teacher's order. So an edited, deleted, doubled or moved test cell changes nothi
 import copy
 import dataclasses
 import json
+import re
 
 import nbformat
 
@@ -32,11 +33,13 @@ class Handed:
 @dataclasses.dataclass
 class Rebuilt:
     """notebook: to be run and shown. kinds: for each cell "given", "student", "test" or None (no
-    code). notes: what the submission had otherwise, in sentences."""
+    code). notes: what the submission had otherwise, in sentences. doubts: what of it the teacher
+    has to look at."""
 
     notebook: nbformat.NotebookNode
     kinds: list
     notes: list
+    doubts: list
 
     def plan(self, template):
         """What the sandbox is asked to do; see inside/run.py."""
@@ -64,7 +67,7 @@ def handed(data):
     try:
         notebook = json.loads(data.decode("utf-8"))
     except (UnicodeDecodeError, ValueError, RecursionError):
-        raise Refused("is not a notebook: it cannot be read as JSON") from None
+        raise Refused("is not a notebook: it cannot be read as JSON; ask for it again") from None
     if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:
         raise Refused("is not a notebook of format 4")
     cells = notebook.get("cells")
@@ -101,9 +104,15 @@ def cell(given):
 
 
 def rebuild(template, cells):
-    """Put what was handed in (a list of Handed) into the template. Returns Rebuilt."""
-    notes = []
+    """Put what was handed in (a list of Handed) into the template. Returns Rebuilt. Raises Refused
+    when no cell of it has the name of one of the template's."""
+    notes, changed = [], {}  # changed: {what happened: [name of the cell]}
     chosen, extras = match(template, cells, notes)
+    if not any(marks(template.notebook.cells[position]) for position in chosen):
+        raise Refused(
+            "has no cell of the assignment: it is another notebook, or was saved by a program that "
+            "drops the names of cells; ask for one that was made from the released file"
+        )
     report_order(template, chosen, cells, notes)
     notebook = nbformat.v4.new_notebook(metadata=copy.deepcopy(template.notebook.metadata))
     kinds = []
@@ -128,16 +137,39 @@ def rebuild(template, cells):
         if mark.get("solution"):
             kind = "student"
             if theirs is None:
-                notes.append(f"The cell {mark['grade_id']!r} is missing: no answer.")
+                changed.setdefault(MISSING, []).append(mark["grade_id"])
             else:
                 ours.source = theirs.source
         elif mark:
-            report_locked(template, mark["grade_id"], kind, theirs, notes)
+            report_locked(template, mark["grade_id"], theirs, changed)
         elif theirs is not None and theirs.source.strip() != ours.source.strip():
             kind, ours.source = "student", theirs.source
         add(ours, kind)
         add_extras(position)
-    return Rebuilt(notebook, kinds, notes)
+    notes += [sentence for what, names in changed.items() for sentence in told(what, names)]
+    return Rebuilt(notebook, kinds, notes, doubts(cells))
+
+
+MISSING = "is missing: no answer"
+DELETED = "was deleted; it has been put back"
+EDITED = "was edited; the original has been used"
+
+
+def told(what, names):
+    """What happened to cells, a sentence for each, or one for all if they are many."""
+    if len(names) <= 3:
+        return [f"The cell {name!r} {what}." for name in names]
+    return [f"Of {len(names)} cells each {what}: {', '.join(map(repr, names[:3]))} and others."]
+
+
+def doubts(cells):
+    """A sentence if a student has what only the teacher's copy has."""
+    for one in cells:
+        found = re.search(r"### (BEGIN|END) (SOLUTION|HIDDEN TESTS)", one.source)
+        if found:
+            where = f"the cell {one.name!r}" if one.name else "a cell"
+            return [f"It was made from the teacher's copy: {where} says {found[0]!r}."]
+    return []
 
 
 def match(template, cells, notes):
@@ -172,12 +204,11 @@ def match(template, cells, notes):
     return chosen, extras
 
 
-def report_locked(template, name, kind, theirs, notes):
-    what = "test cell" if kind == "test" else "cell"
+def report_locked(template, name, theirs, changed):
     if theirs is None:
-        notes.append(f"The {what} {name!r} was deleted; it has been put back.")
+        changed.setdefault(DELETED, []).append(name)
     elif theirs.source.strip() != template.released[name].strip():
-        notes.append(f"The {what} {name!r} was edited; the original has been used.")
+        changed.setdefault(EDITED, []).append(name)
 
 
 def report_order(template, chosen, cells, notes):

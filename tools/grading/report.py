@@ -3,7 +3,7 @@
 import nbformat
 
 from .course import write
-from .scores import totals
+from .scores import standing
 
 TITLE = "report-of-the-grading"  # a tag, by which feedback finds the cell
 
@@ -36,6 +36,8 @@ def lines(job):
         notes = noted if not card.open else urgent
         notes += [(student, one) for one in card.decisions]
         noted += [(student, one) for one in card.notes]
+        for name, points, most in standing(job.course, student, job.template.name).beyond:
+            urgent.append((student, f"{name!r} has {points:g} points by hand, of {most:g}."))
     return sorted(urgent), sorted(noted)
 
 
@@ -43,34 +45,41 @@ def write_report(job):
     """reports/ASSIGNMENT.md, for all that is handed in, whenever it was graded."""
     urgent, noted = lines(job)
     text = [f"# {job.template.name}", ""]
+    if job.unfinished:
+        text += [f"The grading was stopped; not graded yet: {', '.join(job.unfinished)}.", ""]
     text += ["| student | points | of | by hand |", "|---|---|---|---|"]
-    for student in sorted(job.cards):
-        score, most, by_hand = totals(job.course, student, job.template.name)
-        text.append(f"| {student} | {score:g} | {most:g} | {'to do' if by_hand else ''} |")
-    for heading, items in (("Needs you", urgent), ("Noticed, and put right", noted)):
-        if items:
-            text += ["", f"## {heading}", ""]
-            text += [f"- **{student}**: {plain(sentence)}" for student, sentence in items]
+    rows = dict.fromkeys([*job.refused, *job.failed], "| – | | not graded, see below |")
+    for student in job.cards:
+        now = standing(job.course, student, job.template.name)
+        by_hand = "done" if now.marked else "nothing to do"
+        if now.waiting:
+            by_hand = f"to do: {', '.join(now.waiting)}"
+        rows[student] = f"| {now.points:g} | {now.most:g} | {by_hand} |"
+    text += [f"| {plain(student)} {row}" for student, row in sorted(rows.items())]
+    if urgent or job.strays:
+        text += ["", "## Needs you", ""]
+        text += [f"- {plain(sentence)}" for sentence in job.strays]
+        text += [f"- **{plain(student)}**: {plain(sentence)}" for student, sentence in urgent]
+    if noted:
+        text += ["", "## Noticed", ""]
+        text += [f"- **{student}**: {plain(sentence)}" for student, sentence in noted]
     path = job.course.root / "reports" / f"{job.template.name}.md"
     write(path, "\n".join(text) + "\n")
     return path
 
 
-def say(job, graded, unchanged, seconds, path):
+def say(job, unchanged, seconds, path):
     """The same in short, on the terminal."""
     urgent, noted = lines(job)
-    graded -= len(set(job.refused) | set(job.failed)) if graded else 0
-    print(
-        f"{job.template.name}: {max(0, graded)} graded in {seconds:.0f} s, "
-        f"{unchanged} unchanged; {path}"
-    )
+    what = f"{job.graded} graded in {seconds:.0f} s, {unchanged} unchanged"
+    print(f"{job.template.name}: {what}; {path}")
     for student, sentence in urgent:
         print(f"  NEEDS YOU  {student}: {sentence}")
     if any(card.open for card in job.cards.values()):
         print(
             "  Points that hang on it are withheld. Look at the notebook in `autograded`; then "
-            f"`make grade ASSIGNMENT={job.template.name} TRUST=student` counts them, or give "
-            "points by hand."
+            f"`make grade ASSIGNMENT={job.template.name} TRUST=student` counts all that the tests "
+            "gave, or give points by hand."
         )
     for student, sentence in noted:
         print(f"  noted      {student}: {sentence}")

@@ -5,6 +5,7 @@ is only handed a session in which all of one submission is written, or nothing o
 """
 
 import contextlib
+import dataclasses
 import re
 
 import nbformat
@@ -122,11 +123,37 @@ def penalise(course, book, student, assignment):
             notebook.late_submission_penalty = step._check_late_penalty(notebook, penalty)
 
 
-def totals(course, student, assignment):
-    """(points from tests and people so far, most that there are, whether a person is to look)."""
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """points: from tests and people so far, of `most`. waiting: the names of cells that wait for
+    points by hand; marked: of those that have some; beyond: [(name, points, most)] of those that
+    have more than there are."""
+
+    points: float
+    most: float
+    waiting: list
+    marked: list
+    beyond: list
+
+
+def standing(course, student, assignment):
+    """How one submission stands in the gradebook. Raises MissingEntry if it is not there."""
     with course.gradebook() as book:
         submission = book.find_submission(assignment, student)
-        return submission.score, submission.max_score, submission.needs_manual_grade
+        notebook = book.find_submission_notebook(assignment, assignment, student)
+        grades = sorted(notebook.grades, key=lambda one: one.name)
+        by_hand = [one for one in grades if one.manual_score is not None]
+        return Standing(
+            points=submission.score,
+            most=submission.max_score,
+            waiting=[one.name for one in grades if one.needs_manual_grade],
+            marked=[one.name for one in by_hand],
+            beyond=[
+                (one.name, one.manual_score, one.max_score)
+                for one in by_hand
+                if one.manual_score > one.max_score
+            ],
+        )
 
 
 def where(rebuilt, index):

@@ -9,6 +9,7 @@ leads out of it, a link, or sizes that no homework has, and it is refused as a w
 """
 
 import dataclasses
+import difflib
 import hashlib
 import os
 import re
@@ -31,7 +32,9 @@ class Refused(Exception):
 @dataclasses.dataclass(frozen=True)
 class Submission:
     """data: the notebook's bytes. when, secret: what nbgrader's collection has put beside it, the
-    time and what its exchange needs to give feedback back, or None."""
+    time and what its exchange needs to give feedback back, or None. notes: sentences about what was
+    unusual. doubts: about what only the teacher can settle.
+    """
 
     student: str
     assignment: str
@@ -39,6 +42,7 @@ class Submission:
     when: str | None = None
     secret: str | None = None
     notes: tuple = ()
+    doubts: tuple = ()
 
     @property
     def digest(self):
@@ -88,12 +92,76 @@ def read(course, student, assignment):
         raise Refused("has no notebook in its folder")
     else:
         return None
-    if len(choices) + len(named or zips) > 1:
-        others = f"There is more than one; graded is {chosen.relative_to(course.root)}."
-        notes.append(others)
+    others = [path for path in (*(named or notebooks), *zips, *choices) if path != chosen]
+    doubts, many = [], f"There is more than one; graded is {chosen.relative_to(course.root)}."
+    if any(differs(path, assignment, data, path == above / f"{assignment}.zip") for path in others):
+        doubts.append(f"{many} They differ: delete or rename the one that is not to count.")
+    elif others:
+        notes.append(many)
     when = line(folder / "timestamp.txt", r"[\d :.T+A-Za-z-]+")
     secret = line(folder / "submission_secret.txt", r"[0-9a-zA-Z+/=_-]+")
-    return Submission(student, assignment, data, when, secret, tuple(notes))
+    return Submission(student, assignment, data, when, secret, tuple(notes), tuple(doubts))
+
+
+def differs(path, assignment, data, needed):
+    """Whether a file beside the one that is graded holds another version of that notebook."""
+    try:
+        if path.suffix == ".zip":
+            regular(path, MAX_ZIP, read=False)
+            other, _ = from_zip(path, assignment, needed=needed)
+        else:
+            other = regular(path, MAX_NOTEBOOK)
+    except Refused:
+        return True
+    return other not in (None, data)
+
+
+def strays(course):
+    """[(path in `submitted`, the assignment it may be meant for or None, a sentence)] of what no
+    assignment claims: notebooks and zips in a place, or under a name, where none is looked for.
+    """
+    names, found = course.names(), []
+    top = course.root / "submitted"
+    for path in sorted(top.iterdir()) if top.is_dir() else []:
+        if path.suffix == ".ipynb":
+            found.append((path, path.stem, "lies in no student's folder"))
+        elif path.is_dir() and not path.is_symlink() and STUDENT.fullmatch(path.name):
+            for inner in sorted(path.iterdir()):
+                name = inner.stem if inner.suffix in (".zip", ".ipynb") else inner.name
+                if inner.suffix == ".ipynb":
+                    found.append((inner, name, "lies in no assignment's folder"))
+                elif name not in names and (inner.suffix == ".zip" or holds_work(inner)):
+                    found.append((inner, name, "is called as no assignment is"))
+        elif path.suffix == ".zip" and STUDENT.fullmatch(path.stem):
+            inside = notebooks_in(path)
+            if inside and not set(inside) & set(names):
+                found.append((path, inside[0], f"holds no assignment, but {inside[0]}.ipynb"))
+    return [stray(path.relative_to(top), name, why, names) for path, name, why in found]
+
+
+def stray(path, name, why, names):
+    known = {one.lower(): one for one in names}
+    near = difflib.get_close_matches(name.strip().lower(), known, n=1)
+    meant = known[near[0]] if near else None
+    hint = f"Is it {meant}? " if meant else ""
+    return path, meant, f"submitted/{path} {why}. {hint}Put it where the guide says, or remove it."
+
+
+def holds_work(folder):
+    if folder.is_symlink() or not folder.is_dir() or folder.name.startswith("."):
+        return False
+    return any(path.suffix in (".ipynb", ".zip") for path in folder.iterdir())
+
+
+def notebooks_in(path):
+    """The names of the notebooks that a zip holds; none if it cannot be read."""
+    try:
+        regular(path, MAX_ZIP, read=False)
+        with zipfile.ZipFile(path) as archive:
+            paths = [PurePosixPath(one) for one in archive.namelist()[:MAX_FILES]]
+    except (Refused, zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+        return []
+    return [one.stem for one in paths if one.suffix == ".ipynb" and one.parts[0] != "__MACOSX"]
 
 
 def exists(path):
