@@ -217,6 +217,17 @@ def test_work_made_from_the_teachers_copy_is_put_before_the_teacher(course):
     assert any("from the teacher's copy" in one for one in small.sentences(course, "alice"))
 
 
+def test_a_failure_of_the_assignments_own_is_not_the_students(tmp_path):
+    cells = [list(row) for row in small.CELLS]
+    cells[1][2] = "import a_package_that_is_not_there"
+    course = small.make(tmp_path, cells)
+    small.submit(course, "alice")
+    small.run(course)
+    assert small.card(course, "alice").open
+    (told,) = [one for one in small.sentences(course, "alice") if "assignment's own" in one]
+    assert "'setup'" in told and "ModuleNotFoundError" in told
+
+
 def test_what_no_python_can_read_is_said(course):
     small.submit(course, "alice", SOLUTION | {"shout": "def shout(words)\n    return 1"})
     small.run(course)

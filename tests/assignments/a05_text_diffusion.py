@@ -9,6 +9,24 @@ change = partial(changed, "05_text_diffusion")
 
 WRONG = [
     Variant(
+        "the book's own noise, frame by frame",
+        change(
+            "forget",
+            (
+                "    times = torch.rand(tokens.shape, generator=generator)  # when each token is "
+                "hidden, in [0, 1)\n    hidden = times < levels[:, :, None]\n",
+                "    from utils import diffusion\n\n"
+                "    state = generator.get_state() if generator is not None else None\n"
+                "    frames = []\n    for level in levels:\n"
+                "        if state is not None:\n            generator.set_state(state)\n"
+                "        how = {'generator': generator}\n"
+                "        frames.append(diffusion.corrupt(tokens, level, mask_id, **how)[1])\n"
+                "    hidden = torch.stack(frames)\n",
+            ),
+        ),
+        loses={"test-forget-nested": 2},
+    ),
+    Variant(
         "chance anew for each frame",
         change(
             "forget",
@@ -266,6 +284,11 @@ def along(say, tokens, schedule, mask_id):
             ),
         ),
         loses={"test-fill-lead": 1, "test-fill-mask": 1},
+    ),
+    Variant(
+        "the lead as a ratio",
+        change("fill", ("(best - second)", "(best / second.clamp(min=1e-9))")),
+        loses={"test-fill-lead": 1},
     ),
     Variant(
         "the likeliest token instead of its lead",

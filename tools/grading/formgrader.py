@@ -1,4 +1,4 @@
-"""`make formgrader`: JupyterLab for the teacher, opened where nbgrader lists what to grade by hand."""
+"""`make formgrader`: nbgrader's pages for grading by hand, in a server for the teacher."""
 
 import os
 import secrets

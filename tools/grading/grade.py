@@ -189,7 +189,7 @@ class Job:
         if result is None:
             decisions.append(f"The run had to be stopped: {ended.why}. No test counts.")
             result = nothing(rebuilt)
-        decisions += sentences(rebuilt, result["findings"])
+        decisions += sentences(rebuilt, result["findings"]) + failures_of_ours(rebuilt, result)
         if ended.result:
             rebuilt.notes += oddities(rebuilt, result)
         if self.unsafe:
@@ -242,6 +242,18 @@ def sentences(rebuilt, findings):
         f"The cell {first!r}{f' (and {len(others)} more)' if others else ''} {phrase}."
         for phrase, (first, *others) in cells.items()
     ]
+
+
+def failures_of_ours(rebuilt, result):
+    """A sentence if a cell of the assignment itself failed before any of the student's had run."""
+    for index, (kind, cell) in enumerate(zip(rebuilt.code_kinds(), result["cells"], strict=True)):
+        if kind != "given":
+            break
+        if cell["error"]:
+            error = f"{cell['error']['ename']}: {cell['error']['evalue']}"
+            where = scores.where(rebuilt, index)
+            return [f"The cell {where!r} is the assignment's own and failed here ({error})."]
+    return []
 
 
 def oddities(rebuilt, result):

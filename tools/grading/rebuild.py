@@ -56,6 +56,10 @@ class Rebuilt:
         """The cells that run, in the order of the plan."""
         return [cell for cell, kind in zip(self.notebook.cells, self.kinds, strict=True) if kind]
 
+    def code_kinds(self):
+        """The kinds of these cells."""
+        return [kind for kind in self.kinds if kind]
+
 
 def title(cell, number):
     """How we call a cell when we speak of it."""

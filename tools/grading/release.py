@@ -26,11 +26,15 @@ instead put the notebook into its folder and open it there.
 
 Write your answers into the cells that say so. The cells with tests tell you how far you are; your
 teacher's copy has more of them. You may add cells of your own. Do not change, move or delete the
-others: they are replaced by the originals. Your code is run without a network, with Python's
-standard modules for calculation, NumPy, PyTorch, Matplotlib and the book's `utils`; leave out shell
-commands (`!ls`), other packages, and modules that deal with files or the system, such as `os` and
-`sys`, or your teacher will have to look at it first. Before you hand in, choose *Restart Kernel and Run All
-Cells*. Hand in the notebook, under the name it has.
+others: they are replaced by the originals.
+
+Your code is graded without a network, with the modules of Python that calculate, NumPy, PyTorch,
+Matplotlib and the book's `utils`. Leave out shell commands (`!ls`), other packages, and modules
+that deal with files or the system, such as `os` and `sys`: your teacher would have to look before
+it counts.
+
+Before you hand in, choose *Restart Kernel and Run All Cells*. It stops at the first test that
+fails; you may hand in all the same. Hand in the notebook, under the name it has.
 """
 
 
