@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import small_course as small
 from playwright.sync_api import expect
+from servers import wait_until_it_answers
 from small_course import NAME, POINTS
 
 from tools import environment, lab
@@ -42,7 +43,9 @@ def address(course, tmp_path):
         text=True,
     )
     try:
-        yield next(filter(None, (re.search(r"http://\S+", line) for line in process.stdout)))[0]
+        found = next(filter(None, (re.search(r"http://\S+", line) for line in process.stdout)))
+        wait_until_it_answers(found.group())
+        yield found.group()
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -50,12 +53,7 @@ def address(course, tmp_path):
 
 def test_points_given_by_hand_are_in_the_gradebook_and_stay(course, address, browser):
     page = browser.new_page()
-    for _ in range(120):  # until the server answers
-        try:
-            page.goto(address)
-            break
-        except Exception:
-            page.wait_for_timeout(500)
+    page.goto(address)
     expect(page.locator("tbody")).to_contain_text(NAME, timeout=30_000)
     page.goto(address.partition("?")[0] + f"/{NAME}/{NAME}")
     page.locator("a[href*=submissions]").first.click(timeout=30_000)

@@ -4,19 +4,18 @@ import os
 import re
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import nbformat
 import pytest
 from playwright.sync_api import expect
+from servers import wait_until_it_answers
 
 from tools import environment
 
 ROOT = Path(__file__).parent.parent
 CHAPTER = "chapters/05_text_diffusion.ipynb"
-STARTS_WITHIN = 60  # seconds, on a busy machine
 RUNS_WITHIN = 300
 LAST_WORDS = "the last cell has run"
 
@@ -53,18 +52,6 @@ def address(root):
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def wait_until_it_answers(address):
-    end = time.monotonic() + STARTS_WITHIN
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.25)
 
 
 @pytest.fixture(scope="module")

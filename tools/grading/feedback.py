@@ -19,17 +19,19 @@ def feedback(course, only=None, *, unmarked=False):
 
     unmarked: make pages, too, of work with answers that nobody has marked; they show 0 points.
     """
-    made, held_back, final = {}, [], {None, BY_HAND} if unmarked else {None}
+    made, held_back = {}, []
     for name in course.names(only):
         waiting = unsettled(course, name)
         for folder in sorted((course.root / "autograded").glob(f"*/{name}")):
             student = folder.parent.name
-            card, (kind, why) = read_card(course, student, name), waiting.pop(student, (None, ""))
-            if kind in final and card is not None:
-                made[student, name] = page(course, student, name)
+            why, only_marks = waiting.pop(student, ("", False))
+            if read_card(course, student, name) is None:
+                held_back.append((student, name, why or NOT_YET))  # an interrupted grading
+            elif why and not (only_marks and unmarked):
+                held_back.append((student, name, why))
             else:
-                held_back.append((student, name, why or "is not graded yet"))
-        held_back += [(student, name, why) for student, (_, why) in waiting.items()]
+                made[student, name] = page(course, student, name)
+        held_back += [(student, name, why) for student, (why, _) in waiting.items()]
     return made, held_back
 
 
@@ -60,7 +62,7 @@ def export(course, only=None, to=None):
         CsvExportPlugin(to=str(partial), assignment=names).export(book)
     os.replace(partial, path)
     waiting = [(name, unsettled(course, name)) for name in names]
-    return path, [(who, name, why) for name, each in waiting for who, (_, why) in each.items()]
+    return path, [(who, name, why) for name, each in waiting for who, (why, _) in each.items()]
 
 
 def graded(book, name):
@@ -70,12 +72,12 @@ def graded(book, name):
         return False
 
 
-UNREADABLE, NOT_YET, UNDECIDED, BY_HAND = "unreadable", "not graded", "undecided", "by hand"
+NOT_YET = "is not graded yet"
 
 
 def unsettled(course, name):
-    """{student: (one of the four words above, a sentence without its subject)}: whose grade for
-    that assignment is not final."""
+    """{student: (why, whether it is only that answers have no points)}: whose grade for that
+    assignment is not final. why: a sentence without its subject."""
     found, pattern = {}, template(course, name)
     for student in submissions.students(course)[0]:
         try:
@@ -84,13 +86,13 @@ def unsettled(course, name):
                 continue
             rebuild.rebuild(pattern, rebuild.handed(one.data))
         except submissions.Refused as reason:
-            found[student] = UNREADABLE, f"cannot be read: it {reason}"
+            found[student] = f"cannot be read: it {reason}", False
             continue
         card = read_card(course, student, name)
         if card is None or (card.digest, card.template) != (one.digest, pattern.digest):
-            found[student] = NOT_YET, "is not graded yet"
+            found[student] = NOT_YET, False
         elif card.open:
-            found[student] = UNDECIDED, "needs your decision"
+            found[student] = "needs your decision", False
         elif waiting := standing(course, student, name).waiting:
-            found[student] = BY_HAND, f"has answers to be marked by hand: {', '.join(waiting)}"
+            found[student] = f"has answers to be marked by hand: {', '.join(waiting)}", True
     return found
