@@ -65,7 +65,7 @@ bench:
 	$(RUN) benchmarks/run.py $(NAME)
 
 remake:
-	$(RUN) -m utils.training remake $(or $(NAME),--all)
+	$(RUN) -m utils.checkpoints remake $(or $(NAME),--all)
 
 # The assignments; tools/grading/__main__.py says what else each takes.
 $(GRADING): export ASSIGNMENT := $(ASSIGNMENT)

@@ -21,10 +21,11 @@ from pathlib import Path
 import torch
 from plain_gpt import PlainGPT
 
-from utils import diffusion, smollm
-from utils.sampling import generate
-from utils.training import next_token_loss
-from utils.transformer import Transformer, TransformerConfig
+from utils.generation import diffusion
+from utils.models import smollm
+from utils.generation.sampling import generate
+from utils.training.losses import next_token_loss
+from utils.models.transformer import Transformer, TransformerConfig
 
 HERE = Path(__file__).resolve().parent
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from utils.transformer import Transformer
+from utils.models.transformer import Transformer
 
 
 def lively(config, seed=0):

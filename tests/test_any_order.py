@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from tests.test_diffusion import Known
-from utils import any_order, diffusion
+from utils.generation import diffusion
+from utils.measure import enumeration
 
 
 def listed(model):
-    return any_order.table(model, model.texts, range(3), 3)
+    return enumeration.table(model, model.texts, range(3), 3)
 
 
 @pytest.mark.parametrize("doubt", [0.0, 0.3])
@@ -33,12 +34,12 @@ def test_the_table_is_what_the_model_says(doubt):
 def test_the_bound_is_the_mean_over_orders(doubt):
     model = Known(doubt=doubt)
     table = listed(model)
-    along = any_order.along_orders(table)
+    along = enumeration.along_orders(table)
     assert along.shape == (27, 6)
-    assert torch.allclose(any_order.elbo(table), along.mean(1))
+    assert torch.allclose(enumeration.elbo(table), along.mean(1))
     expected = [model.bound(text) for text in model.texts[:5]]
-    assert any_order.elbo(table)[:5].tolist() == pytest.approx(expected)
-    marginal, passes = any_order.write_probs(table, "random")
+    assert enumeration.elbo(table)[:5].tolist() == pytest.approx(expected)
+    marginal, passes = enumeration.write_probs(table, "random")
     assert torch.allclose(marginal, along.logsumexp(1) - math.log(6)) and (passes == 3).all()
     assert (marginal >= along.mean(1) - 1e-12).all()
     if not doubt:
@@ -56,7 +57,7 @@ def test_the_bound_is_the_mean_over_orders(doubt):
 def test_a_sampler_writes_as_often_as_computed(order, size, threshold, doubt):
     """`diffusion.sample`, 20000 times, against the exact probabilities."""
     model = Known(doubt=doubt)
-    log_probs, passes = any_order.write_probs(listed(model), order, size=size, threshold=threshold)
+    log_probs, passes = enumeration.write_probs(listed(model), order, size=size, threshold=threshold)
     assert float(log_probs.exp().sum()) == pytest.approx(1)  # these are all the texts there are
     model.read.clear()
     drawn = diffusion.sample(
@@ -77,4 +78,4 @@ def test_a_sampler_writes_as_often_as_computed(order, size, threshold, doubt):
 
 def test_too_many_positions_to_list():
     with pytest.raises(ValueError, match="free names 13 positions"):
-        any_order.table(Known(), torch.zeros(1, 13, dtype=torch.int64), range(13), 3)
+        enumeration.table(Known(), torch.zeros(1, 13, dtype=torch.int64), range(13), 3)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils import claims
+from utils.page import claims
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from utils import corpus
+from utils.text import corpus
 
 
 def test_the_king_james_bible_is_all_there():

@@ -4,15 +4,23 @@ import math
 import pytest
 import torch
 
-from utils import derailment, exposure, questions, recipes
-from utils.checkpoints import load_checkpoint
-from utils.derailment import answer, best_of, force, judge, predicted, vote
-from utils.intervals import wilson
-from utils.questions import Question, outcome, side
-from utils.sampling import generate
-from utils.trace import Trace
-from utils.training import next_token_loss
-from utils.transformer import Transformer, TransformerConfig
+from utils.checkpoints import kept_answers
+from utils.experiments import compounding, derailment, forced_answers, yes_or_no
+from utils.generation.ragged import continue_each
+from utils.training.batches import edited, world_batches
+from utils.training.losses import loss_without
+from utils.worlds.judging import Judged, undo
+from utils.worlds.mistakes import begun_wrong, taken_back, with_correction, with_undo, wrong_token
+from utils.checkpoints.store import load_checkpoint
+from utils.experiments.derailment import answer, best_of, predicted, vote
+from utils.generation.forcing import force
+from utils.worlds.judging import judge
+from utils.measure.intervals import wilson
+from utils.experiments.yes_or_no import Question, outcome, side
+from utils.generation.sampling import generate
+from utils.text.trace import Trace
+from utils.training.losses import next_token_loss
+from utils.models.transformer import Transformer, TransformerConfig
 from utils.worlds import Totals, Verdicts
 
 WORLD = Verdicts()
@@ -56,7 +64,7 @@ def small(world, seed=0):
 )
 def test_judging_texts(text, verdict_right, sum_right, contradicts, finished, tokens):
     judged = judge(WORLD, WORLD.vocab.encode(text)[None])
-    found = [getattr(judged, name).item() for name in derailment.Judged.__dataclass_fields__]
+    found = [getattr(judged, name).item() for name in Judged.__dataclass_fields__]
     assert found == [verdict_right, sum_right, contradicts, finished, tokens]
 
 
@@ -73,8 +81,8 @@ def test_right_answers_of_either_order_are_judged_right():
 
 
 def test_undo_takes_back_one_token_each():
-    assert derailment.undo([1, 2, 0, 3, 4, 0, 0, 5], 0) == [1, 5]
-    assert derailment.undo([0, 0, 7], 0) == [7]
+    assert undo([1, 2, 0, 3, 4, 0, 0, 5], 0) == [1, 5]
+    assert undo([0, 0, 7], 0) == [7]
 
 
 # -- forcing -------------------------------------------------------------------------------------
@@ -118,7 +126,7 @@ def test_nothing_to_force_is_an_error():
 @pytest.mark.parametrize("at", range(7, 16))
 def test_the_other_token_is_another_of_its_kind(at):
     rows = WORLD.sample(200, seed=3)
-    wrong = derailment.other(WORLD, rows, at, torch.Generator().manual_seed(0))
+    wrong = wrong_token(WORLD, rows, at, torch.Generator().manual_seed(0))
     assert bool((wrong != rows[:, at]).all())
     yes_no = {WORLD.vocab.id("yes"), WORLD.vocab.id("no")}
     if at == 7:
@@ -243,14 +251,14 @@ def test_the_filling_behind_a_text_is_not_scored():
 
 def test_texts_that_show_how_to_mend_a_mistake():
     rows = WORLD.sample(300, seed=0)
-    undone = derailment.with_undo(WORLD, rows, torch.Generator().manual_seed(0))
+    undone = with_undo(WORLD, rows, torch.Generator().manual_seed(0))
     undo_id = WORLD.vocab.id("<undo>")
     for row, longer in zip(rows.tolist(), undone.tolist(), strict=True):
-        assert derailment.undo(longer, undo_id) == row and longer.count(undo_id) == 1
+        assert undo(longer, undo_id) == row and longer.count(undo_id) == 1
         assert longer[:7] == row[:7]
     assert len({row.index(undo_id) for row in undone.tolist()}) == 9  # at every place
-    corrected = derailment.with_correction(WORLD, rows)
-    assert WORLD.vocab.decode(derailment.with_correction(WORLD, texts(RIGHT))[0]) == (
+    corrected = with_correction(WORLD, rows)
+    assert WORLD.vocab.decode(with_correction(WORLD, texts(RIGHT))[0]) == (
         "is 2 + 9 = 11 ? no , because 2 + 9 = 11 , yes ."
     )
     assert bool(judge(WORLD, corrected).verdict_right.all())
@@ -259,21 +267,21 @@ def test_texts_that_show_how_to_mend_a_mistake():
 
 def test_a_slip_is_no_target():
     model, rows = small(WORLD), WORLD.sample(40, seed=0)
-    undone = derailment.with_undo(WORLD, rows, torch.Generator().manual_seed(0))
+    undone = with_undo(WORLD, rows, torch.Generator().manual_seed(0))
     log_probs = model(undone[:, :-1]).log_softmax(-1).gather(-1, undone[:, 1:, None])[..., 0]
     slips = torch.zeros_like(log_probs, dtype=torch.bool)
     slips[:, :-1] = undone[:, 2:] == WORLD.vocab.id("<undo>")
     assert int(slips.sum()) == 40
-    loss = recipes.loss_without(model, undone, recipes.taken_back(WORLD, undone))
+    loss = loss_without(model, undone, taken_back(WORLD, undone))
     assert loss.item() == pytest.approx(-log_probs[~slips].mean().item(), rel=1e-5)
-    every = recipes.loss_without(model, rows, recipes.no_slips(WORLD, rows))
+    every = loss_without(model, rows, recipes.no_slips(WORLD, rows))
     assert every.item() == pytest.approx(next_token_loss(model, rows).item(), rel=1e-5)
 
 
 def test_only_wrong_verdicts_are_slips_of_a_corrected_text():
     rows = WORLD.sample(40, seed=0)
-    assert not recipes.begun_wrong(WORLD, rows).any()
-    wrong = recipes.begun_wrong(WORLD, derailment.with_correction(WORLD, rows))
+    assert not begun_wrong(WORLD, rows).any()
+    wrong = begun_wrong(WORLD, with_correction(WORLD, rows))
     assert wrong[:, 7].all() and int(wrong.sum()) == 40
 
 
@@ -342,7 +350,7 @@ def test_totals_by_hand(carry, last):
     assert torch.equal(world.expected(rows), rows[:, 1::2])
     rows[0, 3] = 7  # a mistake: with a carry, the next answer is to go on from it
     assert world.expected(rows)[0].tolist() == ([4, 2, 8, 8] if carry else [4, 2, 9, 6])
-    wrong, locally = exposure.errors(world, rows)
+    wrong, locally = compounding.errors(world, rows)
     assert wrong[0].tolist() == [False, True, False, False]
     assert locally[0].tolist() == [False, True, carry, False]
 
@@ -372,7 +380,7 @@ def test_writing_totals_equals_reading_them_greedily():
     config = TransformerConfig(10, d_model=16, n_layers=2, n_heads=2, max_len=12)
     model = Transformer(config, seed=3).eval()
     digits = world.sample(20, seed=0)[:, ::2]
-    rows = exposure.write_totals(model, digits)
+    rows = compounding.write_totals(model, digits)
     assert torch.equal(rows[:, ::2], digits)
     with torch.no_grad():
         assert torch.equal(model(rows)[:, ::2].argmax(-1), rows[:, 1::2])
@@ -381,7 +389,7 @@ def test_writing_totals_equals_reading_them_greedily():
 def test_answers_can_be_forced():
     config = TransformerConfig(10, d_model=16, n_layers=1, n_heads=2, max_len=12)
     digits = Totals(6).sample(5, seed=0)[:, ::2]
-    rows = exposure.write_totals(
+    rows = compounding.write_totals(
         Transformer(config).eval(), digits, answers=lambda i, own: torch.full_like(own, i)
     )
     assert torch.equal(rows[:, 1::2], torch.arange(6).expand(5, 6))
@@ -390,12 +398,12 @@ def test_answers_can_be_forced():
 def test_only_a_causal_model_writes_totals():
     config = TransformerConfig(10, d_model=16, n_layers=1, n_heads=2, max_len=12, causal=False)
     with pytest.raises(ValueError, match="causal=False"):
-        exposure.write_totals(Transformer(config), torch.zeros(1, 3, dtype=torch.int64))
+        compounding.write_totals(Transformer(config), torch.zeros(1, 3, dtype=torch.int64))
 
 
 def test_survival_ends_with_the_first_error():
     wrong = torch.tensor([[0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]).bool()
-    assert exposure.survival(wrong).tolist() == [1, 0.75, 0.5, 0.5]
+    assert compounding.survival(wrong).tolist() == [1, 0.75, 0.5, 0.5]
 
 
 def test_survival_is_the_product_of_what_the_model_does_behind_right_answers():
@@ -403,9 +411,9 @@ def test_survival_is_the_product_of_what_the_model_does_behind_right_answers():
     world = Totals()
     rows = world.sample(1500, seed=3)
     dice = torch.Generator().manual_seed(0)
-    written = exposure.write_totals(model, rows[:, ::2], temperature=2.0, generator=dice)
-    measured = exposure.survival(exposure.errors(world, written)[0])
-    predicted = (1 - exposure.hazards(model, rows, temperature=2.0)).cumprod(1).mean(0)
+    written = compounding.write_totals(model, rows[:, ::2], temperature=2.0, generator=dice)
+    measured = compounding.survival(compounding.errors(world, written)[0])
+    predicted = (1 - compounding.hazards(model, rows, temperature=2.0)).cumprod(1).mean(0)
     for n in (8, 32):
         low, high = wilson(round(float(measured[n - 1]) * 1500), 1500, confidence=0.999)
         assert low <= float(predicted[n - 1]) <= high
@@ -415,7 +423,7 @@ def test_survival_is_the_product_of_what_the_model_does_behind_right_answers():
 
 
 def test_questions_are_balanced_and_all_different():
-    asked = questions.load()
+    asked = yes_or_no.load()
     assert len(asked) >= 64 and len({q.text for q in asked}) == len(asked)
     kinds = {q.kind for q in asked}
     assert len(kinds) >= 4
@@ -424,7 +432,7 @@ def test_questions_are_balanced_and_all_different():
         assert len(answers) >= 12 and answers.count("yes") == answers.count("no")
 
 
-@pytest.mark.parametrize("q", questions.load(), ids=lambda q: q.text)
+@pytest.mark.parametrize("q", yes_or_no.load(), ids=lambda q: q.text)
 def test_each_question_fits_its_statements(q):
     assert q.text.endswith("?") and q.yes.endswith(".") and q.no.endswith(".")
     assert q.no.replace(" is not ", " is ") == q.yes != q.no
@@ -437,7 +445,7 @@ def test_each_question_fits_its_statements(q):
 
 
 def test_arithmetic_questions_are_answered_right():
-    for q in questions.load():
+    for q in yes_or_no.load():
         if q.kind == "arithmetic":
             a, b, c = (int(word) for word in q.text.strip("?").split() if word.isdigit())
             assert (a + b == c) == (q.answer == "yes")
@@ -448,7 +456,7 @@ def test_a_broken_question_is_named(tmp_path, line):
     path = tmp_path / "questions.txt"
     path.write_text(f"# comment\n\n{line}\n")
     with pytest.raises(ValueError, match=r"questions\.txt, line 3"):
-        questions.load(path)
+        yes_or_no.load(path)
 
 
 SUM = Question("", "yes", "Is 1 + 1 equal to 2?", "", "", "2", "#")
@@ -507,20 +515,20 @@ def test_an_outcome_needs_a_verdict():
 
 
 def test_what_is_kept_fits_the_questions():
-    kept = questions.records()
-    assert [r.text for r in kept] == [q.text for q in questions.load()]
-    assert all(set(r.texts) == set(r.later) == set(questions.FORCED) for r in kept)
+    kept = kept_answers.records()
+    assert [r.text for r in kept] == [q.text for q in yes_or_no.load()]
+    assert all(set(r.texts) == set(r.later) == set(forced_answers.FORCED) for r in kept)
 
 
 def test_stale_or_missing_records_are_refused(tmp_path, monkeypatch):
-    path = questions.DATA / "forced_answers.json"
+    path = yes_or_no.DATA / "forced_answers.json"
     with pytest.raises(FileNotFoundError, match="questions remake"):
-        questions.records(tmp_path / "none.json")
+        kept_answers.records(tmp_path / "none.json")
     copy = tmp_path / "forced_answers.json"
     copy.write_text(path.read_text())
     monkeypatch.setattr(questions, "INSTRUCTION", " Answer.")
     with pytest.raises(ValueError, match="made from other questions"):
-        questions.records(copy)
+        kept_answers.records(copy)
 
 
 def test_an_interrupted_remake_leaves_what_was_kept(tmp_path, monkeypatch):
@@ -530,33 +538,33 @@ def test_an_interrupted_remake_leaves_what_was_kept(tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(questions.smollm, "load", lambda: (None, None))
+    monkeypatch.setattr(forced_answers.smollm, "load", lambda: (None, None))
     monkeypatch.setattr(questions, "record", interrupted)
-    monkeypatch.setattr(questions, "force", lambda *_: [{}] * len(questions.load()))
+    monkeypatch.setattr(questions, "force", lambda *_: [{}] * len(yes_or_no.load()))
     with pytest.raises(KeyboardInterrupt):
-        questions.remake(path)
-    made = questions.Record("", 0.5, 0.5, 0.0, {}, {}, {})
+        kept_answers.remake(path)
+    made = forced_answers.Record("", 0.5, 0.5, 0.0, {}, {}, {})
     monkeypatch.setattr(questions, "record", lambda *_: made)
     monkeypatch.setattr(json, "dumps", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        questions.remake(path)
+        kept_answers.remake(path)
     assert path.read_text() == "{}" and list(tmp_path.iterdir()) == [path]
 
 
 def test_what_was_read_is_what_is_kept(tmp_path):
-    read = questions.readings()
-    assert set(read) == {(q.text, word) for q in questions.load() for word in ("Yes,", "No,")}
-    entries = json.loads((questions.DATA / "readings.json").read_text())
+    read = kept_answers.readings()
+    assert set(read) == {(q.text, word) for q in yes_or_no.load() for word in ("Yes,", "No,")}
+    entries = json.loads((yes_or_no.DATA / "readings.json").read_text())
     for change in ({"text": " something else"}, {"outcome": "agrees"}):
         path = tmp_path / "readings.json"
         path.write_text(json.dumps([entries[0] | change]))
         with pytest.raises(ValueError, match="read it again"):
-            questions.readings(path)
+            kept_answers.readings(path)
 
 
 def test_the_rule_mostly_agrees_with_the_reading():
-    read, agree = questions.readings(), []
-    for q, kept in zip(questions.load(), questions.records(), strict=True):
+    read, agree = kept_answers.readings(), []
+    for q, kept in zip(yes_or_no.load(), kept_answers.records(), strict=True):
         for word in ("yes", "no"):
             beginning = f"{word.capitalize()},"
             found = outcome(q, word, kept.texts[beginning])
@@ -570,20 +578,20 @@ def test_prompts_of_different_lengths_are_continued_as_if_alone():
     assert WORLD.vocab.decode([stop]) == "."
     prompts = [text[:k] for k in (11, 7, 13, 9)]
     for n in (3, 11):
-        together = questions.continued(model, prompts, n, (stop,))
+        together = continue_each(model, prompts, n, (stop,))
         for tokens, behind in zip(prompts, together, strict=True):
             alone = generate(model, tokens[None], n, stop=stop)[0, len(tokens) :]
             assert torch.equal(behind, alone[alone != stop])
 
 
 def test_the_model_still_says_what_is_kept():
-    from utils import smollm
+    from utils.models import smollm
 
     model, tokenizer = smollm.load()
-    asked, kept = questions.load(), questions.records()
+    asked, kept = yes_or_no.load(), kept_answers.records()
     for i in (0, len(asked) // 2):
-        (texts,) = questions.force(model, tokenizer, [asked[i]])
-        again = questions.record(model, tokenizer, asked[i], texts)
+        (texts,) = forced_answers.force(model, tokenizer, [asked[i]])
+        again = forced_answers.record(model, tokenizer, asked[i], texts)
         assert texts == kept[i].texts
         assert again.p_yes == pytest.approx(kept[i].p_yes, abs=0.002)
         assert again.before == pytest.approx(kept[i].before, abs=0.02)
@@ -592,11 +600,11 @@ def test_the_model_still_says_what_is_kept():
 
 
 def test_edited_batches_keep_their_length_and_their_share():
-    plain = recipes.world_batches(WORLD, batch_size=400, seed=0)
+    plain = world_batches(WORLD, batch_size=400, seed=0)
     rows = next(
-        recipes.edited(plain, lambda rows, _: derailment.with_correction(WORLD, rows), 0.25, 0)
+        edited(plain, lambda rows, _: with_correction(WORLD, rows), 0.25, 0)
     )
-    original = next(recipes.world_batches(WORLD, batch_size=400, seed=0))
+    original = next(world_batches(WORLD, batch_size=400, seed=0))
     same = (rows[:, :16] == original).all(1)
     assert rows.shape == (400, 18) and 70 < int((~same).sum()) < 130
     assert bool((rows[same][:, 15:] == WORLD.vocab.id(".")).all())
@@ -607,7 +615,7 @@ def test_edited_batches_keep_their_length_and_their_share():
 def test_possible_slips_are_numbers_that_occur_there(part):
     rows, at = WORLD.sample(200, seed=4), WORLD.positions[part][1]
     dice = torch.Generator().manual_seed(0)
-    slips = derailment.other(WORLD, rows, at, dice, possible=True)
+    slips = wrong_token(WORLD, rows, at, dice, possible=True)
     assert (slips != rows[:, at]).all()
     assert slips.min() >= WORLD.low and slips.max() == WORLD.high
-    assert derailment.other(WORLD, rows, at, dice).max() > WORLD.high
+    assert wrong_token(WORLD, rows, at, dice).max() > WORLD.high

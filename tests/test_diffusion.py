@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_models import lively, tokens
-from utils import diffusion
-from utils.transformer import Transformer, TransformerConfig
+from utils.generation import diffusion
+from utils.models.transformer import Transformer, TransformerConfig
 
 MASK = 9
 DENOISER = lively(TransformerConfig(10, d_model=16, n_layers=2, n_heads=2, max_len=8, causal=False))

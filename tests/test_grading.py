@@ -759,7 +759,7 @@ from collections import Counter, defaultdict, namedtuple
 from dataclasses import dataclass
 from torch import nn
 from torch.nn import functional as F
-from utils.transformer import Transformer
+from utils.models.transformer import Transformer
 
 Row = namedtuple("Row", "a b")
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from utils.intervals import bootstrap_mean, wilson
+from utils.measure.intervals import bootstrap_mean, wilson
 
 
 @settings(deadline=None)

@@ -8,8 +8,9 @@ import matplotlib.pyplot as plt
 import pytest
 from IPython.display import HTML
 
-from utils import knobs, player, plotting
-from utils.trace import Step, Trace
+from utils.page import knobs, player, plotting
+from utils.page.theme import asset
+from utils.text.trace import Step, Trace
 
 ALT = "The line rises with its slope, whatever the colour."
 WORDS = ["yes", "no"]
@@ -106,7 +107,7 @@ def test_tables_figures_and_players_are_shown_as_such(turned):
     players = turned(plays, word=WORDS)
     assert players["text/html"].count('class="ott ott-player"') == 2
     assert "a yes" in players["text/plain"] and "<" not in players["text/plain"]
-    shared = [player.asset("player.js"), player.asset("player.css")]
+    shared = [asset("player.js"), asset("player.css")]
     assert [players["text/html"].count(part) for part in shared] == [1, 1]
 
 

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from utils import corpus, markov
-from utils.trace import Trace
+from utils.models import markov
+from utils.models.temperature import at_temperature
+from utils.text import corpus
+from utils.text.trace import Trace
 
 texts = st.lists(st.integers(0, 3), min_size=1, max_size=40)
 
@@ -106,7 +108,7 @@ def test_generated_text_follows_the_probabilities_asked_for(order, add_k, temper
     chain, how = markov.fit(text, 2, 4), {"order": order, "add_k": add_k}
     prompts = torch.tensor([[2, 1]]).repeat(8000, 1)
     drawn = markov.generate(chain, prompts, 1, seed=1, temperature=temperature, **how)[:, 2]
-    expected = markov.at_temperature(chain.next_probs(prompts[0], **how), temperature) * 8000
+    expected = at_temperature(chain.next_probs(prompts[0], **how), temperature) * 8000
     assert stats.chisquare(np.bincount(drawn, minlength=4), expected.numpy()).pvalue > 1e-3
 
 
@@ -152,11 +154,11 @@ def test_the_trace_tells_what_was_written_and_what_was_not():
 
 def test_temperature_sharpens_flattens_and_at_zero_decides():
     p = torch.tensor([0.5, 0.25, 0.25, 0.0], dtype=torch.float64)
-    torch.testing.assert_close(markov.at_temperature(p, 1), p)
-    np.testing.assert_allclose(markov.at_temperature(p, 0.5), [2 / 3, 1 / 6, 1 / 6, 0])
-    assert markov.at_temperature(p, 0).tolist() == [1, 0, 0, 0]
+    torch.testing.assert_close(at_temperature(p, 1), p)
+    np.testing.assert_allclose(at_temperature(p, 0.5), [2 / 3, 1 / 6, 1 / 6, 0])
+    assert at_temperature(p, 0).tolist() == [1, 0, 0, 0]
     tiny = torch.tensor([1e-200, 1e-201], dtype=torch.float64)
-    assert markov.at_temperature(tiny, 0.1).isfinite().all()
+    assert at_temperature(tiny, 0.1).isfinite().all()
 
 
 def test_cross_entropy_is_the_mean_over_all_tokens():
@@ -197,7 +199,7 @@ def test_bad_input_gets_an_error_that_says_what_to_do():
     with pytest.raises(ValueError, match="nothing to be surprised by"):
         markov.cross_entropy(chain, torch.tensor([], dtype=torch.int64))
     with pytest.raises(ValueError, match="row of zeros"):
-        markov.at_temperature(torch.zeros(3), 1.0)
+        at_temperature(torch.zeros(3), 1.0)
     with pytest.raises(ValueError, match="up to order 9"):
         markov.fit(torch.tensor([0, 1]), 10, 68)
     with pytest.raises(ValueError, match="texts is empty"):
@@ -206,4 +208,4 @@ def test_bad_input_gets_an_error_that_says_what_to_do():
         markov.fit(torch.tensor([0]), -1, 3)
     for temperature in (-1, math.nan, math.inf):
         with pytest.raises(ValueError, match="temperature is"):
-            markov.at_temperature(torch.tensor([1.0]), temperature)
+            at_temperature(torch.tensor([1.0]), temperature)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils import player
-from utils.trace import Step, Trace
-from utils.vocab import Vocab
+from utils.page import player
+from utils.page.theme import asset
+from utils.text.trace import Step, Trace
+from utils.text.vocab import Vocab
 
 WORDS = Vocab(
     ["<mask>", "<pad>", *"is 2 + 9 = 11 ? yes no , because .".split()], joiner=" ", hidden=["<pad>"]
@@ -204,7 +205,7 @@ def test_the_same_trace_gives_the_same_bytes_and_another_trace_another_name():
 
 
 def test_the_script_is_small_and_asks_no_other_host_for_anything():
-    script = player.asset("player.js")
+    script = asset("player.js")
     assert len(script.encode()) < 10_000
     page = html(left_to_right(), any_order())
     assert not re.search(r"\bsrc=|\bhref=|@import|url\(|fetch\(|import\(", page)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils import plotting
+from utils.page import plotting
 
 ALT = "Both curves fall, and the causal one is lower from the third minute on."
 COLOURS = {name: getattr(plotting, name) for name in ("AR", "DIFFUSION", "MASK", "BASELINE")}

@@ -6,9 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_models import lively, tokens
-from utils import diffusion, editing, revision
-from utils.sampling import score
-from utils.transformer import Transformer, TransformerConfig
+from utils.generation import diffusion, revision, uniform
+from utils.generation.rewriting import backtrack, gibbs
+from utils.measure.passes import Counted
+from utils.measure.probes import Doubt, slips
+from utils.generation.sampling import score
+from utils.models.transformer import Transformer, TransformerConfig
 
 MASK = 9
 SHAPE = {"vocab_size": 10, "d_model": 16, "n_layers": 2, "n_heads": 2, "max_len": 8}
@@ -64,7 +67,7 @@ def test_confidences_hide_one_token_at_a_time(seed, positions):
 def test_confidences_cost_a_pass_each_and_a_glance_costs_one():
     text = tokens(3, 8, 9)
     for signal, passes in ((revision.confidences, 4), (revision.glance, 1)):
-        model = revision.Counted(DENOISER)
+        model = Counted(DENOISER)
         assert signal(model, text, MASK, [1, 2, 5, 7]).shape == (3, 4)
         assert model.passes == 3 * passes
 
@@ -79,8 +82,8 @@ def test_a_glance_reads_the_text_as_it_stands():
 def test_a_learned_doubt_finds_mistakes_it_was_not_shown():
     """Tokens of 0 to 3 are right and 4 to 8 wrong: that much shows in the stream."""
     text, fresh = tokens(400, 8, 9), Transformer(DENOISER.config)
-    doubt = revision.Doubt(fresh, text[:300], text[:300] < 4, [2, 3, 4])
-    model = revision.Counted(fresh)
+    doubt = Doubt(fresh, text[:300], text[:300] < 4, [2, 3, 4])
+    model = Counted(fresh)
     found = doubt(model, text[300:], MASK, [2, 3, 4])
     assert model.passes == 100 and found.shape == (100, 3)
     assert ((found > 0.5) == (text[300:, 2:5] < 4)).float().mean() > 0.98
@@ -90,7 +93,7 @@ def test_a_learned_doubt_finds_mistakes_it_was_not_shown():
 def test_slips_are_one_plausible_mistake_in_each_text():
     text = tokens(1, 8, 9).repeat(3000, 1)
     generator = torch.Generator().manual_seed(0)
-    wrong, right = revision.slips(DENOISER, text, MASK, [3, 5], generator=generator)
+    wrong, right = slips(DENOISER, text, MASK, [3, 5], generator=generator)
     assert torch.equal(right, wrong == text) and not (wrong == MASK).any()
     assert ((~right).sum(1) == 1).all() and right[:, [0, 1, 2, 4, 6, 7]].all()
     hidden = text[:1].clone()
@@ -198,8 +201,8 @@ def test_revisions_that_cannot_be(options, message):
 
 def test_backtracking_rewrites_from_the_least_likely_token_on():
     text = tokens(4, 8, 9)
-    model = revision.Counted(CAUSAL)
-    revised = revision.backtrack(model, text, range(3, 8), rounds=1)
+    model = Counted(CAUSAL)
+    revised = backtrack(model, text, range(3, 8), rounds=1)
     weakest = 3 + score(CAUSAL, text)[:, 2:].argmin(1)
     for before, after, start in zip(text, revised, weakest.tolist(), strict=True):
         assert torch.equal(before[:start], after[:start])
@@ -217,7 +220,7 @@ def test_gibbs_with_a_causal_model_weighs_whole_texts():
     texts[:, 2] = everything
     exact = score(CAUSAL, texts).sum(1).softmax(0)
     generator = torch.Generator().manual_seed(0)
-    drawn = revision.gibbs(
+    drawn = gibbs(
         CAUSAL,
         text.repeat(4000, 1),
         [2],
@@ -228,7 +231,7 @@ def test_gibbs_with_a_causal_model_weighs_whole_texts():
     )
     found = drawn[:, 2].bincount(minlength=10) / 4000
     assert (found - exact).abs().sum() / 2 < 0.04
-    best = revision.gibbs(CAUSAL, text, [2], sweeps=1, candidates=10)
+    best = gibbs(CAUSAL, text, [2], sweeps=1, candidates=10)
     assert int(best[0, 2]) == int(exact.argmax())
     assert torch.equal(best[:, [0, 1, 3]], text[:, [0, 1, 3]])
 
@@ -240,17 +243,17 @@ def test_gibbs_with_a_causal_model_weighs_whole_texts():
 def test_disturbing_replaces_by_the_choices_alone(rate, seed):
     text, frozen = tokens(4, 8, 5, seed=seed), torch.arange(8) < 3
     generator = torch.Generator().manual_seed(seed)
-    noisy = editing.disturb(text, rate, [6, 8], frozen=frozen, generator=generator)
+    noisy = uniform.disturb(text, rate, [6, 8], frozen=frozen, generator=generator)
     changed = noisy != text
     assert not changed[:, :3].any() and torch.isin(noisy[changed], torch.tensor([6, 8])).all()
 
 
 def test_editing_loss_scores_every_free_token():
     text, frozen = tokens(4, 8, 9), torch.arange(8) < 3
-    same = editing.loss(DENOISER, text[:, :], [0], frozen=torch.arange(8) < 8 - 1)
+    same = uniform.loss(DENOISER, text[:, :], [0], frozen=torch.arange(8) < 8 - 1)
     assert same.dim() == 0
     model = lively(TransformerConfig(**SHAPE, causal=False)).requires_grad_(True)
-    value = editing.loss(model, text, range(9), frozen=frozen)
+    value = uniform.loss(model, text, range(9), frozen=frozen)
     value.backward()
     assert 0 < value < 20 and all(w.grad.isfinite().all() for w in model.parameters())
 
@@ -258,10 +261,10 @@ def test_editing_loss_scores_every_free_token():
 def test_editing_takes_the_likeliest_token_everywhere_or_at_the_worst_places():
     text = tokens(5, 8, 9)
     logits = DENOISER(text)
-    once = editing.edit(DENOISER, text, range(2, 8), rounds=1)
+    once = uniform.edit(DENOISER, text, range(2, 8), rounds=1)
     assert torch.equal(once[:, :2], text[:, :2])
     assert torch.equal(once[:, 2:], logits.argmax(-1)[:, 2:])
-    single = editing.edit(DENOISER, text, range(2, 8), rounds=1, most=1)
+    single = uniform.edit(DENOISER, text, range(2, 8), rounds=1, most=1)
     assert ((single != text).sum(1) <= 1).all() and (single != text).any()
     present = logits.softmax(-1).gather(-1, text[..., None])[..., 0]
     for row, at in (single != text).nonzero().tolist():
@@ -280,13 +283,13 @@ def test_editing_stops_where_nothing_changes():
 
     model, trace = Ones(), []
     text = torch.tensor([[1, 1, 1], [1, 2, 0]])
-    assert editing.edit(model, text, [1, 2], rounds=9).tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert uniform.edit(model, text, [1, 2], rounds=9).tolist() == [[1, 1, 1], [1, 1, 1]]
     assert model.read == [2, 1]
-    editing.edit(model, text[1:], [1, 2], rounds=9, trace=trace)
+    uniform.edit(model, text[1:], [1, 2], rounds=9, trace=trace)
     assert [step.changed for step in trace] == [(1, 2), ()]
 
 
 @pytest.mark.parametrize("options", [{"rounds": 0}, {"rounds": 1, "most": 0}])
 def test_edits_that_cannot_be(options):
     with pytest.raises(ValueError, match="choose 1 or more of each"):
-        editing.edit(DENOISER, tokens(1, 8, 9), [3], **options)
+        uniform.edit(DENOISER, tokens(1, 8, 9), [3], **options)

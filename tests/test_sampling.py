@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.small_models import lively, tokens
-from utils.kv_cache import KVCache
-from utils.sampling import distribution, generate, score
-from utils.transformer import TransformerConfig
+from utils.models.kv_cache import KVCache
+from utils.generation.sampling import distribution, generate, score
+from utils.models.transformer import TransformerConfig
 
 CONFIG = TransformerConfig(
     vocab_size=50, d_model=32, n_layers=2, n_heads=4, n_kv_heads=2, max_len=40

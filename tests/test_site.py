@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from utils import claims
+from utils.page import claims
 
 ROOT = Path(__file__).resolve().parent.parent
 TOC = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))

@@ -16,9 +16,10 @@ import pytest
 import tokenizers
 import torch
 
-from utils import corpus, smollm
-from utils.kv_cache import KVCache
-from utils.sampling import generate
+from utils.models import smollm
+from utils.text import corpus
+from utils.models.kv_cache import KVCache
+from utils.generation.sampling import generate
 
 PROMPTS = [
     "The capital of France is",
@@ -262,7 +263,7 @@ def test_without_a_place_for_the_copy_it_loads_all_the_same(tmp_path, monkeypatc
 
 LOAD = """
 import os, resource, time
-from utils import smollm
+from utils.models import smollm
 begun = time.perf_counter()
 smollm.load()
 seconds = time.perf_counter() - begun

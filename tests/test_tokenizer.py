@@ -3,7 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils import corpus
+from utils.text import corpus
+from utils.text.tokenizer import byte_pair_tokenizer
 
 TEXT = (
     "In the beginning was the word, and the word was with them.\nAnd the light — 'tis there!\n" * 20
@@ -12,7 +13,7 @@ TEXT = (
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return corpus.byte_pair_tokenizer(TEXT, 60)
+    return byte_pair_tokenizer(TEXT, 60)
 
 
 @given(st.text(alphabet=sorted(set(TEXT)), max_size=60))
@@ -30,14 +31,14 @@ def test_frequent_words_become_one_token(tokenizer):
 
 
 def test_the_same_text_gives_the_same_tokenizer(tokenizer):
-    again = corpus.byte_pair_tokenizer(TEXT, 60)
+    again = byte_pair_tokenizer(TEXT, 60)
     assert torch.equal(again.encode(TEXT), tokenizer.encode(TEXT))
     assert [again.decode([i]) for i in range(60)] == [tokenizer.decode([i]) for i in range(60)]
 
 
 def test_the_king_james_bible_comes_back():
     text, held_out = corpus.split(corpus.kjv())
-    tokenizer = corpus.byte_pair_tokenizer(text, 1024)
+    tokenizer = byte_pair_tokenizer(text, 1024)
     ids = tokenizer.encode(held_out)
     assert len(tokenizer) == 1024 and tokenizer.decode(ids) == held_out
     assert 2.8 < len(held_out) / len(ids) < 3.3  # characters per token
@@ -59,4 +60,4 @@ def test_ids_it_does_not_have(tokenizer, bad):
 @pytest.mark.parametrize("vocab_size", [5, 100_000])
 def test_a_vocabulary_the_text_does_not_yield(vocab_size):
     with pytest.raises(ValueError, match=f"vocab_size is {vocab_size}, but this text"):
-        corpus.byte_pair_tokenizer(TEXT, vocab_size)
+        byte_pair_tokenizer(TEXT, vocab_size)

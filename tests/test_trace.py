@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.trace import Step, Trace, kind_of
+from utils.text.trace import Step, Trace, kind_of
 
 
 def step(**changes):

@@ -8,10 +8,21 @@ import pytest
 import torch
 
 from tests.small_models import tokens
-from utils import any_order, checkpoints, corpus, diffusion, recipes, training
-from utils.checkpoints import Made, code_hash, load_checkpoint, read_card, remake
-from utils.training import fit, next_token_loss
-from utils.transformer import Transformer, TransformerConfig
+from utils.checkpoints.store import making
+from utils.checkpoints.recipes import RECIPES
+from utils.checkpoints.store import FOLDER, MAX_BYTES, read_card
+from utils.generation import diffusion
+from utils.measure import enumeration
+from utils.measure.likelihood import bits_per_character, bound_per_character, excess_nats
+from utils.text import corpus
+from utils.text.tokenizer import byte_pair_tokenizer
+from utils.training.fit import _schedule, main
+from utils.worlds.pets import PETS
+from utils.checkpoints.making import Made, remake
+from utils.checkpoints.store import code_hash, load_checkpoint, read_card
+from utils.training.fit import fit
+from utils.training.losses import next_token_loss
+from utils.models.transformer import Transformer, TransformerConfig
 from utils.worlds import Sentences
 
 TINY = TransformerConfig(vocab_size=10, d_model=16, n_layers=1, n_heads=2, max_len=16)
@@ -76,7 +87,7 @@ def test_seconds_end_a_training_too():
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero():
-    rates = [training._schedule(step / 1000) for step in range(1001)]
+    rates = [_schedule(step / 1000) for step in range(1001)]
     top = rates.index(max(rates))
     assert 40 <= top <= 60 and max(rates) == pytest.approx(1, abs=0.02)
     assert 0 < rates[0] < 0.05 and rates[-1] == pytest.approx(0, abs=1e-6)
@@ -249,26 +260,26 @@ def test_code_hash_sees_code_and_not_its_layout():
     assert second != first  # brackets are code, even when they change nothing
 
 
-@pytest.mark.parametrize("name", recipes.RECIPES)
+@pytest.mark.parametrize("name", RECIPES)
 def test_each_card_belongs_to_its_recipe(name):
     card = read_card(name)
-    assert card.recipe_sha256 == code_hash(recipes.RECIPES[name]), (
+    assert card.recipe_sha256 == code_hash(RECIPES[name]), (
         f"the recipe of {name} has changed since its checkpoint was made; "
         f"run: python -m utils.training remake {name}"
     )
-    path = checkpoints.FOLDER / f"{name}.safetensors"
-    assert path.stat().st_size <= checkpoints.MAX_BYTES
+    path = FOLDER / f"{name}.safetensors"
+    assert path.stat().st_size <= MAX_BYTES
     load_checkpoint(name)
 
 
 def test_there_is_no_checkpoint_without_a_recipe():
-    assert {path.stem for path in checkpoints.FOLDER.iterdir()} == set(recipes.RECIPES)
+    assert {path.stem for path in FOLDER.iterdir()} == set(RECIPES)
 
 
 def test_sentences_are_known_to_within_two_hundredths_of_a_nat():
     model, card = load_checkpoint("sentences-ar")
     world = Sentences()
-    excess = recipes.excess_nats(model, world, world.sample(500, seed=3))
+    excess = excess_nats(model, world, world.sample(500, seed=3))
     assert excess == pytest.approx(card.results["excess_nats_per_token"], abs=0.002)
     assert 0 < excess < 0.02
 
@@ -276,9 +287,9 @@ def test_sentences_are_known_to_within_two_hundredths_of_a_nat():
 def test_the_king_james_model_beats_the_best_ngram():
     model, card = load_checkpoint("kjv-ar")
     text, held_out = corpus.split(corpus.kjv())
-    tokenizer = corpus.byte_pair_tokenizer(text, model.config.vocab_size)
+    tokenizer = byte_pair_tokenizer(text, model.config.vocab_size)
     part = tokenizer.encode(held_out)[:20_000]
-    bits = recipes.bits_per_character(model, part, len(tokenizer.decode(part)))
+    bits = bits_per_character(model, part, len(tokenizer.decode(part)))
     assert card.results["bits_per_character"] < 1.72
     assert bits == pytest.approx(card.results["bits_per_character"], abs=0.15)
     values = [value for _, _, value in card.curve]
@@ -291,7 +302,7 @@ def test_bits_per_character_counts_each_token_once(n):
     uniform = Transformer(TransformerConfig(4, d_model=8, n_layers=1, n_heads=1, max_len=8))
     with torch.no_grad():
         uniform.scale.zero_()
-    bits = recipes.bits_per_character(uniform, tokens(1, n, 4)[0], n_characters=1)
+    bits = bits_per_character(uniform, tokens(1, n, 4)[0], n_characters=1)
     assert bits == pytest.approx(2 * (n - 1), rel=1e-5)
 
 
@@ -302,19 +313,19 @@ def test_bound_per_character_counts_each_token_once(n):
     uniform = Transformer(config)
     with torch.no_grad():
         uniform.scale.zero_()
-    bits = recipes.bound_per_character(uniform, tokens(1, n, 4)[0], 1, 4, samples=2)
+    bits = bound_per_character(uniform, tokens(1, n, 4)[0], 1, 4, samples=2)
     assert bits == pytest.approx(2 * n, rel=1e-5)
 
 
 def test_a_language_so_small_that_all_is_known_about_its_denoiser():
     model, card = load_checkpoint("pets-diffusion")
-    world = Sentences(recipes.PETS)
+    world = Sentences(PETS)
     texts = world.sample(4000, seed=1).unique(dim=0)
     truth = world.log_prob(texts)
     assert float(truth.exp().sum()) == pytest.approx(1)  # these are all there are
     mask_id, free = world.vocab.mask_id, range(1, world.length)
-    table = any_order.table(lambda t: diffusion.log_probs(model, t, mask_id), texts, free, mask_id)
-    excess = float((truth.exp() * (truth - any_order.elbo(table))).sum())
+    table = enumeration.table(lambda t: diffusion.log_probs(model, t, mask_id), texts, free, mask_id)
+    excess = float((truth.exp() * (truth - enumeration.elbo(table))).sum())
     assert 0 < excess < 0.05
     assert excess == pytest.approx(card.results["bound_above_entropy_nats_per_text"], abs=0.002)
 
@@ -327,7 +338,7 @@ def test_excess_is_zero_for_the_truth_and_exact_for_a_guess():
     def perfect(tokens):
         return truth[:, : tokens.shape[1]].log().clamp_min(-1e9)
 
-    assert recipes.excess_nats(perfect, world, sentences) == pytest.approx(0, abs=1e-6)
+    assert excess_nats(perfect, world, sentences) == pytest.approx(0, abs=1e-6)
 
     def uniform(tokens):
         return torch.zeros(*tokens.shape, len(world.vocab), dtype=torch.float64)
@@ -335,19 +346,19 @@ def test_excess_is_zero_for_the_truth_and_exact_for_a_guess():
     words = sentences[:, 1:] != world.vocab.pad_id
     entropy = -torch.xlogy(truth, truth).sum(-1)[:, :-1]
     expected = (torch.tensor(len(world.vocab)).log() - entropy)[words].mean()
-    assert recipes.excess_nats(uniform, world, sentences) == pytest.approx(float(expected))
+    assert excess_nats(uniform, world, sentences) == pytest.approx(float(expected))
 
 
 def test_the_cheapest_checkpoint_can_be_made_from_nothing(tmp_path):
     """The weights may differ in their last digits on another machine; what they can do may not."""
     from_nothing = [
         name
-        for name, recipe in recipes.RECIPES.items()
+        for name, recipe in RECIPES.items()
         if "load_checkpoint" not in inspect.getsource(recipe)  # else it goes on from another
     ]
     cheapest = min(from_nothing, key=lambda name: read_card(name).seconds)
     kept = read_card(cheapest)
-    card = remake(cheapest, recipes.RECIPES[cheapest], tmp_path)
+    card = remake(cheapest, RECIPES[cheapest], tmp_path)
     load_checkpoint(cheapest, tmp_path)
     assert card.results == pytest.approx(kept.results, abs=0.02)
     assert card.final_loss == pytest.approx(kept.final_loss, abs=0.02)
@@ -361,21 +372,21 @@ def test_the_cheapest_checkpoint_can_be_made_from_nothing(tmp_path):
 def test_command_line_lists_and_remakes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(checkpoints, "FOLDER", tmp_path)
     monkeypatch.setattr(recipes, "RECIPES", {"tiny": recipe, "other": recipe})
-    monkeypatch.setattr(checkpoints.remake, "__defaults__", (tmp_path,))
-    monkeypatch.setattr(checkpoints.read_card, "__defaults__", (tmp_path,))
-    assert training.main(["remake", "tiny"]) == 0
-    assert training.main(["list"]) == 0
+    monkeypatch.setattr(making.remake, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(read_card, "__defaults__", (tmp_path,))
+    assert main(["remake", "tiny"]) == 0
+    assert main(["list"]) == 0
     shown = capsys.readouterr().out
     assert "A tiny model that counts." in shown
     assert (
         re.search(r"tiny .*parameters.*total", shown) and "other            not made yet" in shown
     )
-    assert training.main(["remake", "--all"]) == 0
+    assert main(["remake", "--all"]) == 0
     assert sorted(path.stem for path in tmp_path.glob("*.json")) == ["other", "tiny"]
 
 
 @pytest.mark.parametrize("arguments", [["remake"], ["remake", "huge"]])
 def test_command_line_names_what_there_is(arguments, capsys):
     with pytest.raises(SystemExit):
-        training.main(arguments)
+        main(arguments)
     assert "there are: sentences-ar" in capsys.readouterr().err

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.vocab import Vocab
+from utils.text.vocab import Vocab
 
 
 @given(st.text(min_size=1, max_size=50))

@@ -15,7 +15,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from utils import claims
+from utils.page import claims
 
 
 class ClaimsLedger(SphinxDirective):

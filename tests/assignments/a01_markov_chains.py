@@ -274,12 +274,12 @@ def temper(probs, temperature):
         "temperature by the book's module",
         {
             "temper": """
-from utils import markov
+from utils.models.temperature import at_temperature
 
 
 def temper(probs, temperature):
     row = torch.tensor(list(probs.values()), dtype=torch.float64)
-    return dict(zip(probs, markov.at_temperature(row, temperature).tolist(), strict=True))
+    return dict(zip(probs, at_temperature(row, temperature).tolist(), strict=True))
 """
         },
         {"test-temperature": 2},

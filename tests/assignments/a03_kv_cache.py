@@ -205,8 +205,8 @@ def crop(cache, length):
         "the book's own cache",
         {
             "cache": """
-from utils.kv_cache import KVCache
-from utils.transformer import TransformerConfig
+from utils.models.kv_cache import KVCache
+from utils.models.transformer import TransformerConfig
 
 
 def new_cache(model):

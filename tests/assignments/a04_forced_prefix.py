@@ -161,7 +161,7 @@ def interval(k, n):
         "the book's own Wilson interval",
         {
             "interval": """
-from utils.intervals import wilson
+from utils.measure.intervals import wilson
 
 
 def interval(k, n):

@@ -87,7 +87,7 @@ WRONG = [
         "the book's own noise, frame by frame",
         {
             "forget": """
-from utils import diffusion
+from utils.generation import diffusion
 
 
 def forget(tokens, levels, mask_id, frozen=None, generator=None):

@@ -5,8 +5,9 @@ be computed instead of estimated. Every world has `vocab`, the `length` of its r
 `sample(n, seed=)` -> (n, length) int64, and `log_prob(tokens)` -> (n,) exact nats.
 """
 
+from utils.worlds.pets import PETS
 from utils.worlds.sentences import EVERYDAY, Sentences
 from utils.worlds.totals import Totals
 from utils.worlds.verdicts import Verdicts
 
-__all__ = ["EVERYDAY", "Sentences", "Totals", "Verdicts"]
+__all__ = ["EVERYDAY", "PETS", "Sentences", "Totals", "Verdicts"]

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from utils.vocab import Vocab
+from utils.text.vocab import Vocab
 from utils.worlds.common import checked, until_impossible
 
 PAD, START, MASK = "<pad>", "<s>", "<mask>"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import torch
 
-from utils.vocab import Vocab
+from utils.text.vocab import Vocab
 from utils.worlds.common import checked, until_impossible
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from utils.vocab import Vocab
+from utils.text.vocab import Vocab
 from utils.worlds.common import checked, until_impossible
 
 MASK, UNDO = "<mask>", "<undo>"
@@ -40,6 +40,7 @@ class Verdicts:
     length: 16
     positions: where each part of a row stands: "a", "b", "claim", "verdict", "sum", and "answer",
         the first position that the question leaves open
+    question: where a row is the question: (length,) bool
     seen, unseen: the pairs in and not in the samples, (n, 2) int64 arrays
     """
 
@@ -65,6 +66,7 @@ class Verdicts:
             "sum": at["SUM"][0],
             "answer": at["?"][0] + 1,
         }
+        self.question = torch.arange(self.length) < self.positions["answer"]
         span = np.arange(low, high + 1)
         pairs = np.stack(np.meshgrid(span, span, indexing="ij"), -1).reshape(-1, 2)
         order = np.random.default_rng(seed).permutation(len(pairs))

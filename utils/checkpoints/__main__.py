@@ -1,0 +1,100 @@
+"""The checkpoints from the command line: `python -m utils.checkpoints --help`."""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+
+from utils.checkpoints import kept_answers, making, store
+from utils.checkpoints.making import NAMES, recipe_of
+from utils.checkpoints.recipes import RECIPES
+
+ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m utils.checkpoints")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, about in {
+        "list": "what checkpoints there are, what they reach, and whether they are up to date",
+        "show": "a checkpoint's card, its recipe, and what has changed since it was made",
+        "remake": f"train again; {ANSWERS} asks SmolLM2 again, in ten minutes",
+        "measure": "measure again, without training",
+        "accept": "keep the weights although code has changed: trains the first steps and compares",
+    }.items():
+        command = commands.add_parser(name, help=about, description=about)
+        if name != "list":
+            command.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(RECIPES)}")
+        if name not in ("list", "show"):
+            command.add_argument("--all", action="store_true", help="all that have a recipe")
+    options = parser.parse_args(arguments)
+    if options.command == "list":
+        for name in NAMES:
+            print(_line(name))
+        return 0
+    names = list(NAMES) if getattr(options, "all", False) else options.names
+    allowed = [*NAMES, *[ANSWERS] * (options.command in ("remake", "accept"))]
+    unknown = [name for name in names if name not in allowed]
+    if unknown or not names:
+        what = f"there is none called {unknown[0]!r}" if unknown else "name a checkpoint"
+        parser.error(f"{what}; there are: {', '.join(allowed)}")
+    failures = 0
+    for name in names:
+        try:
+            COMMANDS[options.command](name)
+        except (ValueError, OSError) as error:
+            failures += 1
+            print(error, file=sys.stderr)
+    return int(failures > 0)
+
+
+def show(name):
+    recipe, _ = recipe_of(name)
+    card = asdict(store.read_card(name))
+    for names, what in (("made_by", "the weights"), ("measured_by", "the results")):
+        pieces = card.pop(names)
+        card[names] = f"{len(pieces)} pieces that {what} depend on; they are in {name}.json"
+    print(f"{name}: {recipe.about}\n{json.dumps(card, indent=1)}\n")
+    for done, names in making.stale(name).items():
+        print(f"Changed since it was {done}: {', '.join(names) or 'nothing'}.")
+
+
+def remake(name):
+    if name == ANSWERS:
+        return kept_answers.remake()
+    print(f"{name}: {recipe_of(name)[0].about}")
+    begun = time.perf_counter()
+    making.remake(name)
+    print(f"{_line(name)}  (in {time.perf_counter() - begun:.0f} s)")
+
+
+def measure(name):
+    making.measure(name)
+    print(_line(name))
+
+
+def accept(name):
+    if name == ANSWERS:
+        kept_answers.accept()
+        return print(f"{name:24} accepted: it still answers the first questions as it did")
+    apart = making.accept(name)
+    print(f"{name:24} accepted: the first losses are within {apart:.4f} nats of the card's")
+
+
+COMMANDS = {"show": show, "remake": remake, "measure": measure, "accept": accept}
+
+
+def _line(name: str) -> str:
+    """One line on a checkpoint."""
+    if not (store.FOLDER / f"{name}.json").exists():
+        return f"{name:24} not made yet"
+    card = store.read_card(name)
+    found = ", ".join(f"{key} {value}" for key, value in card.results.items())
+    old = [done for done, names in making.stale(name).items() if names]
+    note = f"; changed since it was {' and '.join(old)}" if old else ""
+    return f"{name:24} {card.parameters:9,} parameters, {card.seconds:5.0f} s: {found}{note}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

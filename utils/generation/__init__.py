@@ -1,0 +1,1 @@
+"""What turns probabilities into a text."""

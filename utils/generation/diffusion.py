@@ -1,0 +1,244 @@
+"""Text diffusion: hide tokens at random, learn to fill them in, then write by filling in blanks.
+
+Noise here is forgetting: each token is replaced by a *mask* with some probability, the rate. A
+model that sees what is left on both sides (`causal=False`) learns to name what was hidden. Starting
+from nothing but masks, it can then write in any order, and several tokens in one pass.
+
+The loss is a bound. Draw an order of the positions at random and reveal the text in that order, one
+token at a time: by the chain rule these conditional probabilities multiply to a probability of the
+text, and the average of its logarithm over all orders is at most the logarithm of the average,
+which is what the model gives the text when it reveals in a random order. That average is the ELBO
+(evidence lower bound), and the loss is its negative, per token. Sources: Uria et al. 2014
+(arXiv:1310.1757) and Hoogeboom et al. 2022 (arXiv:2110.02037) for orders; Austin et al. 2021
+(arXiv:2107.03006), Sahoo et al. 2024 (arXiv:2406.07524) and Shi et al. 2024 (arXiv:2406.04329) for
+masking as a diffusion; Ou et al. 2024 (arXiv:2406.03736) for their being the same.
+"""
+
+import math
+
+import torch
+
+from utils.generation.rounds import check_one_text
+from utils.generation.sampling import draw
+from utils.models.temperature import check_temperature
+from utils.models.transformer import logits_at
+from utils.text import chance
+from utils.text.trace import written
+
+ORDERS = ("confidence", "random", "left-to-right")
+
+
+def check_model(model, mask_id):
+    """Raise a clear error for a model that cannot fill blanks. Any function of tokens may pass."""
+    config = getattr(model, "config", None)
+    if config is None:
+        return
+    if config.causal:
+        raise ValueError("causal=True: this model sees only what lies before; make one that is not")
+    if not 0 <= mask_id < config.vocab_size:
+        raise ValueError(
+            f"mask_id {mask_id} is outside the model's vocabulary (0..{config.vocab_size - 1}); "
+            "give the id the model was trained to fill in, such as world.vocab.mask_id"
+        )
+
+
+def corrupt(tokens, rate, mask_id, *, frozen=None, generator=None):
+    """Hide each token with probability `rate`, independently of the others.
+
+    tokens: (batch, length) int64. rate: 0 to 1, one number or one for each row, (batch,).
+    frozen: True where a token must stay, (length,) or (batch, length).
+    Returns the noisy tokens, with mask_id where one is hidden, and where that is, (batch, length)
+    bool. Raises ValueError for a rate outside [0, 1] or a `frozen` of another shape or kind.
+    """
+    rate = torch.as_tensor(rate, dtype=torch.float32, device=tokens.device)
+    if not ((rate >= 0) & (rate <= 1)).all() or rate.shape not in ((), tokens.shape[:1]):
+        raise ValueError(f"rate is {rate.tolist()}; give a share from 0 to 1, or one for each row")
+    noise = chance.uniform(tokens.shape, device=tokens.device, generator=generator)
+    masked = (noise < rate[..., None]) & _free(tokens, frozen)
+    return tokens.masked_fill(masked, mask_id), masked
+
+
+def loss(model, tokens, mask_id, *, frozen=None, generator=None):
+    """The negative ELBO in nats per token that is not frozen: a scalar to minimise.
+
+    One noisy version of each row is drawn, and what the model says of its hidden tokens averaged.
+    This is an unbiased estimate, see `hide`. The rates of the rows of a batch are spread evenly, so
+    that no batch is easier than the next by chance.
+
+    tokens: (batch, length) int64 without masks; frozen as in `corrupt`. Raises ValueError where
+    nothing is left to hide, and for a mask_id that the model lacks or the tokens hold.
+    """
+    rates = spread_rates(tokens, generator)
+    return -_reconstruction(model, tokens, rates, mask_id, frozen, generator).mean()
+
+
+def spread_rates(tokens, generator=None):
+    """A rate for each row, (batch,): each on its own is uniform from 0 to 1, and together they are
+    spread evenly, so that no batch is easier than the next by chance."""
+    first = chance.uniform((), device=tokens.device, generator=generator)
+    return (first + torch.arange(len(tokens), device=tokens.device) / len(tokens)) % 1
+
+
+@torch.no_grad()
+def elbo(model, tokens, mask_id, *, samples, frozen=None, generator=None):
+    """An estimate of the ELBO, a lower bound on each row's log-probability: (batch,) in nats.
+
+    samples: noisy versions of each row to average over; their rates are spread evenly from 0 to 1.
+    frozen: these tokens are given, and the bound is on the others given them; as in `corrupt`.
+    The estimate is unbiased; it scatters about the bound, ever less with more samples. Raises
+    ValueError like `loss`, and for fewer samples than one.
+    """
+    if samples < 1:
+        raise ValueError(f"samples is {samples}; a bound takes at least one")
+    first = chance.uniform((len(tokens),), device=tokens.device, generator=generator)
+    total = torch.zeros_like(first)
+    for i in range(samples):
+        rates = (first + i / samples) % 1
+        total += _reconstruction(model, tokens, rates, mask_id, frozen, generator)
+    return total / samples * _free(tokens, frozen).sum(-1)
+
+
+def hide(tokens, rates, mask_id, *, frozen=None, generator=None):
+    """Corrupt so that at least one token is hidden: one drawn evenly, the others with their rate.
+
+    With a rate drawn evenly from 0 to 1, the number of hidden tokens is any from 1 to all, each as
+    likely: just what one meets who stops, at a random moment, while revealing the text in a random
+    order. So the mean of -log p over the hidden tokens is, on average, the negative ELBO per token.
+    """
+    free = _free(tokens, frozen)
+    if not free.any(-1).all():
+        raise ValueError("frozen leaves a row nothing to hide; leave at least one token free")
+    noisy, masked = corrupt(tokens, rates, mask_id, frozen=frozen, generator=generator)
+    lots = chance.uniform(tokens.shape, device=tokens.device, generator=generator)
+    lots = lots.masked_fill(~free, -1.0)
+    masked = masked.scatter(-1, lots.argmax(-1, keepdim=True), True)
+    return noisy.masked_fill(masked, mask_id), masked
+
+
+def log_probs(model, tokens, mask_id, where=None):
+    """What the model says stands at each position: (batch, length, vocab) log-probabilities in
+    nats; or, for (batch, length) bool `where`, at those n positions alone: (n, vocab).
+
+    A mask is no token: it gets probability 0 and the others share what it would have had.
+    """
+    logits = model(tokens) if where is None else logits_at(model, tokens, where)
+    blank = torch.arange(logits.shape[-1], device=logits.device) == mask_id
+    return logits.masked_fill(blank, -torch.inf).log_softmax(-1)
+
+
+@torch.no_grad()
+def sample(
+    model,
+    tokens,
+    mask_id,
+    *,
+    steps=None,
+    order="confidence",
+    temperature=0.0,
+    threshold=None,
+    generator=None,
+    trace=None,
+):
+    """Fill every mask and leave all other tokens as they are: (batch, length) int64 -> the same.
+
+    At each pass the model reads the text, a token is chosen for every mask, and some of them are
+    kept. Rows without a mask left are not read again.
+
+    steps: how many passes to take at most; the masks of a row are shared out evenly. None fills one
+        mask a pass.
+    order: which masks come first: "confidence", those where the model's likeliest token is
+        likeliest; "random"; or "left-to-right".
+    temperature: 0 takes the likeliest token; 1 draws as the model says; more is wilder.
+    threshold: a pass also keeps every token whose position has a likeliest token at least this
+        likely, however many they are.
+    generator: where the chance comes from; None is PyTorch's global generator.
+    trace: a list that gets one `utils.text.trace.Step` per pass. Batch of 1 only.
+
+    Where a mask comes first depends on the model's probabilities, never on the token that was
+    drawn. So with true conditional probabilities and one mask a pass at temperature 1, texts are
+    drawn from the true distribution, in whatever order.
+
+    Raises TypeError or ValueError, saying what would do, for tokens the model cannot read or that
+    hold no mask, a mask_id it lacks, steps below 1 or above the most masks of any row, an order
+    without a name, a temperature below 0, a threshold outside (0, 1], a causal model.
+    """
+    passes = _check_sampling(model, tokens, mask_id, steps, order, temperature, threshold, trace)
+    tokens = tokens.clone()
+    for passes_left in range(passes, 0, -1):
+        rows = (tokens == mask_id).any(-1).nonzero()[:, 0]  # those with something left to fill
+        if not len(rows):
+            break
+        text = tokens[rows]
+        masked = text == mask_id  # (rows, length)
+        with torch.inference_mode():  # no gradients will be asked for, which saves time
+            said = log_probs(model, text, mask_id, masked)  # (masks in all, vocab)
+        confidence = torch.full_like(text, -torch.inf, dtype=said.dtype)
+        confidence[masked] = said.amax(-1)
+        first = _rank(order, confidence, generator).masked_fill(~masked, -torch.inf)
+        share = -(-masked.sum(-1) // passes_left)  # of the masks of each row, rounded up
+        places = first.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
+        chosen = places < share[:, None]
+        if threshold is not None:
+            chosen |= confidence >= math.log(threshold)
+        chosen &= masked
+        said = said[chosen[masked]]
+        text[chosen] = draw(said, temperature=temperature, generator=generator)
+        tokens[rows] = text
+        if trace is not None:
+            trace.append(written(text[0], chosen[0].nonzero()[:, 0], said.exp()))
+    return tokens
+
+
+def _rank(order, confidence, generator):
+    """A number for each position, (rows, length); where it is largest is filled first."""
+    if order == "confidence":
+        return confidence
+    if order == "random":
+        return chance.uniform(confidence.shape, device=confidence.device, generator=generator)
+    places = torch.arange(confidence.shape[1], device=confidence.device)
+    return -places.expand(confidence.shape).float()
+
+
+def _reconstruction(model, tokens, rates, mask_id, frozen, generator):
+    """Mean log-probability of the hidden tokens of one noisy version of each row: (batch,)."""
+    check_model(model, mask_id)
+    if (tokens == mask_id).any():
+        raise ValueError(f"tokens hold the mask id {mask_id}; a text to learn from has no blanks")
+    noisy, masked = hide(tokens, rates, mask_id, frozen=frozen, generator=generator)
+    said = log_probs(model, noisy, mask_id, masked)  # (hidden in all, vocab)
+    right = said.gather(-1, tokens[masked][:, None])[:, 0]
+    return torch.zeros_like(masked, dtype=right.dtype).masked_scatter(masked, right).sum(-1) / (
+        masked.sum(-1)
+    )
+
+
+def _free(tokens, frozen):
+    """Where a token may be hidden, (batch, length) bool."""
+    if frozen is None:
+        return torch.ones_like(tokens, dtype=torch.bool)
+    if frozen.dtype != torch.bool or frozen.shape not in (tokens.shape, tokens.shape[-1:]):
+        raise ValueError(
+            f"frozen is {frozen.dtype} of shape {tuple(frozen.shape)}; give bool, True where a "
+            f"token must stay, of shape {tuple(tokens.shape)} or {tuple(tokens.shape[-1:])}"
+        )
+    return ~frozen.expand(tokens.shape)
+
+
+def _check_sampling(model, tokens, mask_id, steps, order, temperature, threshold, trace):
+    """Raise a clear error for what `sample` cannot do; else how many passes it is to take."""
+    check_model(model, mask_id)
+    if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64 or tokens.dim() != 2:
+        raise TypeError("tokens must be an int64 tensor (batch, length); tokens[None] adds a batch")
+    most = int((tokens == mask_id).sum(-1).max())
+    if most == 0:
+        raise ValueError(f"tokens hold no mask, mask_id {mask_id}; put it where to write")
+    passes = most if steps is None else steps
+    if not 1 <= passes <= most:
+        raise ValueError(f"steps is {steps}; choose from 1 to {most}, one mask a pass")
+    if order not in ORDERS:
+        raise ValueError(f"order is {order!r}; choose one of {', '.join(map(repr, ORDERS))}")
+    check_temperature(temperature)
+    if threshold is not None and not 0 < threshold <= 1:
+        raise ValueError(f"threshold is {threshold}; choose a probability above 0 and up to 1")
+    check_one_text(tokens, trace)
+    return passes

@@ -1,0 +1,31 @@
+"""Greedy decoding of prompts of different lengths, side by side in one batch."""
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from utils.models.kv_cache import KVCache
+from utils.models.transformer import LAST, logits_at
+
+
+@torch.inference_mode()
+def continue_each(model, prompts: list[torch.Tensor], n, stop) -> list[torch.Tensor]:
+    """Up to n tokens after each prompt, greedily, without the stop token: (length,) each.
+
+    The prompts may differ in length. Each step adds one position to all rows, and a row whose
+    prompt is longer gets its own next token there: nothing is padded, so each is read as if alone.
+    """
+    lengths = prompts[0].new_tensor([len(tokens) for tokens in prompts])
+    given = pad_sequence(prompts, batch_first=True)  # (batch, longest)
+    cache = KVCache.like(model, len(prompts), given.shape[1] + n)
+    tokens, ended = given[:, : lengths.min()], torch.zeros_like(lengths, dtype=torch.bool)
+    while not ended.all():
+        at = tokens.shape[1]
+        new = logits_at(model, tokens[:, cache.length :], LAST, cache).argmax(-1)
+        if at < given.shape[1]:
+            new = torch.where(at < lengths, given[:, at], new)
+        tokens = torch.cat([tokens, new[:, None]], 1)
+        stopped = (at >= lengths) & torch.isin(new, lengths.new_tensor(stop))
+        ended |= stopped | (at + 1 >= lengths + n)
+    after = [row[k : k + n].tolist() for row, k in zip(tokens, lengths, strict=True)]
+    ends = [next((i for i, t in enumerate(row) if t in stop), n) for row in after]
+    return [lengths.new_tensor(row[:end]) for row, end in zip(after, ends, strict=True)]

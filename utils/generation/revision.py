@@ -1,0 +1,76 @@
+"""Changing one's mind: taking back what is already written, and writing it anew.
+
+A masked diffusion model fills blanks, and what it has filled stays. `revise` gives it a way back:
+find the token the model believes in least, hide it again, fill it again. What to doubt is decided
+by a *signal*, one number for each position: `confidences` asks about one token at a time with that
+token hidden (leave-one-out, a forward pass each); `glance` makes do with a single pass, and so does
+a trained probe (`measure/probes.py`). Hiding written tokens again is ReMDM (Wang et al. 2025,
+arXiv:2503.00307).
+
+None of this needs diffusion: `generation/rewriting.py` does it with a causal model.
+"""
+
+import torch
+
+from utils.generation import diffusion
+from utils.generation.rounds import check_one_text, checked_positions, until_settled
+from utils.text.trace import Step
+
+
+@torch.no_grad()
+def confidences(model, tokens, mask_id, positions):
+    """How likely the model finds each token given all the others: one at a time is hidden.
+
+    tokens: (batch, length) int64. positions: k of them. Returns (batch, k) probabilities, for k
+    forward passes. Raises ValueError for a position outside the text, or none.
+    """
+    diffusion.check_model(model, mask_id)
+    positions = checked_positions(tokens, positions)
+    found = torch.empty(len(tokens), len(positions), device=tokens.device)
+    for i, position in enumerate(positions.tolist()):
+        hidden = tokens.clone()
+        hidden[:, position] = mask_id
+        said = diffusion.log_probs(model, hidden, mask_id)[:, position]
+        found[:, i] = said.gather(-1, tokens[:, position, None])[:, 0].exp()
+    return found
+
+
+@torch.no_grad()
+def glance(model, tokens, mask_id, positions):
+    """The same question put in one forward pass, with nothing hidden: (batch, k) probabilities.
+
+    The model was never trained to say anything about a token that it can see.
+    """
+    said = diffusion.log_probs(model, tokens, mask_id).exp()
+    return said.gather(-1, tokens[..., None])[..., 0][:, checked_positions(tokens, positions)]
+
+
+def revise(model, tokens, mask_id, positions, *, rounds, remask=1, signal=confidences, trace=None):
+    """Hide the tokens that deserve the least confidence, fill them again; so many times.
+
+    tokens: (batch, length) int64, nothing hidden. positions: where it may rewrite; all else stays.
+    rounds: at most so many; a row that comes out as it went in is left alone from then on.
+    remask: how many tokens of a row are hidden in a round, and filled again one a pass.
+    signal: `signal(model, tokens, mask_id, positions)` -> (batch, k); what has least is hidden.
+    trace: a list that gets the steps, taking back and filling in. Batch of 1 only.
+
+    Raises ValueError, saying what would do, for tokens with a mask in them, positions outside the
+    text, rounds below 1, remask below 1 or above the number of positions.
+    """
+    positions = checked_positions(tokens, positions)
+    if (tokens == mask_id).any():
+        raise ValueError(f"tokens still hold the mask {mask_id}; fill it first: diffusion.sample")
+    if not 1 <= remask <= len(positions):
+        raise ValueError(f"remask is {remask}; choose from 1 to the {len(positions)} positions")
+    check_one_text(tokens, trace)
+
+    def once(before):
+        trust = signal(model, before, mask_id, positions)
+        least = trust.argsort(dim=-1, stable=True)[:, :remask]  # (rows, remask)
+        hidden = before.scatter(1, positions[least], mask_id)
+        if trace is not None:
+            trust = trust.gather(1, least)[0].clamp(0, 1)
+            trace.append(Step(hidden[0], positions[least[0]], trust, note="taken back"))
+        return diffusion.sample(model, hidden, mask_id, trace=trace)
+
+    return until_settled(tokens, once, rounds)

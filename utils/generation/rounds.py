@@ -1,0 +1,39 @@
+"""One loop for all that goes over a text again and again: repeat until nothing changes."""
+
+import torch
+
+
+def until_settled(tokens, change, rounds):
+    """Let `change(rows)` rewrite the rows, (n, length) -> the same, for so many rounds at most.
+
+    tokens: (batch, length) int64, which stay as they are; a new tensor is returned. A row that
+    comes out as it went in is left alone from then on. Raises ValueError for rounds below 1.
+    """
+    if rounds < 1:
+        raise ValueError(f"rounds is {rounds}; choose 1 or more")
+    tokens, unsettled = tokens.clone(), torch.arange(len(tokens), device=tokens.device)
+    for _ in range(rounds):
+        before = tokens[unsettled]
+        after = change(before)
+        tokens[unsettled] = after
+        unsettled = unsettled[(after != before).any(1)]
+        if not len(unsettled):
+            break
+    return tokens
+
+
+def checked_positions(tokens, positions):
+    """The positions as a tensor, (k,) int64; a clear error unless all are in the text."""
+    length = tokens.shape[1]
+    positions = torch.as_tensor(positions, dtype=torch.int64, device=tokens.device).reshape(-1)
+    if not len(positions) or not (0 <= int(positions.min()) <= int(positions.max()) < length):
+        raise ValueError(
+            f"positions is {positions.tolist()}; name at least one of 0 to {length - 1}"
+        )
+    return positions
+
+
+def check_one_text(tokens, trace):
+    """Raise a clear error where a trace is asked for and there is more than one text to follow."""
+    if trace is not None and len(tokens) > 1:
+        raise ValueError(f"a trace follows one text but there are {len(tokens)} rows; pass one row")

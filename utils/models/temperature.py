@@ -1,0 +1,34 @@
+"""Temperature: one knob from the safest text to the wildest.
+
+The logits are divided by it before the softmax; that is, each probability is raised to the power of
+1 / temperature and the row is brought back to a sum of 1. At 1 nothing changes. Towards 0 all
+probability goes to the likeliest token, with a high temperature every token becomes as likely.
+"""
+
+import math
+
+import torch
+
+
+def check_temperature(temperature):
+    """Raise a clear error for a temperature that is negative, infinite or not a number."""
+    if not 0 <= temperature < math.inf:
+        raise ValueError(
+            f"temperature is {temperature}; choose 0 for the likeliest token or a positive number"
+        )
+
+
+def at_temperature(logits, temperature):
+    """(..., vocab) logits or log-probabilities -> (..., vocab) probabilities, rows sum to 1.
+
+    At 0 the likeliest token, of several the first, has them all. Raises ValueError for a
+    temperature out of range.
+    """
+    check_temperature(temperature)
+    if temperature == 0:
+        return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
+    if temperature != 1:
+        largest = logits.amax(-1, keepdim=True)  # taken off, so that no temperature is too low
+        number = torch.finfo(logits.dtype)
+        logits = (logits - largest) / min(max(temperature, number.tiny), number.max)
+    return logits.softmax(-1)

@@ -1,0 +1,284 @@
+"""One transformer, written once, used by every model in this book.
+
+A transformer reads a row of tokens and says, at each position, how likely each token of the
+vocabulary is there. It keeps one vector per position, the *stream*, and each layer adds to it:
+*attention* adds what a position gathers from other positions, *feed-forward* adds what it makes of
+that on its own. Read this file from top to bottom and you have read all of it.
+
+With `causal=True` a position sees itself and what lies before it: such a model predicts the next
+token. With `causal=False` it sees everything: such a model fills in tokens that were hidden.
+Nothing else differs. The parts are those of Llama (Touvron et al. 2023, arXiv:2302.13971), so the
+weights of a published model fit in; `smollm.py` puts them there.
+
+A weight has shape (in, out) and is applied as `x @ weight`, as one writes it on paper.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """All it takes to build a transformer.
+
+    d_model is the width of the stream. Left out, n_kv_heads is n_heads, and d_ff, the width
+    inside the feed-forward part, is 8/3 of d_model to the nearest 64.
+    """
+
+    vocab_size: int
+    d_model: int = 128
+    n_layers: int = 4
+    n_heads: int = 4
+    n_kv_heads: int | None = None
+    d_ff: int | None = None
+    max_len: int = 256
+    causal: bool = True
+    rope_theta: float = 10_000.0
+    tie_embeddings: bool = True
+    norm_eps: float = 1e-5
+
+    def __post_init__(self):
+        defaults = {"n_kv_heads": self.n_heads, "d_ff": max(64, round(self.d_model / 24) * 64)}
+        for name, default in defaults.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, default)  # the dataclass is frozen for all others
+        for name in "vocab_size d_model n_layers n_heads n_kv_heads d_ff max_len".split():
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.d_model % (2 * self.n_heads):
+            raise ValueError(
+                f"d_model={self.d_model} cannot be shared out to n_heads={self.n_heads} heads of "
+                f"even width; choose a multiple of {2 * self.n_heads}"
+            )
+        if self.n_heads % self.n_kv_heads:
+            raise ValueError(
+                f"n_kv_heads={self.n_kv_heads} does not divide n_heads={self.n_heads}; "
+                "as many heads must share each key and value"
+            )
+
+    @property
+    def head_dim(self) -> int:
+        return self.d_model // self.n_heads
+
+
+def check_tokens(tokens, config, start=0):
+    """Raise a clear error unless a model of this config can read the tokens, from `start` on."""
+    if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64:
+        kind = getattr(tokens, "dtype", type(tokens).__name__)
+        raise TypeError(f"tokens are {kind}; give int64 ids, such as torch.tensor([[3, 1, 4]])")
+    if tokens.dim() != 2 or tokens.numel() == 0:
+        raise ValueError(
+            f"tokens have shape {tuple(tokens.shape)}; give (batch, length) with at least one "
+            "token in each row; tokens[None] makes one text a batch"
+        )
+    if start + tokens.shape[1] > config.max_len:
+        raise ValueError(
+            f"{start + tokens.shape[1]} tokens are too many: this model reads at most "
+            f"max_len={config.max_len}; shorten the text"
+        )
+    low, high = (int(end) for end in tokens.aminmax())
+    if low < 0 or high >= config.vocab_size:
+        raise ValueError(
+            f"token {low if low < 0 else high} is outside the vocabulary "
+            f"(0..{config.vocab_size - 1}); encode the text with the model's own vocabulary"
+        )
+
+
+def product(x, weight):
+    """x @ weight, for x (batch, length, in) and weight (in, out).
+
+    When x has few rows, all the time goes into reading the weight from memory. One core cannot
+    read as fast as the memory can deliver, yet one core is all that such a product is given. So a
+    large weight is cut into blocks of rows, one for each thread, and their shares are added up.
+    """
+    threads, (d_in, d_out) = torch.get_num_threads(), weight.shape
+    rows = x.numel() // d_in
+    if rows > 16 or d_in * d_out < 2**18 or d_in % threads:
+        return x @ weight
+    shares = x.reshape(rows, threads, -1).transpose(0, 1) @ weight.view(threads, -1, d_out)
+    return shares.sum(0).view(*x.shape[:-1], d_out)
+
+
+def rms_norm(x, eps):
+    """Bring each vector to a root mean square of 1 (Zhang & Sennrich 2019, arXiv:1910.07467).
+
+    A learned scale for each channel usually follows. After all norms but the last comes a matrix
+    of its own, whose rows can hold that scale, so only the last one is followed by it here.
+    """
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
+
+
+def rotation_table(config):
+    """Cosine and sine of the angles that positions turn by: (max_len, head_dim / 2, 2).
+
+    Position p turns pair i by p / theta^(2i / head_dim). The first pairs turn fast and tell
+    neighbours apart; the last turn slowly (Su et al. 2021, arXiv:2104.09864, section 3.2.2).
+    """
+    pair = torch.arange(0, config.head_dim, 2) / config.head_dim
+    angles = torch.arange(config.max_len)[:, None] / config.rope_theta**pair
+    return torch.stack([angles.cos(), angles.sin()], -1)
+
+
+def rotate(heads, rotation):
+    """Turn each pair of numbers in each head by its position's angle. A query times a key then
+    depends on how far apart they are, not on where they are.
+
+    heads: (batch, length, heads, head_dim); rotation: (length, 1, head_dim / 2), complex.
+    """
+    pairs = torch.view_as_complex(heads.unflatten(-1, (-1, 2)))  # a pair is one complex number
+    return torch.view_as_real(pairs * rotation).flatten(-2)  # and to turn it is to multiply it
+
+
+class Attention(nn.Module):
+    """Each position asks (query), each offers (key), and what matches is averaged (value).
+
+    Where n_kv_heads < n_heads, neighbouring heads share a key and a value, and the cache is that
+    much smaller (grouped queries: Ainslie et al. 2023, arXiv:2305.13245).
+    """
+
+    def __init__(self, config, layer):
+        super().__init__()
+        self.layer, self.head_dim = layer, config.head_dim
+        self.query = nn.Parameter(torch.empty(config.d_model, config.d_model))
+        self.key = nn.Parameter(torch.empty(config.d_model, config.n_kv_heads * config.head_dim))
+        self.value = nn.Parameter(torch.empty(config.d_model, config.n_kv_heads * config.head_dim))
+        self.out = nn.Parameter(torch.empty(config.d_model, config.d_model))
+
+    def project(self, x, rotation):
+        """Queries, keys and values, each (batch, heads, length, head_dim)."""
+        q = product(x, self.query).unflatten(-1, (-1, self.head_dim))
+        k = product(x, self.key).unflatten(-1, (-1, self.head_dim))
+        v = product(x, self.value).unflatten(-1, (-1, self.head_dim))
+        q, k = rotate(q, rotation), rotate(k, rotation)
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+
+    def forward(self, x, rotation, mask, cache=None):
+        q, k, v = self.project(x, rotation)
+        if cache is not None:
+            k, v = cache.store(self.layer, k, v)  # add the new ones, get back all so far
+        # softmax(q k^T / sqrt(head_dim)) v over what the mask allows; `weights` spells it out.
+        gathered = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+        return product(gathered.transpose(1, 2).flatten(2), self.out)
+
+    def weights(self, x, rotation, mask, cache=None):
+        """The share of each position (column) in what each (row) gathers: (batch, heads, length,
+        length). Each row sums to 1."""
+        q, k, _ = self.project(x, rotation)
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)
+        scores = q @ k.transpose(-2, -1) / self.head_dim**0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -torch.inf)
+        return scores.softmax(-1)
+
+
+class FeedForward(nn.Module):
+    """What a position makes of its vector on its own: wider, gated, and back (SwiGLU: Shazeer 2020,
+    arXiv:2002.05202)."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.gate = nn.Parameter(torch.empty(config.d_model, config.d_ff))
+        self.up = nn.Parameter(torch.empty(config.d_model, config.d_ff))
+        self.down = nn.Parameter(torch.empty(config.d_ff, config.d_model))
+
+    def forward(self, x):
+        return product(F.silu(product(x, self.gate)) * product(x, self.up), self.down)
+
+
+class Block(nn.Module):
+    """One layer. It only adds to the stream, so what earlier layers wrote stays readable."""
+
+    def __init__(self, config, layer):
+        super().__init__()
+        self.eps = config.norm_eps
+        self.attention = Attention(config, layer)
+        self.feed_forward = FeedForward(config)
+
+    def forward(self, x, rotation, mask, cache=None):
+        x = x + self.attention(rms_norm(x, self.eps), rotation, mask, cache)
+        return x + self.feed_forward(rms_norm(x, self.eps))
+
+
+class Transformer(nn.Module):
+    """Tokens in; out, for each position, the logits of the token there (causal: of the next one).
+
+    seed: draws the first weights; None leaves them unset, for a loader to fill in.
+    """
+
+    def __init__(self, config, *, seed=0):
+        super().__init__()
+        self.config = config
+        self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
+        self.scale = nn.Parameter(torch.ones(config.d_model))
+        self.output = nn.Parameter(torch.empty(config.d_model, config.vocab_size))
+        if not config.tie_embeddings:
+            self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.d_model))
+        self.register_buffer("rotation", rotation_table(config), persistent=False)
+        if seed is not None:
+            generator = torch.Generator().manual_seed(seed)
+            for name, weight in self.named_parameters():
+                # Weights that write to the stream start smaller, for there are many of them.
+                writes = name.endswith((".out", ".down"))
+                spread = 0.02 / (2 * config.n_layers) ** 0.5 if writes else 0.02
+                if name != "scale":
+                    nn.init.normal_(weight, 0.0, spread, generator=generator)
+
+    def forward(self, tokens, cache=None, where=None):
+        """(batch, length) int64 -> (batch, length, vocab) float32.
+
+        where: an index of the positions whose logits are wanted, such as a (batch, length) bool
+        mask of n positions -> (n, vocab); the others are not computed.
+
+        With a `KVCache`, `tokens` continue those already in it, and are added to it. Raises
+        TypeError for a wrong dtype, ValueError for tokens that are empty, outside the vocabulary
+        or too many, and for a cache that does not fit.
+        """
+        start = 0 if cache is None else cache.length
+        check_tokens(tokens, self.config, start)
+        if cache is not None:
+            cache.check(self.config, *tokens.shape)
+        end = start + tokens.shape[1]
+        rotation = torch.view_as_complex(self.rotation[start:end])[:, None]
+        mask = None  # may the row's position look at the column's? None: at all of them
+        if self.config.causal and end - start > 1:
+            mask = torch.ones(end - start, end, dtype=torch.bool).tril(start)
+        x = F.embedding(tokens, self.output.T if self.config.tie_embeddings else self.embedding)
+        for layer in self.layers:
+            x = layer(x, rotation, mask, cache)  # (batch, length, d_model)
+        if cache is not None:
+            cache.length = end
+        if where is not None:
+            x = x[where]
+        return product(rms_norm(x, self.config.norm_eps) * self.scale, self.output)
+
+
+LAST = (slice(None), -1)  # of a text: the position whose logits are those of the next token
+
+
+def logits_at(model, tokens, where, cache=None):
+    """The logits at some positions, which our own model alone computes, and any other beside all
+    the rest. where: as in `Transformer.forward`."""
+    given = (tokens,) if cache is None else (tokens, cache)
+    if isinstance(model, Transformer):
+        return model(*given, where=where)
+    return model(*given)[where]
+
+
+@torch.no_grad()
+def attention_weights(model, tokens):
+    """Every attention pattern of a model: (layers, batch, heads, length, length)."""
+    patterns = []
+
+    def record(attention, inputs):
+        patterns.append(attention.weights(*inputs))
+
+    hooks = [layer.attention.register_forward_pre_hook(record) for layer in model.layers]
+    try:
+        model(tokens)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.stack(patterns)

@@ -1,0 +1,329 @@
+"""Claims and their evidence: a number in the book cannot drift from the code that measured it.
+
+`book/claims.yml` lists every claim with its experiments: the question, what is measured, and the
+bound the measurement must meet. A chapter reports with `evidence(...)`, which prints one line for
+people and stores the same as data in the cell's output. The ledger page is made from those stored
+outputs, and `check` compares them with the list, so a missing or failed measurement fails a test.
+"""
+
+from __future__ import annotations
+
+import difflib
+import html
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import MISSING, asdict, dataclass, fields
+from numbers import Integral
+from pathlib import Path
+
+import yaml
+from IPython.display import display
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MIME = "application/vnd.one-token.claim+json"
+VERDICTS = ("holds", "holds with limits", "does not hold", "open")
+
+# --- the list of claims -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a value must meet; an end that is infinite is free."""
+
+    at_least: float = -math.inf
+    at_most: float = math.inf
+
+    def met(self, value: float) -> bool:
+        return self.at_least <= value <= self.at_most
+
+    def __str__(self) -> str:
+        if self.at_most == math.inf:
+            return f"at least {self.at_least:,}"
+        if self.at_least == -math.inf:
+            return f"at most {self.at_most:,}"
+        return f"between {self.at_least:,} and {self.at_most:,}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One chapter's test of a claim. Its id is the claim's own unless the file gives another."""
+
+    id: str
+    chapter: str  # two digits, as in the notebook's name
+    question: str
+    measure: str
+    bound: Bound
+    verdict: str
+    limits: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, the tests it has had, and the chapters or topics where others are to follow."""
+
+    id: str
+    statement: str
+    held_by: str
+    short: str = ""
+    tests: tuple[Experiment, ...] = ()
+    later: tuple[str, ...] = ()
+
+
+def load(path: Path | str = ROOT / "book" / "claims.yml") -> tuple[Claim, ...]:
+    """All claims of the book. ValueError says what in the file is wrong, and where."""
+    path = Path(path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name} is not valid YAML: {error}") from None
+    if not isinstance(data, dict) or set(data) != {"claims", "to_come"}:
+        raise ValueError(f"{path.name} must hold two lists, 'claims' and 'to_come'")
+    tested = [_claim(entry) for entry in data["claims"]]
+    to_come = [_claim(entry) for entry in data["to_come"]]
+    for claim in tested:
+        if not claim.tests or not claim.short:
+            raise ValueError(f"claim {claim.id}: needs 'short' and 'tests', or a place in to_come")
+    for claim in to_come:
+        if claim.tests or not claim.later:
+            raise ValueError(f"claim {claim.id}: in to_come it needs 'later', and no 'tests'")
+    for ids in ([claim.id for claim in tested + to_come], [t.id for c in tested for t in c.tests]):
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise ValueError(f"{path.name} lists {', '.join(twice)} more than once")
+    return tuple(tested + to_come)
+
+
+def _record(kind: type, entry, where: str, **built):
+    """`kind(**entry)`, once the entry has the fields of `kind` and text where text belongs.
+
+    built: fields already turned into what `kind` wants.
+    """
+    entry = {**entry, **built}
+    wanted = {field.name: field for field in fields(kind)}
+    unknown = sorted(set(entry) - set(wanted))
+    missing = [name for name, f in wanted.items() if f.default is MISSING and name not in entry]
+    if unknown or missing:
+        what = (
+            f"unknown field {unknown[0]!r}" if unknown else f"the field {missing[0]!r} is missing"
+        )
+        raise ValueError(f"{where}: {what}; the fields are {', '.join(wanted)}")
+    for name, value in entry.items():
+        if wanted[name].type == "str" and not (isinstance(value, str) and value.strip()):
+            raise ValueError(f'{where}: {name} is {value!r}, not text; quote numbers, as in "01"')
+    return kind(**entry)
+
+
+def _claim(entry) -> Claim:
+    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+        raise ValueError(f"a claim must be a mapping with an id, not {entry!r}")
+    where = f"claim {entry['id']}"
+    tests = tuple(_experiment(test, entry["id"]) for test in entry.get("tests", []))
+    later = tuple(entry.get("later", []))
+    if not all(isinstance(chapter, str) for chapter in later):
+        raise ValueError(f'{where}: later is {list(later)}; quote numbers, as in "01"')
+    return _record(Claim, entry, where, tests=tests, later=later)
+
+
+def _experiment(entry, claim_id: str) -> Experiment:
+    where = f"a test of claim {claim_id}"
+    if not isinstance(entry, dict):
+        raise ValueError(f"{where} must be a mapping, not {entry!r}")
+    bound = _bound(entry.get("bound"), where)
+    test = _record(Experiment, {"id": claim_id, **entry}, where, bound=bound)
+    if test.verdict not in VERDICTS:
+        raise ValueError(f"{where}: verdict {test.verdict!r} is none of {', '.join(VERDICTS)}")
+    return test
+
+
+def _bound(entry, where: str) -> Bound:
+    match entry:
+        case {"at_least": int() | float() as low, **rest} if not rest:
+            return Bound(at_least=low)
+        case {"at_most": int() | float() as high, **rest} if not rest:
+            return Bound(at_most=high)
+        case {"between": [int() | float() as low, int() | float() as high], **rest} if not rest:
+            return Bound(at_least=low, at_most=high)
+    forms = "{at_least: x}, {at_most: x} or {between: [low, high]}"
+    raise ValueError(f"{where}: bound is {entry!r}; write {forms}")
+
+
+# --- the evidence -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class Evidence:
+    """A measurement as a chapter printed it; its numbers are rounded to the digits shown."""
+
+    id: str
+    short: str
+    measure: str
+    value: float
+    n: int
+    interval: tuple[float, float] | None
+    unit: str
+    baseline: float | None
+    note: str
+    digits: int
+    needs: str
+    met: bool
+
+    def measured(self) -> str:
+        """Such as `0.42 nats [0.40, 0.44], n = 1,000, baseline 0.90 nats`."""
+        text = self._number(self.value, self.unit)
+        if self.interval:
+            text += f" [{self._number(self.interval[0])}, {self._number(self.interval[1])}]"
+        text += f", n = {self.n:,}"
+        if self.baseline is not None:
+            text += f", baseline {self._number(self.baseline, self.unit)}"
+        return text
+
+    def outcome(self) -> str:
+        return "met" if self.met else "not met"
+
+    def __repr__(self) -> str:
+        line = (
+            f"{self.short}: {self.measure} {self.measured()}; needs {self.needs}: {self.outcome()}"
+        )
+        return f"{line} ({self.note})" if self.note else line
+
+    def _number(self, value: float, unit: str = "") -> str:
+        number = f"{value:,}" if isinstance(value, int) else f"{value:,.{self.digits}f}"
+        return number + (unit if unit in ("", "%", "×") else f" {unit}")
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return {"text/plain": repr(self), "text/html": self._html(), MIME: asdict(self)}
+
+    def _html(self) -> str:
+        # Inline styles, because a notebook may be opened anywhere. Text keeps the page's own
+        # colour, so that it is legible on light and on dark.
+        colour = "#0b7a53" if self.met else "#b3382c"
+        measured = html.escape(self.measured()).replace("n = ", "n&nbsp;=&nbsp;")
+        note = f' <span style="opacity:.8">({html.escape(self.note)})</span>' if self.note else ""
+        return (
+            f'<div class="claim-evidence" style="border-left:3px solid {colour};'
+            'padding:.25em .75em;margin:.25em 0">'
+            f"{html.escape(self.short)}: {html.escape(self.measure)} <strong>{measured}</strong>; "
+            f'needs {html.escape(self.needs)} <span style="background:{colour};color:#fff;'
+            f'border-radius:3px;padding:0 .45em;white-space:nowrap">{self.outcome()}</span>'
+            f"{note}</div>"
+        )
+
+
+def evidence(
+    claim_id: str,
+    value: float,
+    *,
+    n: int,
+    interval: tuple[float, float] | None = None,
+    unit: str = "",
+    baseline: float | None = None,
+    note: str = "",
+    digits: int = 2,
+) -> None:
+    """Report what was measured for a claim: shows one line and stores it in the cell's output.
+
+    claim_id: the id of an experiment in `book/claims.yml`.
+    n: how many tries, texts or tokens stand behind the value.
+    interval: the 95% confidence interval; where it is another, the note says which.
+    baseline: what the same measure gives without the effect, in the same unit.
+    digits: decimal places of value, interval and baseline. Whole numbers are shown whole.
+    Raises ValueError for an unknown claim, a number that is not finite, an interval that leaves
+    the value out, and rounding that would decide whether the bound is met.
+    """
+    experiments = {test.id: (claim, test) for claim in load() for test in claim.tests}
+    if claim_id not in experiments:
+        near = difflib.get_close_matches(claim_id, experiments, cutoff=0.4) or sorted(experiments)
+        raise ValueError(f"no test {claim_id!r} in book/claims.yml; there is {', '.join(near)}")
+    claim, test = experiments[claim_id]
+    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"n is {n!r}; give the number of tries behind the value, 1 or more")
+    value = _finite(value, "value")
+    shown = _rounded(value, digits)
+    if test.bound.met(value) != test.bound.met(shown):
+        raise ValueError(
+            f"value {value} is printed as {shown}, on the other side of the bound ({test.bound}); "
+            f"show more digits than {digits}"
+        )
+    if interval is not None:
+        low, high = (_finite(end, "interval") for end in interval)
+        if not low <= value <= high:
+            raise ValueError(f"interval [{low}, {high}] leaves out the value {value}")
+        interval = (_rounded(low, digits), _rounded(high, digits))
+    if baseline is not None:
+        baseline = _rounded(_finite(baseline, "baseline"), digits)
+    needs, met = str(test.bound), test.bound.met(shown)
+    display(
+        Evidence(
+            id=claim_id,
+            short=claim.short,
+            measure=test.measure,
+            value=shown,
+            n=int(n),
+            interval=interval,
+            unit=unit,
+            baseline=baseline,
+            note=note,
+            digits=digits,
+            needs=needs,
+            met=met,
+        )
+    )
+
+
+def _finite(number, name: str) -> float:
+    number = int(number) if isinstance(number, Integral) else float(number)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is {number}; evidence needs a finite number")
+    return number
+
+
+def _rounded(number: float, digits: int) -> float:
+    return number if isinstance(number, int) else round(number, digits) + 0.0  # never -0.0
+
+
+# --- the stored evidence against the list -----------------------------------------------------
+
+
+def collect(notebooks: Iterable[Path | str]) -> dict[str, list[Evidence]]:
+    """The evidence in the notebooks' stored outputs, by chapter: the name's first two digits."""
+    found = {}
+    for path in map(Path, notebooks):
+        try:
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f"{path.name} is not a notebook") from None
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        stored = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
+        if any(set(data) != {field.name for field in fields(Evidence)} for data in stored):
+            raise ValueError(f"{path.name} holds evidence of another version; run it again")
+        found[path.name[:2]] = [Evidence(**data) for data in stored]
+    return found
+
+
+def check(claims: Iterable[Claim], found: dict[str, list[Evidence]]) -> list[str]:
+    """Where the list of claims and the evidence `collect` found disagree, a sentence each."""
+    problems = []
+    experiments = {}
+    for claim in claims:
+        for chapter in sorted(set(claim.later) & set(found)):
+            problems.append(f"chapter {chapter} is written, but claim {claim.id!r} awaits its test")
+        for test in claim.tests:
+            experiments[test.id] = test
+            times = [item.id for item in found.get(test.chapter, [])].count(test.id)
+            if test.chapter in found and times != 1:
+                how_often = f"evidence {times} times" if times else "no evidence"
+                problems.append(f"chapter {test.chapter} gives {how_often} for {test.id!r}")
+    for chapter, items in found.items():
+        for item in items:
+            test = experiments.get(item.id)
+            if test is None or test.chapter != chapter:
+                problems.append(f"claims.yml lists no test {item.id!r} for chapter {chapter}")
+            elif item.needs != str(test.bound):
+                problems.append(
+                    f"chapter {chapter} held {item.id!r} against {item.needs!r}, claims.yml "
+                    f"says {str(test.bound)!r}: run the notebook again"
+                )
+            elif not test.bound.met(item.value):
+                problems.append(f"{item.id!r} misses its bound: {item}")
+    return problems

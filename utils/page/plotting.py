@@ -1,0 +1,212 @@
+"""One look for every figure: how it is styled, labelled and shown.
+
+A figure is shown as SVG inside the page, its text and axes drawn in the colour of the text around
+it, so that it is legible on white and in the dark theme alike; a PNG goes with it for whatever
+cannot show SVG. Alt text is required: it says what a sighted reader would conclude.
+
+    plotting.style()
+    fig, ax = plt.subplots()
+    line, = ax.plot(seconds, bits, color=plotting.AR)
+    plotting.label_line(ax, line, "left to right")
+    plotting.show(fig, "Bits per character fall with training time, quickly at first.")
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import textwrap
+from html import escape
+from itertools import pairwise
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from PIL import Image
+
+from utils.page.publish import publish
+from utils.page.theme import AR, BASELINE, DIFFUSION, INK, MASK, check_alt, theme
+
+_LABEL = "direct label"
+
+
+def style() -> None:
+    """Set matplotlib's defaults to the book's: legible on a phone, no frame, direct labels."""
+    matplotlib.rcParams.update(
+        {
+            "figure.figsize": (5.8, 3.7),
+            "figure.constrained_layout.use": True,
+            "figure.facecolor": "none",
+            "axes.facecolor": "none",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlelocation": "left",
+            "axes.titleweight": "bold",
+            "axes.titlesize": 13.5,
+            "axes.titlepad": 12,
+            "axes.labelsize": 12.5,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.prop_cycle": matplotlib.cycler(color=[AR, DIFFUSION, BASELINE, MASK]),
+            "grid.alpha": 0.14,
+            "grid.linewidth": 0.8,
+            "font.size": 12.5,
+            "xtick.labelsize": 11.5,
+            "ytick.labelsize": 11.5,
+            "lines.linewidth": 2.4,
+            "lines.markersize": 6,
+            "lines.solid_capstyle": "round",
+            "legend.frameon": False,
+            "svg.fonttype": "path",
+        }
+        | {
+            name: INK
+            for name in (
+                "text.color",
+                "axes.edgecolor",
+                "axes.labelcolor",
+                "axes.titlecolor",
+                "xtick.color",
+                "ytick.color",
+                "grid.color",
+                "patch.edgecolor",
+                "hatch.color",
+            )
+        }
+    )
+
+
+def interval_band(ax: Axes, x, low, high, color: str) -> None:
+    """Shade between `low` and `high` (sequences as long as `x`) in a line's colour."""
+    ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+
+
+def label_line(ax: Axes, where: Line2D | tuple[float, float], text: str, color: str | None = None):
+    """Write `text` just right of a line's last point, in the line's colour, instead of a legend.
+
+    where: the line, or an (x, y) pair in data coordinates. Labels that would overlap are moved
+    apart when the figure is shown. Returns the annotation.
+    """
+    if isinstance(where, Line2D):
+        color = color or where.get_color()
+        where = (where.get_xdata()[-1], where.get_ydata()[-1])
+    return ax.annotate(
+        text,
+        where,
+        xytext=(8, 0),
+        textcoords="offset points",
+        va="center",
+        color=color or INK,
+        fontweight="bold",
+        gid=_LABEL,
+        annotation_clip=False,
+    )
+
+
+def show(fig: Figure, alt: str, *, name: str | None = None) -> None:
+    """Display a figure once, as inline SVG with a PNG and the alt text beside it, and close it.
+
+    alt: at least one sentence on what a sighted reader would conclude. name: an anchor, so that
+    the text can link to the figure as #name. Raises ValueError when alt is missing or too short.
+    """
+    publish(
+        {
+            "text/html": html(fig, alt, name=name),
+            "image/png": base64.b64encode(png(fig)).decode(),
+            "text/plain": alt.strip(),
+        }
+    )
+    close(fig)
+
+
+def html(fig: Figure, alt: str, *, name: str | None = None) -> str:
+    """The figure as an HTML <figure> with inline SVG; the same figure gives the same bytes.
+
+    Where a page may not hold SVG (a notebook not yet trusted), the alt text is shown instead.
+    """
+    alt = check_alt(alt)
+    svg = _svg(fig, alt)
+    anchor = f' id="{escape(name)}"' if name else ""
+    label = escape(alt)
+    return (
+        f'<figure class="ott ott-figure"{anchor}><style>{theme()}{_FIGURE_CSS}</style>'
+        f'<svg role="img" aria-label="{label}" {svg}'
+        f'<figcaption class="ott-alt" aria-hidden="true"><b>Figure, in words:</b> {label}'
+        "</figcaption></figure>"
+    )
+
+
+def png(fig: Figure, dpi: int = 100) -> bytes:
+    """The figure as PNG on opaque white, for readers and tools that cannot show SVG."""
+    _tidy(fig)
+    full, small = io.BytesIO(), io.BytesIO()
+    fig.savefig(full, format="png", dpi=dpi, facecolor="white")
+    # a figure has few colours: a palette of 64 makes it a third of the size
+    Image.open(full).convert("RGB").quantize(64).save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+_FIGURE_CSS = (
+    ".ott-figure{margin:1em 0}.ott-figure svg{display:block;max-width:100%;height:auto}"
+    ".ott-figure .ott-alt{position:absolute;width:1px;height:1px;overflow:hidden;"
+    "clip-path:inset(50%)}@media print{.ott-figure{background:var(--paper)}}"
+)
+
+
+def _svg(fig: Figure, alt: str) -> str:
+    """The inside of an <svg …> tag onward, fit for a page that holds other figures too."""
+    _tidy(fig)
+    out = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": alt, "svg.fonttype": "path"}):
+        fig.savefig(out, format="svg", facecolor="none", metadata={"Date": None})
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", out.getvalue(), flags=re.S)
+    # matplotlib's style sheet would reach every SVG of the page; the <svg> tag says the same
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S)
+    # two decimals of a point are finer than any screen
+    svg = re.sub(r'(?<= d=")[^"]+', lambda m: re.sub(r"\s*\n\s*", "", _shorter(m[0])), svg)
+    svg = re.sub(r'translate\([^)]+\)| [xy]="[^"]+"', lambda m: _shorter(m[0]), svg)
+    svg = svg.replace(INK, "currentColor").replace("xlink:href", "href")
+    key = hashlib.sha256((alt + svg).encode()).hexdigest()[:8]
+    names = dict.fromkeys(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    short = {name: f"f{key}-{i}" for i, name in enumerate(names)}  # no other figure has these
+    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{short[m[1]]}"' if m[1] in short else "", svg)
+    svg = re.sub(r'(href="#|url\(#)([^")]+)', lambda m: m[1] + short[m[2]], svg)
+    width, height = (round(inches * 96) for inches in fig.get_size_inches())
+    body = svg[svg.index(">", svg.index("<svg")) + 1 :]
+    box = re.search(r'viewBox="[^"]+"', svg)[0]
+    head = f'{box} width="{width}" height="{height}" stroke-linejoin="round" stroke-linecap="butt">'
+    return head + re.sub(r"\s*\n\s*", "\n", body)
+
+
+def _shorter(numbers: str) -> str:
+    return re.sub(r"(\.\d\d)\d+", r"\1", numbers)
+
+
+def _tidy(fig: Figure) -> None:
+    """Wrap titles that would run off the figure, and move direct labels apart."""
+    fig.draw_without_rendering()
+    edge = fig.bbox.x1
+    for ax in fig.axes:
+        for title in (ax.title, ax._left_title, ax._right_title):
+            text = " ".join(title.get_text().split(" "))
+            for width in range(len(text), 19, -1):
+                if title.get_window_extent().x1 <= edge and title.get_window_extent().x0 >= 0:
+                    break
+                title.set_text(textwrap.fill(text, width))
+        labels = [text for text in ax.texts if text.get_gid() == _LABEL]
+        labels.sort(key=lambda text: text.get_window_extent().y0)
+        for below, above in pairwise(labels):
+            a, b = below.get_window_extent(), above.get_window_extent()
+            if a.x0 < b.x1 and b.x0 < a.x1 and b.y0 < a.y1 + 2:
+                x, y = above.get_position()
+                above.set_position((x, y + (a.y1 + 2 - b.y0) * 72 / fig.dpi))
+
+
+def close(fig: Figure) -> None:
+    """Forget a figure, so that the notebook does not display it a second time."""
+    import matplotlib.pyplot as plt
+
+    plt.close(fig)

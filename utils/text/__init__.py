@@ -1,0 +1,1 @@
+"""What is written, and the record of its being written."""

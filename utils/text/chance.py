@@ -1,0 +1,33 @@
+"""Random numbers from a generator of the caller's, on whatever device they are wanted.
+
+They are drawn where the generator is and then moved. So one seed gives the same numbers for a model
+on a processor and on a GPU, and a generator made without a thought to devices works for both.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def uniform(shape, *, device, generator=None, dtype=torch.float32) -> torch.Tensor:
+    """Evenly from 0 up to 1. generator: None is PyTorch's own of that device."""
+    return torch.rand(shape, dtype=dtype, **_place(device, generator)).to(device)
+
+
+def integers(below: int, shape, *, device, generator=None) -> torch.Tensor:
+    """Whole numbers from 0 to `below` - 1, each as likely: int64."""
+    return torch.randint(below, shape, **_place(device, generator)).to(device)
+
+
+def exponential_like(numbers: torch.Tensor, generator=None) -> torch.Tensor:
+    """Waiting times with a mean of 1, one for each of these numbers."""
+    place = numbers.device if generator is None else generator.device
+    waits = torch.empty_like(numbers, device=place).exponential_(generator=generator)
+    return waits.to(numbers.device)
+
+
+def _place(device, generator):
+    return {
+        "generator": generator,
+        "device": device if generator is None else generator.device,
+    }

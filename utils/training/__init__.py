@@ -1,0 +1,1 @@
+"""One loop; what it is fed; what it minimises."""

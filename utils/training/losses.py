@@ -1,0 +1,33 @@
+"""What a causal model minimises: the surprise at the next token, at all of them or at some.
+
+The losses of diffusion models stand with their noise, in `generation/diffusion.py` and
+`generation/uniform.py`.
+"""
+
+from torch.nn.functional import cross_entropy
+
+NO_TARGET = -100  # a token that is read and not learned, as `cross_entropy` has it
+
+
+def next_token_loss(model, tokens):
+    """How much each token after the first surprises a causal model: mean, in nats per token.
+
+    tokens: (batch, length) int64, length >= 2. Returns a scalar to minimise.
+    """
+    logits = model(tokens[:, :-1])  # (batch, length - 1, vocab)
+    return cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+
+
+def loss_without(model, rows, slips):
+    """`next_token_loss`, except that the tokens at `slips`, (batch, length) bool, are no targets:
+    a model is to learn how to mend mistakes, not how to make them.
+    """
+    targets = rows.masked_fill(slips, NO_TARGET)[:, 1:]
+    logits = model(rows[:, :-1]).flatten(0, 1)
+    return cross_entropy(logits, targets.flatten(), ignore_index=NO_TARGET)
+
+
+def answer_loss(model, rows):
+    """`next_token_loss` on the answers of `Totals` alone; the digits between them are given."""
+    logits = model(rows)[:, ::2]  # (batch, n, vocab), where a digit has just been read
+    return cross_entropy(logits.flatten(0, 1), rows[:, 1::2].flatten())
