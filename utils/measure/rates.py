@@ -1,0 +1,87 @@
+"""A rate never stands alone: how many of how many, and which true rates would make that ordinary.
+
+    print_rates({"left to right": {"verdict": flags, "passes": 9.0}, "diffusion": {...}})
+
+prints a row for each way, a column for each thing measured, every rate with its interval and its n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from utils.measure.intervals import wilson
+
+
+@dataclass(frozen=True)
+class Rate:
+    """k of n tries came out so."""
+
+    k: int
+    n: int
+
+    @property
+    def share(self) -> float:
+        return self.k / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The true rates that k of n leaves plausible (Wilson's, 95%)."""
+        return wilson(self.k, self.n)
+
+    def text(self, digits: int = 1) -> str:
+        """ "12.3% [11.0, 13.8]": the share and its interval, in percent."""
+        low, high = self.interval
+        return f"{self.share:.{digits}%} [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
+
+    def __str__(self) -> str:
+        return f"{self.text()} of {self.n}"
+
+
+def rate(flags: torch.Tensor) -> Rate:
+    """The rate of True among these flags, bool of any shape. Raises ValueError if there are none,
+    TypeError for anything but bool."""
+    if flags.dtype != torch.bool:
+        raise TypeError(f"flags are {flags.dtype}; give bool, such as rows == right")
+    if not flags.numel():
+        raise ValueError("flags is empty; a rate needs at least one try")
+    return Rate(int(flags.sum()), flags.numel())
+
+
+def print_rates(rows: Mapping[str, Any], *, digits: int = 1) -> None:
+    """Print a table: for each row its name and what was measured.
+
+    rows: {name: {column: cell}}, or {name: cell} for a single column without a heading. A cell is a
+    bool tensor or a `Rate` (shown with its interval), a number, or text; a row may lack a column.
+    digits: of the rates, after the point. Below the table stands n; where it differs from rate to
+    rate, it stands behind each.
+    """
+    table = {name: dict(r) if isinstance(r, Mapping) else {"": r} for name, r in rows.items()}
+    table = {name: {c: _counted(cell) for c, cell in r.items()} for name, r in table.items()}
+    sizes = {cell.n for r in table.values() for cell in r.values() if isinstance(cell, Rate)}
+    shown = {
+        name: {column: _shown(cell, digits, len(sizes) > 1) for column, cell in r.items()}
+        for name, r in table.items()
+    }
+    columns = list(dict.fromkeys(column for r in shown.values() for column in r))
+    first = max(map(len, shown))
+    widths = {c: max(len(c), *(len(r.get(c, "")) for r in shown.values())) for c in columns}
+    lines = [" " * first + "".join(f"  {c:>{widths[c]}}" for c in columns)] if any(columns) else []
+    for name, r in shown.items():
+        lines.append(f"{name:{first}}" + "".join(f"  {r.get(c, ''):>{widths[c]}}" for c in columns))
+    print("\n".join(line.rstrip() for line in lines))
+    if len(sizes) == 1:
+        print(f"n = {sizes.pop():,}")
+
+
+def _counted(cell):
+    return rate(cell) if isinstance(cell, torch.Tensor) and cell.dtype == torch.bool else cell
+
+
+def _shown(cell, digits, with_n):
+    if isinstance(cell, Rate):
+        return cell.text(digits) + (f" of {cell.n}" if with_n else "")
+    return f"{float(cell):.1f}" if isinstance(cell, float | torch.Tensor) else str(cell)
