@@ -40,7 +40,9 @@ def table(say, texts, free, mask_id) -> Table:
     n = len(free)
     if not 1 <= n <= 12:
         raise ValueError(f"free names {n} positions; with 1 to 12 the states can be listed")
-    hidden = torch.arange(2**n)[:, None] >> torch.arange(n) & 1 == 1  # (2^n, n)
+    free = torch.as_tensor(list(free), device=texts.device)
+    numbers, bits = (torch.arange(k, device=texts.device) for k in (2**n, n))
+    hidden = numbers[:, None] >> bits & 1 == 1  # (2^n, n)
     states = texts[:, None].repeat(1, 2**n, 1)
     states[:, :, free] = torch.where(hidden, mask_id, states[:, :, free])
     said = say(states.flatten(0, 1)).double()[:, free].unflatten(0, states.shape[:2])
@@ -62,7 +64,7 @@ def along_orders(table: Table) -> torch.Tensor:
 def elbo(table: Table) -> torch.Tensor:
     """The ELBO of each text, from all states: (texts,) in nats. For each number of hidden tokens,
     average over the states and over what they hide; then add up."""
-    counts = torch.tensor([bin(state).count("1") for state in range(2**table.n)])
+    counts = table.log_probs.new_tensor([state.bit_count() for state in range(2**table.n)])
     means = table.log_probs.sum(-1) / counts.clamp(min=1)
     return sum(means[:, counts == k].mean(1) for k in range(1, table.n + 1))
 
@@ -77,9 +79,9 @@ def write_probs(table: Table, order, *, size=1, threshold=None):
     if order == "random":
         orders = list(itertools.permutations(range(table.n)))
         ways = torch.stack([_along(table, way, size) for way in orders], 1)
-        passes = torch.full((len(ways),), -(-table.n // size)).double()
+        passes = torch.full_like(ways[:, 0], -(-table.n // size))
         return ways.logsumexp(1) - math.log(len(orders)), passes
-    found, passes = [], []
+    found, passes, new = [], [], table.log_probs.new_tensor
     for own, peaks in zip(table.log_probs, table.peaks, strict=True):
         state, total, count = 2**table.n - 1, 0.0, 0
         while state:
@@ -93,7 +95,7 @@ def write_probs(table: Table, order, *, size=1, threshold=None):
             count += 1
         found.append(total)
         passes.append(count)
-    return torch.tensor(found, dtype=torch.float64), torch.tensor(passes).double()
+    return new(found), new(passes)
 
 
 def _along(table, order, size):

@@ -61,6 +61,22 @@ class Tokenizer:
         return self._pieces.decode(ids, skip_special_tokens=False)
 
 
+class WithMask:
+    """A tokenizer and one token more, the mask, for showing texts with blanks in them.
+
+    mask_id: the first id that the tokenizer leaves free.
+    """
+
+    def __init__(self, tokenizer: Tokenizer):
+        self.mask_id = len(tokenizer)
+        self._tokenizer = tokenizer
+
+    def decode(self, ids: Iterable[int] | torch.Tensor) -> str:
+        """The text of a row of ids; a mask is no text."""
+        ids = ids.tolist() if isinstance(ids, torch.Tensor) else ids
+        return self._tokenizer.decode([i for i in ids if i != self.mask_id])
+
+
 def byte_pair_tokenizer(text: str, vocab_size: int) -> Tokenizer:
     """A tokenizer with `vocab_size` tokens, learned from the text.
 

@@ -16,8 +16,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 KINDS = ("ar", "diffusion")
 
 
@@ -109,7 +107,8 @@ def written(tokens, changed, probs, *, most=5, note="") -> Step:
     tokens: (length,) ids, after the step. changed: k positions. probs: (k, vocab), what the model
     gave every token there. most: how many alternatives are kept; those without any chance are not.
     """
-    own = torch.as_tensor(tokens)[changed].tolist()
+    tokens, changed = _list(tokens), _list(changed)
+    own = [tokens[position] for position in changed]
     likeliest = probs.argsort(dim=-1, descending=True, stable=True)[:, : most + 1].tolist()
     probs = probs.cpu()
     others = [

@@ -10,7 +10,7 @@ def checked(tokens: torch.Tensor, world) -> np.ndarray:
     """The rows as an array, (n, t). Raises TypeError or ValueError where it cannot be read."""
     if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64:
         raise TypeError("tokens must be an int64 tensor; world.vocab.encode makes one from text")
-    array = tokens.numpy()
+    array = tokens.cpu().numpy()
     if array.ndim != 2 or not 1 <= array.shape[1] <= world.length:
         raise ValueError(
             f"tokens has shape {tuple(array.shape)}; "

@@ -11,8 +11,8 @@ GAP = ("farmer", "farmers", "doctor", "doctors")
 
 def in_the_gap(world, sentences):
     """Which sentences have a relative clause right after a word of `GAP`: (n, length) -> (n,)."""
-    nouns = torch.tensor([world.vocab.id(word) for word in GAP])
-    clause = torch.tensor([world.vocab.id(word) for word in ("who", "that")])
+    nouns = sentences.new_tensor([world.vocab.id(word) for word in GAP])
+    clause = sentences.new_tensor([world.vocab.id(word) for word in ("who", "that")])
     return (torch.isin(sentences[:, :-1], nouns) & torch.isin(sentences[:, 1:], clause)).any(1)
 
 

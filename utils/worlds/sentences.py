@@ -252,21 +252,22 @@ class Sentences:
 
     def token_log_probs(self, tokens: torch.Tensor) -> torch.Tensor:
         """log p(token | all before it) at every position, in nats: (n, t) -> (n, t) float64."""
-        tokens, states = self._states(tokens)
+        array, states = self._states(tokens)
         with np.errstate(divide="ignore"):
-            log_probs = np.log(self._prob[states[:, :-1], tokens[:, 1:]])
-            first = np.log((tokens[:, :1] == self.vocab.start_id).astype(float))
-        return until_impossible(np.concatenate([first, log_probs], axis=1))
+            log_probs = np.log(self._prob[states[:, :-1], array[:, 1:]])
+            first = np.log((array[:, :1] == self.vocab.start_id).astype(float))
+        scores = until_impossible(np.concatenate([first, log_probs], axis=1))
+        return scores.to(tokens.device)
 
     def next_probs(self, tokens: torch.Tensor) -> torch.Tensor:
         """The true distribution of what follows each position: (n, t) -> (n, t, vocab) float64.
 
         Zero everywhere once the row has left the language.
         """
-        tokens, states = self._states(tokens)
+        array, states = self._states(tokens)
         probs = self._prob[states].copy()
-        probs[np.isinf(self.token_log_probs(torch.from_numpy(tokens)).numpy().cumsum(1))] = 0.0
-        return torch.from_numpy(probs)
+        probs[np.isinf(self.token_log_probs(torch.from_numpy(array)).numpy().cumsum(1))] = 0.0
+        return torch.from_numpy(probs).to(tokens.device)
 
     def count(self, prefix: torch.Tensor) -> int:
         """How many different sentences begin with this prefix, `<s>` first: (t,) -> int, exact."""
@@ -285,7 +286,7 @@ class Sentences:
         """
         if tokens.ndim != 1:
             raise ValueError(f"tokens has shape {tuple(tokens.shape)}; fill_probs takes one row")
-        tokens = checked(tokens[None], self)[0]
+        device, tokens = tokens.device, checked(tokens[None], self)[0]
         if len(tokens) != self.length:
             raise ValueError(f"tokens has {len(tokens)} positions; a row has {self.length}")
         allowed = np.zeros((self.length, len(self.vocab)), dtype=bool)
@@ -310,14 +311,14 @@ class Sentences:
             probs[t] = joint.sum(0)
         if not probs[-1].sum() > 0:
             raise ValueError("no sentence of this language fits what is written around the blanks")
-        return torch.from_numpy(probs / probs.sum(1, keepdims=True))
+        return torch.from_numpy(probs / probs.sum(1, keepdims=True)).to(device)
 
     def states(self, tokens: torch.Tensor) -> torch.Tensor:
         """The number of the state after each position: (n, t) -> (n, t) int64.
 
         All that the past has to say about the future. Past an impossible word it means nothing.
         """
-        return torch.from_numpy(self._states(tokens)[1])
+        return torch.from_numpy(self._states(tokens)[1]).to(tokens.device)
 
     # -- walking along the arrows ----------------------------------------------------------------
 

@@ -64,4 +64,4 @@ class Totals:
         right = self.write(rows[:, ::2])[:, : rows.shape[1]] == rows
         scores = right.double().log()  # an answer is certain or impossible,
         scores[:, ::2] = torch.tensor(0.1).double().log()  # a digit one of ten
-        return until_impossible(scores.numpy()).sum(-1)
+        return until_impossible(scores.numpy()).sum(-1).to(tokens.device)

@@ -139,4 +139,4 @@ class Verdicts:
             claim_prob = np.where(claim == a + b, 0.5, 0.5 * a_number / (2 * self.high))
             scores[:, self.positions["claim"]] = np.log(claim_prob)
         scores = np.nan_to_num(scores, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
-        return until_impossible(scores[:, : array.shape[1]])
+        return until_impossible(scores[:, : array.shape[1]]).to(tokens.device)
