@@ -62,7 +62,7 @@ serve:
 	$(RUN) tools/site.py serve
 
 bench:
-	$(RUN) benchmarks/run.py $(NAME)
+	$(RUN) benchmarks/run.py --opponents $(NAME)
 
 remake:
 	$(RUN) -m utils.checkpoints remake $(or $(NAME),--all)

@@ -1,4 +1,4 @@
-"""What several tests share: a browser."""
+"""What several tests share: a browser, and a page in it that must not complain."""
 
 import os
 import shutil
@@ -21,6 +21,25 @@ BROWSER_FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+
+def pytest_collection_modifyitems(items):
+    """Whatever asks for a browser is marked, so that `make check` can do without."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
+@pytest.fixture
+def page(browser):
+    """An empty page; whatever a script complained about fails the test."""
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text))
+    yield page
+    page.close()
+    assert complaints == []
 
 
 @pytest.fixture(scope="module")

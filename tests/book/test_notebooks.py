@@ -8,17 +8,16 @@ import ast
 import itertools
 import json
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_notebook, new_output
 
-from tools.refresh import WIDGET_VIEW, normal_outputs, normalise
+from tests.notebooks import book, code, html, stream, text
+from tests.places import CHAPTERS, ROOT
+from tools.refresh import WIDGET_VIEW, normalise
 
-ROOT = Path(__file__).parent.parent
-CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 MOST_LINES = 20
 MOST_BYTES = 1_500_000
 IGNORE = "nbval-ignore-output"
@@ -120,10 +119,10 @@ def too_large(notebook):
 
 def machine_paths(notebook):
     for cell in code_cells(notebook):
-        for text in texts(cell.outputs):
-            found = MACHINE.search(text)
+        for shown in texts(cell.outputs):
+            found = MACHINE.search(shown)
             if found:
-                near = text[max(0, found.start() - 20) : found.end() + 40]
+                near = shown[max(0, found.start() - 20) : found.end() + 40]
                 yield f"cell {cell.execution_count} shows a path of this machine: {near!r}"
 
 
@@ -220,29 +219,6 @@ def test_every_chapter_is_in_the_table_of_contents():
 # What the checks find.
 
 
-def code(source, *outputs, tags=(), count=1):
-    cell = new_code_cell(source, execution_count=count, outputs=list(outputs))
-    cell.metadata = nbformat.from_dict({"tags": list(tags)} if tags else {})
-    return cell
-
-
-def text(source="Words."):
-    return new_markdown_cell(source)
-
-
-def stream(words, name="stdout"):
-    return new_output("stream", name=name, text=words)
-
-
-def html(page, **data):
-    return new_output("display_data", data={"text/html": page, **data})
-
-
-def book(*cells):
-    """A notebook with a title, these cells and a closing word, in normal form."""
-    return normalise(new_notebook(cells=[text("# Title"), *cells, text()]))
-
-
 GOOD = book(
     code("x = 1\nprint(x)", stream("1\n")),
     text(),
@@ -301,34 +277,3 @@ def test_a_stored_widget_model_is_found():
     notebook = book(code("x"))
     notebook.cells[1].outputs = [html("<b>3</b>", **{WIDGET_VIEW: {"model_id": "1"}})]
     assert next(not_normal(notebook)).startswith("stores a widget's model")
-
-
-# What `make refresh` makes of outputs.
-
-
-def test_a_widget_leaves_its_page():
-    outputs = normal_outputs([html("<b>3</b>", **{WIDGET_VIEW: {"model_id": "1"}})])
-    assert outputs[0].data == {"text/html": "<b>3</b>"}
-
-
-def test_streams_are_put_together_and_kept_apart():
-    outputs = normal_outputs([stream("a"), stream("!", "stderr"), html("<b>"), stream("b\n")])
-    assert [o.get("text") for o in outputs] == ["ab\n", "!", None]
-
-
-@pytest.mark.parametrize(
-    "written, seen",
-    [
-        ("\r  0%|\r 50%|\r100%|#| 2/2\n", "100%|#| 2/2\n"),
-        ("start\r\nend\n", "start\nend\n"),
-        ("one\n 10%\r 20%\r", "one\n 20%"),
-        ("plain\n", "plain\n"),
-    ],
-)
-def test_of_a_progress_bar_its_end_is_kept(written, seen):
-    outputs = normal_outputs([stream(piece, "stderr") for piece in re.findall(".", written, re.S)])
-    assert [o.text for o in outputs] == [seen]
-
-
-def test_a_bar_that_removes_itself_leaves_nothing():
-    assert normal_outputs([stream("\r 50%"), stream("\r     \r")]) == []

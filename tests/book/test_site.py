@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.places import CHAPTERS, ROOT
 from utils.page import claims
 
-ROOT = Path(__file__).resolve().parent.parent
 TOC = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = [TOC["root"], *(page["file"] for part in TOC["parts"] for page in part["chapters"])]
-CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 PHONE, DESK = 390, 1280
 
 # How much lighter or darker than what is behind it a text must be (WCAG 2.2, 1.4.3).

@@ -1,17 +1,12 @@
-import itertools
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_models import lively, tokens
-from utils.generation import diffusion, revision, uniform
-from utils.generation.rewriting import backtrack, gibbs
+from utils.generation import diffusion, revision
 from utils.measure.passes import Counted
-from utils.measure.probes import Doubt, slips
-from utils.generation.sampling import score
-from utils.models.transformer import Transformer, TransformerConfig
+from utils.models.transformer import TransformerConfig
 
 MASK = 9
 SHAPE = {"vocab_size": 10, "d_model": 16, "n_layers": 2, "n_heads": 2, "max_len": 8}
@@ -77,32 +72,6 @@ def test_a_glance_reads_the_text_as_it_stands():
     said = diffusion.log_probs(DENOISER, text, MASK).exp()
     expected = said.gather(-1, text[..., None])[..., 0][:, [2, 5]]
     assert torch.allclose(revision.glance(DENOISER, text, MASK, torch.tensor([2, 5])), expected)
-
-
-def test_a_learned_doubt_finds_mistakes_it_was_not_shown():
-    """Tokens of 0 to 3 are right and 4 to 8 wrong: that much shows in the stream."""
-    text, fresh = tokens(400, 8, 9), Transformer(DENOISER.config)
-    doubt = Doubt(fresh, text[:300], text[:300] < 4, [2, 3, 4])
-    model = Counted(fresh)
-    found = doubt(model, text[300:], MASK, [2, 3, 4])
-    assert model.passes == 100 and found.shape == (100, 3)
-    assert ((found > 0.5) == (text[300:, 2:5] < 4)).float().mean() > 0.98
-    assert (found >= 0).all() and (found <= 1).all()
-
-
-def test_slips_are_one_plausible_mistake_in_each_text():
-    text = tokens(1, 8, 9).repeat(3000, 1)
-    generator = torch.Generator().manual_seed(0)
-    wrong, right = slips(DENOISER, text, MASK, [3, 5], generator=generator)
-    assert torch.equal(right, wrong == text) and not (wrong == MASK).any()
-    assert ((~right).sum(1) == 1).all() and right[:, [0, 1, 2, 4, 6, 7]].all()
-    hidden = text[:1].clone()
-    hidden[0, 3] = MASK
-    said = diffusion.log_probs(DENOISER, hidden, MASK)[0, 3].exp()
-    said[text[0, 3]] = 0
-    drawn = wrong[~right[:, 3], 3].bincount(minlength=10)
-    assert int(drawn.sum()) == pytest.approx(1500, abs=110)
-    assert (drawn / drawn.sum() - said / said.sum()).abs().sum() / 2 < 0.06
 
 
 # -- rewriting -----------------------------------------------------------------------------------
@@ -199,97 +168,4 @@ def test_revisions_that_cannot_be(options, message):
 # -- the fair opponents --------------------------------------------------------------------------
 
 
-def test_backtracking_rewrites_from_the_least_likely_token_on():
-    text = tokens(4, 8, 9)
-    model = Counted(CAUSAL)
-    revised = backtrack(model, text, range(3, 8), rounds=1)
-    weakest = 3 + score(CAUSAL, text)[:, 2:].argmin(1)
-    for before, after, start in zip(text, revised, weakest.tolist(), strict=True):
-        assert torch.equal(before[:start], after[:start])
-        for at in range(start, 8):
-            assert after[at] == CAUSAL(after[None, :at])[0, -1].argmax()
-    assert model.passes == 4 + int((8 - weakest).sum())
-
-
-def test_gibbs_with_a_causal_model_weighs_whole_texts():
-    """With all candidates, the share drawn at each position is p(text) over all that differ there
-    alone."""
-    text = tokens(1, 4, 9)
-    everything = torch.tensor(list(itertools.product(range(10))))[:, 0]
-    texts = text.repeat(10, 1)
-    texts[:, 2] = everything
-    exact = score(CAUSAL, texts).sum(1).softmax(0)
-    generator = torch.Generator().manual_seed(0)
-    drawn = gibbs(
-        CAUSAL,
-        text.repeat(4000, 1),
-        [2],
-        sweeps=1,
-        candidates=10,
-        temperature=1.0,
-        generator=generator,
-    )
-    found = drawn[:, 2].bincount(minlength=10) / 4000
-    assert (found - exact).abs().sum() / 2 < 0.04
-    best = gibbs(CAUSAL, text, [2], sweeps=1, candidates=10)
-    assert int(best[0, 2]) == int(exact.argmax())
-    assert torch.equal(best[:, [0, 1, 3]], text[:, [0, 1, 3]])
-
-
 # -- uniform noise -------------------------------------------------------------------------------
-
-
-@given(rate=st.floats(0, 1), seed=st.integers(0, 100))
-def test_disturbing_replaces_by_the_choices_alone(rate, seed):
-    text, frozen = tokens(4, 8, 5, seed=seed), torch.arange(8) < 3
-    generator = torch.Generator().manual_seed(seed)
-    noisy = uniform.disturb(text, rate, [6, 8], frozen=frozen, generator=generator)
-    changed = noisy != text
-    assert not changed[:, :3].any() and torch.isin(noisy[changed], torch.tensor([6, 8])).all()
-
-
-def test_editing_loss_scores_every_free_token():
-    text, frozen = tokens(4, 8, 9), torch.arange(8) < 3
-    same = uniform.loss(DENOISER, text[:, :], [0], frozen=torch.arange(8) < 8 - 1)
-    assert same.dim() == 0
-    model = lively(TransformerConfig(**SHAPE, causal=False)).requires_grad_(True)
-    value = uniform.loss(model, text, range(9), frozen=frozen)
-    value.backward()
-    assert 0 < value < 20 and all(w.grad.isfinite().all() for w in model.parameters())
-
-
-def test_editing_takes_the_likeliest_token_everywhere_or_at_the_worst_places():
-    text = tokens(5, 8, 9)
-    logits = DENOISER(text)
-    once = uniform.edit(DENOISER, text, range(2, 8), rounds=1)
-    assert torch.equal(once[:, :2], text[:, :2])
-    assert torch.equal(once[:, 2:], logits.argmax(-1)[:, 2:])
-    single = uniform.edit(DENOISER, text, range(2, 8), rounds=1, most=1)
-    assert ((single != text).sum(1) <= 1).all() and (single != text).any()
-    present = logits.softmax(-1).gather(-1, text[..., None])[..., 0]
-    for row, at in (single != text).nonzero().tolist():
-        wrong = [i for i in range(2, 8) if logits[row, i].argmax() != text[row, i]]
-        assert at == min(wrong, key=lambda i: present[row, i])
-
-
-def test_editing_stops_where_nothing_changes():
-    class Ones:
-        def __init__(self):
-            self.read = []
-
-        def __call__(self, text):
-            self.read.append(len(text))
-            return torch.eye(3)[torch.ones_like(text)]
-
-    model, trace = Ones(), []
-    text = torch.tensor([[1, 1, 1], [1, 2, 0]])
-    assert uniform.edit(model, text, [1, 2], rounds=9).tolist() == [[1, 1, 1], [1, 1, 1]]
-    assert model.read == [2, 1]
-    uniform.edit(model, text[1:], [1, 2], rounds=9, trace=trace)
-    assert [step.changed for step in trace] == [(1, 2), ()]
-
-
-@pytest.mark.parametrize("options", [{"rounds": 0}, {"rounds": 1, "most": 0}])
-def test_edits_that_cannot_be(options):
-    with pytest.raises(ValueError, match="choose 1 or more of each"):
-        uniform.edit(DENOISER, tokens(1, 8, 9), [3], **options)

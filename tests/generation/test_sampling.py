@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.small_models import lively, tokens
-from utils.models.kv_cache import KVCache
 from utils.generation.sampling import distribution, generate, score
+from utils.models.kv_cache import KVCache
 from utils.models.transformer import TransformerConfig
 
 CONFIG = TransformerConfig(

@@ -9,16 +9,15 @@ import functools
 import json
 import shutil
 import zipfile
-from pathlib import Path
 
 import nbformat
 from nbgrader import api
 
+from tests.places import ROOT
 from tools.grading import course, grade, sandbox
 
 api.get_alembic_version = functools.cache(api.get_alembic_version)  # it starts a program each time
 
-ROOT = Path(__file__).resolve().parent.parent
 NAME = "01_small"
 LIMITS = sandbox.Limits(cell_seconds=4, seconds=40, memory=700 * sandbox.MEGABYTE)
 

@@ -4,19 +4,18 @@ import concurrent.futures
 import importlib
 import os
 import shutil
-from pathlib import Path
 
 import nbformat
 import pytest
-import small_course as small
 
-from assignments import harness
+from tests.grading import small_course as small
+from tests.grading.assignments import harness
+from tests.places import ROOT
 from tools.grading import course as courses
 from tools.grading import release, sandbox
 
-ROOT = Path(__file__).resolve().parent.parent
 NAMES = sorted(path.name for path in (ROOT / "assignments" / "source").iterdir())
-VARIANTS = {name: importlib.import_module(f"assignments.a{name}") for name in NAMES}
+VARIANTS = {name: importlib.import_module(f"tests.grading.assignments.a{name}") for name in NAMES}
 EACH = [
     pytest.param(name, variant, id=f"{name}: {variant.name}")
     for name in NAMES

@@ -20,9 +20,9 @@ import zipfile
 import nbformat
 import psutil
 import pytest
-import small_course as small
-from small_course import NAME
 
+from tests.grading import small_course as small
+from tests.grading.small_course import NAME
 from tools.grading import course as courses
 from tools.grading import sandbox, submissions
 

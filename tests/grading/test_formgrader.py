@@ -7,15 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-import small_course as small
 from playwright.sync_api import expect
-from servers import wait_until_it_answers
-from small_course import NAME, POINTS
 
+from tests.grading import small_course as small
+from tests.grading.small_course import NAME, POINTS
+from tests.places import ROOT
+from tests.servers import wait_until_it_answers
 from tools import environment, lab
 from tools.grading import grade, sandbox
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture

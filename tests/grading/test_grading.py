@@ -14,10 +14,10 @@ import zipfile
 
 import nbformat
 import pytest
-import small_course as small
 from nbconvert import HTMLExporter
-from small_course import NAME, POINTS, SOLUTION, STUB
 
+from tests.grading import small_course as small
+from tests.grading.small_course import NAME, POINTS, SOLUTION, STUB
 from tools.grading import __main__ as commands
 from tools.grading import course as courses
 from tools.grading import feedback, grade, rebuild, release, sandbox, scores, submissions

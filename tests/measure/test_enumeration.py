@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from tests.test_diffusion import Known
+from tests.small_models import Known
 from utils.generation import diffusion
 from utils.measure import enumeration
 
@@ -57,7 +57,9 @@ def test_the_bound_is_the_mean_over_orders(doubt):
 def test_a_sampler_writes_as_often_as_computed(order, size, threshold, doubt):
     """`diffusion.sample`, 20000 times, against the exact probabilities."""
     model = Known(doubt=doubt)
-    log_probs, passes = enumeration.write_probs(listed(model), order, size=size, threshold=threshold)
+    log_probs, passes = enumeration.write_probs(
+        listed(model), order, size=size, threshold=threshold
+    )
     assert float(log_probs.exp().sum()) == pytest.approx(1)  # these are all the texts there are
     model.read.clear()
     drawn = diffusion.sample(

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_models import lively, tokens
-from utils.models.kv_cache import KVCache
 from utils.generation.sampling import generate
+from utils.models.kv_cache import KVCache
 from utils.models.transformer import TransformerConfig
 
 CONFIG = TransformerConfig(

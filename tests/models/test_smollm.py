@@ -16,10 +16,10 @@ import pytest
 import tokenizers
 import torch
 
-from utils.models import smollm
-from utils.text import corpus
-from utils.models.kv_cache import KVCache
 from utils.generation.sampling import generate
+from utils.models import smollm
+from utils.models.kv_cache import KVCache
+from utils.text import corpus
 
 PROMPTS = [
     "The capital of France is",

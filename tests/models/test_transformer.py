@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from tests.small_models import lively, tokens
 from utils.models import transformer
-from utils.models.transformer import Transformer, TransformerConfig, attention_weights, rotate, rotation_table
+from utils.models.transformer import (
+    Transformer,
+    TransformerConfig,
+    attention_weights,
+    rotate,
+    rotation_table,
+)
 
 SMALL = TransformerConfig(
     vocab_size=50, d_model=32, n_layers=3, n_heads=4, n_kv_heads=2, max_len=40

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import ROOT
 from tools import environment, lab
 
-ROOT = Path(__file__).parent.parent
 FILES = ("requirements.txt", "requirements-nodeps.txt", "constraints.txt", "pyproject.toml")
 
 # Stands in for a virtual environment's Python: behaves as one, but its pip does what PIP says.

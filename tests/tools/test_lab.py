@@ -5,16 +5,15 @@ import re
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 
 import nbformat
 import pytest
 from playwright.sync_api import expect
-from servers import wait_until_it_answers
 
+from tests.places import ROOT
+from tests.servers import wait_until_it_answers
 from tools import environment
 
-ROOT = Path(__file__).parent.parent
 CHAPTER = "chapters/05_text_diffusion.ipynb"
 RUNS_WITHIN = 300
 LAST_WORDS = "the last cell has run"

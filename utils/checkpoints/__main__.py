@@ -29,11 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         if name not in ("list", "show"):
             command.add_argument("--all", action="store_true", help="all that have a recipe")
     options = parser.parse_args(arguments)
-    if options.command == "list":
-        for name in NAMES:
-            print(_line(name))
-        return 0
-    names = list(NAMES) if getattr(options, "all", False) else options.names
+    every = options.command == "list" or getattr(options, "all", False)
+    names = list(NAMES) if every else options.names
     allowed = [*NAMES, *[ANSWERS] * (options.command in ("remake", "accept"))]
     unknown = [name for name in names if name not in allowed]
     if unknown or not names:
@@ -82,7 +79,11 @@ def accept(name):
     print(f"{name:24} accepted: the first losses are within {apart:.4f} nats of the card's")
 
 
-COMMANDS = {"show": show, "remake": remake, "measure": measure, "accept": accept}
+def list_(name):
+    print(_line(name))
+
+
+COMMANDS = {"list": list_, "show": show, "remake": remake, "measure": measure, "accept": accept}
 
 
 def _line(name: str) -> str:

@@ -47,13 +47,12 @@ def changes(before: dict[str, str], now: dict[str, str]) -> list[str]:
 def _describe(name, value, values, roots):
     """Plain values into `values` under their names, functions and classes of ours into `roots`."""
     if isinstance(value, FunctionType | type):
-        if value.__module__.partition(".")[0] != ROOT.name:
-            values[name] = f"{value.__module__}.{value.__qualname__}"
-        elif value.__qualname__.isidentifier():
-            values[name] = f"{value.__module__}.{value.__qualname__}"
-            roots.add(values[name])
-        else:
+        ours = value.__module__.partition(".")[0] == ROOT.name
+        if "<" in value.__qualname__ or (ours and not value.__qualname__.isidentifier()):
             raise TypeError(f"{name} is {value.__qualname__}; give a function that has a name")
+        values[name] = f"{value.__module__}.{value.__qualname__}"
+        if ours:
+            roots.add(values[name])
     elif isinstance(value, functools.partial):
         _describe(name, value.func, values, roots)
         _describe(f"{name}()", [*value.args, value.keywords], values, roots)
@@ -119,6 +118,7 @@ def _item(name: str) -> tuple[str, ast.stmt]:
     return source, definitions[own]
 
 
+@functools.cache
 def _uses(name: str) -> set[str]:
     """The full names of our pieces that one piece names."""
     module = name.rpartition(".")[0]
@@ -153,6 +153,7 @@ def _defined(name: str) -> str | None:
 # -- fingerprints ----------------------------------------------------------------------------------
 
 
+@functools.cache
 def _fingerprint(source: str, node: ast.stmt) -> str:
     """Of a piece of code: twelve digits that stay the same when only its comments, docstrings or
     layout change."""

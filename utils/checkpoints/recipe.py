@@ -57,9 +57,13 @@ class Recipe:
 
 
 def train(
-    recipe: Recipe, seed: int, start: Transformer | None, *, loss=None, **how
+    recipe, seed: int, start: Transformer | None, *, loss=None, **how
 ) -> tuple[Transformer, History]:
-    """Follow a recipe, from the weights of `start` where it has a parent. how: for `fit`."""
+    """Follow a recipe, from the weights of `start` where it has a parent. how: for `fit`.
+
+    `recipe` has no annotation: all that this code names counts as what the weights depend on, and
+    how `Recipe` takes fingerprints is no part of that.
+    """
     world = recipe.world()
     model = start or Transformer(recipe.config(world), seed=seed)
     loss = loss or recipe.loss

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from utils.models.transformer import Transformer, TransformerConfig
 from utils.text.files import write_whole
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "checkpoints"
+PARTS = ("query", "key", "value")
 MAX_BYTES = 4_000_000  # of the weights: they are kept in the book's repository
 
 
@@ -72,7 +74,7 @@ def load_checkpoint(name: str, seed: int = 0, *, folder: Path = FOLDER) -> tuple
     card = read_card(name, folder=folder)
     model = Transformer(card.config, seed=None)
     weights = {key: value.float() for key, value in load(_weights(card, folder)).items()}
-    model.load_state_dict(weights, assign=True)
+    model.load_state_dict(_side_by_side(weights), assign=True)
     return model.eval(), card
 
 
@@ -103,6 +105,9 @@ def write_checkpoint(card: Card, weights: bytes, *, folder: Path = FOLDER) -> No
     """
     folder.mkdir(parents=True, exist_ok=True)
     for_now, for_good = _places(card.name, folder)
+    with suppress(FileNotFoundError, ValueError):  # where the last time was interrupted, finish it
+        if sha256(for_now.read_bytes()) == read_card(card.name, folder=folder).weights_sha256:
+            for_now.replace(for_good)
     write_whole(for_now, weights)
     write_card(card, folder=folder)
     for_now.replace(for_good)
@@ -118,7 +123,7 @@ def pack(model: Transformer) -> bytes:
     ValueError if they are too many."""
     halves = {key: value.detach().half() for key, value in model.state_dict().items()}
     model.load_state_dict(halves)  # so that what is measured is what is stored
-    data = save(halves)
+    data = save(_apart(halves, model))
     if len(data) > MAX_BYTES:
         raise ValueError(f"the weights take {len(data):,} bytes; the limit is {MAX_BYTES:,}")
     return data
@@ -130,6 +135,25 @@ def sha256(data: bytes) -> str:
 
 def torch_version() -> str:
     return torch.__version__.split("+")[0]
+
+
+def _apart(weights, model):
+    """A model's weights under the names in the file, where queries, keys and values are apart."""
+    kept = dict(weights)
+    for i, layer in enumerate(model.layers):
+        name = f"layers.{i}.attention."
+        widths = [part.shape[1] for part in layer.attention.parts()]
+        parts = kept.pop(name + "qkv").split(widths, dim=1)
+        kept |= {name + n: p.contiguous() for n, p in zip(PARTS, parts, strict=True)}
+    return kept
+
+
+def _side_by_side(weights):
+    """The weights in a file under the names of the model, which has the three in one matrix."""
+    found = dict(weights)
+    for name in [name.removesuffix("query") for name in weights if name.endswith(".query")]:
+        found[name + "qkv"] = torch.cat([found.pop(name + part) for part in PARTS], 1)
+    return found
 
 
 def _weights(card, folder):

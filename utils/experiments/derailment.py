@@ -17,7 +17,7 @@ import torch
 
 from utils.generation.forcing import force
 from utils.generation.sampling import distribution, generate, score
-from utils.worlds.judging import judge
+from utils.worlds.judging import Judged, judge
 
 
 def answer(model, world, questions, forced=None, *, room=3, **how):
@@ -35,6 +35,11 @@ def answer(model, world, questions, forced=None, *, room=3, **how):
         new = length - at - forced.shape[1]
         rows = force(model, questions[:, :at], forced, new, stop=stop, **how)
     return torch.cat([rows, rows[:, -1:].expand(-1, length - rows.shape[1])], 1)
+
+
+def judge_answers(models, world, questions, forced=None, **how) -> list[Judged]:
+    """What is right in the answers of several models, one after the other: see `answer`."""
+    return [judge(world, answer(model, world, questions, forced, **how)) for model in models]
 
 
 # -- predicting ----------------------------------------------------------------------------------

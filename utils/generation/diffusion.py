@@ -117,7 +117,7 @@ def hide(tokens, rates, mask_id, *, frozen=None, generator=None):
 
 def log_probs(model, tokens, mask_id, where=None):
     """What the model says stands at each position: (batch, length, vocab) log-probabilities in
-    nats; or, for (batch, length) bool `where`, at those n positions alone: (n, vocab).
+    nats; or, where `where` is an index of n positions such as a bool mask, there: (n, vocab).
 
     A mask is no token: it gets probability 0 and the others share what it would have had.
     """
@@ -126,7 +126,6 @@ def log_probs(model, tokens, mask_id, where=None):
     return logits.masked_fill(blank, -torch.inf).log_softmax(-1)
 
 
-@torch.no_grad()
 def sample(
     model,
     tokens,
@@ -164,29 +163,36 @@ def sample(
     """
     passes = _check_sampling(model, tokens, mask_id, steps, order, temperature, threshold, trace)
     tokens = tokens.clone()
-    for passes_left in range(passes, 0, -1):
-        rows = (tokens == mask_id).any(-1).nonzero()[:, 0]  # those with something left to fill
-        if not len(rows):
-            break
-        text = tokens[rows]
-        masked = text == mask_id  # (rows, length)
-        with torch.inference_mode():  # no gradients will be asked for, which saves time
-            said = log_probs(model, text, mask_id, masked)  # (masks in all, vocab)
-        confidence = torch.full_like(text, -torch.inf, dtype=said.dtype)
-        confidence[masked] = said.amax(-1)
-        first = _rank(order, confidence, generator).masked_fill(~masked, -torch.inf)
-        share = -(-masked.sum(-1) // passes_left)  # of the masks of each row, rounded up
-        places = first.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
-        chosen = places < share[:, None]
-        if threshold is not None:
-            chosen |= confidence >= math.log(threshold)
-        chosen &= masked
-        said = said[chosen[masked]]
-        text[chosen] = draw(said, temperature=temperature, generator=generator)
-        tokens[rows] = text
-        if trace is not None:
-            trace.append(written(text[0], chosen[0].nonzero()[:, 0], said.exp()))
+    with torch.inference_mode():  # no gradients will be asked for, which saves time
+        for passes_left in range(passes, 0, -1):
+            blank = tokens == mask_id
+            rows = blank.any(-1).nonzero()[:, 0]  # those with something left to fill
+            if not len(rows):
+                break
+            text, masked = tokens[rows], blank[rows]  # (rows, length)
+            at = masked.nonzero(as_tuple=True)  # row and position of each mask
+            said = log_probs(model, text, mask_id, at)  # (masks in all, vocab)
+            confidence = said.new_full(text.shape, -torch.inf)
+            confidence[at] = said.amax(-1)
+            first = _rank(order, confidence, generator).masked_fill(~masked, -torch.inf)
+            share = -(-masked.sum(-1, keepdim=True) // passes_left)  # of each row's, rounded up
+            chosen = _largest(first, share)
+            if threshold is not None:
+                chosen |= confidence >= math.log(threshold)
+            said = said[chosen[at]]
+            text[chosen] = draw(said, temperature=temperature, generator=generator)
+            tokens[rows] = text
+            if trace is not None:
+                trace.append(written(text[0], chosen[0].nonzero()[:, 0], said.exp()))
     return tokens
+
+
+def _largest(numbers, share):
+    """Where the `share` largest of each row are: (rows, length), (rows, 1) -> bool. Of equal ones
+    the earlier."""
+    ranked = numbers.argsort(dim=-1, descending=True, stable=True)
+    places = torch.arange(numbers.shape[1], device=numbers.device)
+    return torch.zeros_like(numbers, dtype=torch.bool).scatter(-1, ranked, places < share)
 
 
 def _rank(order, confidence, generator):
@@ -205,11 +211,10 @@ def _reconstruction(model, tokens, rates, mask_id, frozen, generator):
     if (tokens == mask_id).any():
         raise ValueError(f"tokens hold the mask id {mask_id}; a text to learn from has no blanks")
     noisy, masked = hide(tokens, rates, mask_id, frozen=frozen, generator=generator)
-    said = log_probs(model, noisy, mask_id, masked)  # (hidden in all, vocab)
-    right = said.gather(-1, tokens[masked][:, None])[:, 0]
-    return torch.zeros_like(masked, dtype=right.dtype).masked_scatter(masked, right).sum(-1) / (
-        masked.sum(-1)
-    )
+    at = masked.nonzero(as_tuple=True)  # row and position of each hidden token
+    said = log_probs(model, noisy, mask_id, at)  # (hidden in all, vocab)
+    right = said.gather(-1, tokens[at][:, None])[:, 0]
+    return right.new_zeros(len(tokens)).index_add(0, at[0], right) / masked.sum(-1)
 
 
 def _free(tokens, frozen):
@@ -221,7 +226,7 @@ def _free(tokens, frozen):
             f"frozen is {frozen.dtype} of shape {tuple(frozen.shape)}; give bool, True where a "
             f"token must stay, of shape {tuple(tokens.shape)} or {tuple(tokens.shape[-1:])}"
         )
-    return ~frozen.expand(tokens.shape)
+    return ~frozen.to(tokens.device).expand(tokens.shape)
 
 
 def _check_sampling(model, tokens, mask_id, steps, order, temperature, threshold, trace):

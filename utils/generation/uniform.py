@@ -38,7 +38,7 @@ def loss(model, tokens, choices, *, frozen=None, generator=None):
     """
     rates = spread_rates(tokens, generator)
     noisy = disturb(tokens, rates, choices, frozen=frozen, generator=generator)
-    targets = tokens if frozen is None else tokens.masked_fill(frozen, NO_TARGET)
+    targets = tokens if frozen is None else tokens.masked_fill(frozen.to(tokens.device), NO_TARGET)
     return cross_entropy(model(noisy).flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET)
 
 

@@ -57,6 +57,32 @@ def bootstrap_mean(
     return float(low), float(high)
 
 
+def bootstrap_ratio(
+    part: Iterable[float],
+    whole: Iterable[float],
+    *,
+    seed: int,
+    confidence: float = 0.95,
+    resamples: int = 5000,
+) -> tuple[float, float]:
+    """The interval (low, high) for sum(part) / sum(whole), where what is counted comes in groups.
+
+    The words of one sentence are not independent; the sentences are. So whole groups are drawn
+    again, as in `bootstrap_mean`. part, whole: of each group, such as words that are wrong and
+    words. Raises ValueError for fewer than two groups, or a whole that is not positive.
+    """
+    part, whole = (np.asarray(list(each), dtype=float) for each in (part, whole))
+    if part.shape != whole.shape or part.ndim != 1 or len(part) < 2:
+        raise ValueError(f"part {part.shape} and whole {whole.shape} must name the same groups")
+    if not (whole > 0).all():
+        raise ValueError("whole must be above 0 in each group")
+    _quantile(confidence)
+    picks = np.random.default_rng(seed).integers(len(part), size=(resamples, len(part)))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(part[picks].sum(1) / whole[picks].sum(1), [tail, 1 - tail])
+    return float(low), float(high)
+
+
 def _quantile(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}; give a share between 0 and 1, such as 0.95")

@@ -41,6 +41,7 @@ class Doubt:
     """
 
     def __init__(self, model, texts, right, positions, *, hidden=32, steps=200, seed=0):
+        positions = checked_positions(texts, positions)
         x, y = features(model, texts)[:, positions], right[:, positions].float()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -56,7 +57,8 @@ class Doubt:
         self.head.requires_grad_(False)
 
     def __call__(self, model, tokens, mask_id, positions):
-        return self.head(features(model, tokens)[:, positions])[..., 0].sigmoid()
+        read = features(model, tokens)[:, checked_positions(tokens, positions)]
+        return self.head(read)[..., 0].sigmoid()
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ prints a row for each way, a column for each thing measured, every rate with its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,19 +51,58 @@ def rate(flags: torch.Tensor) -> Rate:
     return Rate(int(flags.sum()), flags.numel())
 
 
-def print_rates(rows: Mapping[str, Any], *, digits: int = 1) -> None:
+@dataclass(frozen=True)
+class Spread:
+    """One share from each of several models that differ only by the seed of their training."""
+
+    shares: tuple[float, ...]
+    n: int  # tries, of all models together
+
+    @property
+    def share(self) -> float:
+        return sum(self.shares) / len(self.shares)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The shares of the lowest and of the highest model; no confidence interval."""
+        return min(self.shares), max(self.shares)
+
+    def text(self, digits: int = 1) -> str:
+        """ "12.3% (10.1 to 14.0)": the mean of the models and their range, in percent."""
+        low, high = self.interval
+        return f"{self.share:.{digits}%} ({100 * low:.{digits}f} to {100 * high:.{digits}f})"
+
+    def __str__(self) -> str:
+        return f"{self.text()} of {self.n}"
+
+
+def spread(models: Iterable[torch.Tensor]) -> Spread:
+    """The share of each model, given its flags, bool, or its probabilities, of any shape. Raises
+    ValueError if there are none."""
+    found = list(models)
+    if not found or not all(each.numel() for each in found):
+        raise ValueError("nothing to average; give at least one try of at least one model")
+    shares = tuple(float(each.double().mean()) for each in found)
+    return Spread(shares, sum(each.numel() for each in found))
+
+
+def print_rates(rows: Mapping[str, Any], *, digits: int = 1, bare: Collection[str] = ()) -> None:
     """Print a table: for each row its name and what was measured.
 
     rows: {name: {column: cell}}, or {name: cell} for a single column without a heading. A cell is a
-    bool tensor or a `Rate` (shown with its interval), a number, or text; a row may lack a column.
-    digits: of the rates, after the point. Below the table stands n; where it differs from rate to
+    bool tensor, a `Rate` or a `Spread` (shown with its interval), a number, or text; a row may lack
+    a column.
+    digits: of the rates, after the point. bare: columns whose rates are shown without interval and
+    n, where a line would get too long. Below the table stands n; where it differs from rate to
     rate, it stands behind each.
     """
     table = {name: dict(r) if isinstance(r, Mapping) else {"": r} for name, r in rows.items()}
     table = {name: {c: _counted(cell) for c, cell in r.items()} for name, r in table.items()}
-    sizes = {cell.n for r in table.values() for cell in r.values() if isinstance(cell, Rate)}
+    sizes = {
+        cell.n for r in table.values() for cell in r.values() if isinstance(cell, Rate | Spread)
+    }
     shown = {
-        name: {column: _shown(cell, digits, len(sizes) > 1) for column, cell in r.items()}
+        name: {c: _shown(cell, digits, len(sizes) > 1, c in bare) for c, cell in r.items()}
         for name, r in table.items()
     }
     columns = list(dict.fromkeys(column for r in shown.values() for column in r))
@@ -81,7 +120,9 @@ def _counted(cell):
     return rate(cell) if isinstance(cell, torch.Tensor) and cell.dtype == torch.bool else cell
 
 
-def _shown(cell, digits, with_n):
-    if isinstance(cell, Rate):
+def _shown(cell, digits, with_n, bare):
+    if isinstance(cell, Rate | Spread) and bare:
+        return f"{cell.share:.{digits}%}"
+    if isinstance(cell, Rate | Spread):
         return cell.text(digits) + (f" of {cell.n}" if with_n else "")
     return f"{float(cell):.1f}" if isinstance(cell, float | torch.Tensor) else str(cell)

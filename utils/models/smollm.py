@@ -121,9 +121,9 @@ def _convert(source: Path) -> tuple[dict[str, torch.Tensor], tokenizers.Tokenize
     for i in range(CONFIG.n_layers):
         ours, theirs = f"layers.{i}", f"blk.{i}"
         weights |= {
-            f"{ours}.attention.query": matrix(f"{theirs}.attn_q", f"{theirs}.attn_norm"),
-            f"{ours}.attention.key": matrix(f"{theirs}.attn_k", f"{theirs}.attn_norm"),
-            f"{ours}.attention.value": matrix(f"{theirs}.attn_v", f"{theirs}.attn_norm"),
+            f"{ours}.attention.qkv": torch.cat(
+                [matrix(f"{theirs}.attn_{part}", f"{theirs}.attn_norm") for part in "qkv"], 1
+            ),
             f"{ours}.attention.out": matrix(f"{theirs}.attn_output"),
             f"{ours}.feed_forward.gate": matrix(f"{theirs}.ffn_gate", f"{theirs}.ffn_norm"),
             f"{ours}.feed_forward.up": matrix(f"{theirs}.ffn_up", f"{theirs}.ffn_norm"),

@@ -87,32 +87,17 @@ def check_tokens(tokens, config, start=0):
         )
 
 
-def product(x, weight):
-    """x @ weight, for x (batch, length, in) and weight (in, out).
-
-    When x has few rows, all the time goes into reading the weight from memory. One core cannot
-    read as fast as the memory can deliver, yet one core is all that such a product is given. So a
-    large weight is cut into blocks of rows, one for each thread, and their shares are added up.
-    """
-    threads, (d_in, d_out) = torch.get_num_threads(), weight.shape
-    rows = x.numel() // d_in
-    if rows > 16 or d_in * d_out < 2**18 or d_in % threads:
-        return x @ weight
-    shares = x.reshape(rows, threads, -1).transpose(0, 1) @ weight.view(threads, -1, d_out)
-    return shares.sum(0).view(*x.shape[:-1], d_out)
-
-
 def rms_norm(x, eps):
     """Bring each vector to a root mean square of 1 (Zhang & Sennrich 2019, arXiv:1910.07467).
 
     A learned scale for each channel usually follows. After all norms but the last comes a matrix
     of its own, whose rows can hold that scale, so only the last one is followed by it here.
     """
-    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
+    return x * torch.rsqrt((x * x).sum(-1, keepdim=True) / x.shape[-1] + eps)
 
 
-def rotation_table(config):
-    """Cosine and sine of the angles that positions turn by: (max_len, head_dim / 2, 2).
+def rotary_table(config):
+    """Rotary positions: cosine and sine of the angles they turn by, (max_len, head_dim / 2, 2).
 
     Position p turns pair i by p / theta^(2i / head_dim). The first pairs turn fast and tell
     neighbours apart; the last turn slowly (Su et al. 2021, arXiv:2104.09864, section 3.2.2).
@@ -122,14 +107,14 @@ def rotation_table(config):
     return torch.stack([angles.cos(), angles.sin()], -1)
 
 
-def rotate(heads, rotation):
+def rotate(heads, rotary):
     """Turn each pair of numbers in each head by its position's angle. A query times a key then
     depends on how far apart they are, not on where they are.
 
-    heads: (batch, length, heads, head_dim); rotation: (length, 1, head_dim / 2), complex.
+    heads: (batch, length, heads, head_dim); rotary: (length, 1, head_dim / 2), complex.
     """
     pairs = torch.view_as_complex(heads.unflatten(-1, (-1, 2)))  # a pair is one complex number
-    return torch.view_as_real(pairs * rotation).flatten(-2)  # and to turn it is to multiply it
+    return torch.view_as_real(pairs * rotary).flatten(-2)  # and to turn it is to multiply it
 
 
 class Attention(nn.Module):
@@ -142,31 +127,38 @@ class Attention(nn.Module):
     def __init__(self, config, layer):
         super().__init__()
         self.layer, self.head_dim = layer, config.head_dim
-        self.query = nn.Parameter(torch.empty(config.d_model, config.d_model))
-        self.key = nn.Parameter(torch.empty(config.d_model, config.n_kv_heads * config.head_dim))
-        self.value = nn.Parameter(torch.empty(config.d_model, config.n_kv_heads * config.head_dim))
+        self.heads = [config.n_heads, config.n_kv_heads, config.n_kv_heads]  # of q, k and v
+        # Their three matrices stand side by side in one: one large product is faster than three.
+        self.qkv = nn.Parameter(torch.empty(config.d_model, sum(self.heads) * config.head_dim))
         self.out = nn.Parameter(torch.empty(config.d_model, config.d_model))
 
-    def project(self, x, rotation):
+    def parts(self):
+        """The matrices of queries, keys and values, each (d_model, its heads * head_dim)."""
+        return self.qkv.split([heads * self.head_dim for heads in self.heads], dim=1)
+
+    query = property(lambda self: self.parts()[0])
+    key = property(lambda self: self.parts()[1])
+    value = property(lambda self: self.parts()[2])
+
+    def project(self, x, rotary):
         """Queries, keys and values, each (batch, heads, length, head_dim)."""
-        q = product(x, self.query).unflatten(-1, (-1, self.head_dim))
-        k = product(x, self.key).unflatten(-1, (-1, self.head_dim))
-        v = product(x, self.value).unflatten(-1, (-1, self.head_dim))
-        q, k = rotate(q, rotation), rotate(k, rotation)
+        heads = (x @ self.qkv).unflatten(-1, (-1, self.head_dim))  # (batch, length, heads, ...)
+        qk, v = heads.split([sum(self.heads[:2]), self.heads[2]], dim=2)
+        q, k = rotate(qk, rotary).split(self.heads[:2], dim=2)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
-    def forward(self, x, rotation, mask, cache=None):
-        q, k, v = self.project(x, rotation)
+    def forward(self, x, rotary, mask, cache=None, where=...):
+        q, k, v = self.project(x, rotary)
         if cache is not None:
             k, v = cache.store(self.layer, k, v)  # add the new ones, get back all so far
         # softmax(q k^T / sqrt(head_dim)) v over what the mask allows; `weights` spells it out.
         gathered = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
-        return product(gathered.transpose(1, 2).flatten(2), self.out)
+        return gathered.transpose(1, 2).flatten(2)[where] @ self.out
 
-    def weights(self, x, rotation, mask, cache=None):
+    def weights(self, x, rotary, mask, cache=None, where=...):
         """The share of each position (column) in what each (row) gathers: (batch, heads, length,
         length). Each row sums to 1."""
-        q, k, _ = self.project(x, rotation)
+        q, k, _ = self.project(x, rotary)
         k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)
         scores = q @ k.transpose(-2, -1) / self.head_dim**0.5
         if mask is not None:
@@ -185,11 +177,14 @@ class FeedForward(nn.Module):
         self.down = nn.Parameter(torch.empty(config.d_ff, config.d_model))
 
     def forward(self, x):
-        return product(F.silu(product(x, self.gate)) * product(x, self.up), self.down)
+        return (F.silu(x @ self.gate) * (x @ self.up)) @ self.down
 
 
 class Block(nn.Module):
-    """One layer. It only adds to the stream, so what earlier layers wrote stays readable."""
+    """One layer. It only adds to the stream, so what earlier layers wrote stays readable.
+
+    where: the positions whose stream is wanted; the others need keys and values, and no more.
+    """
 
     def __init__(self, config, layer):
         super().__init__()
@@ -197,8 +192,8 @@ class Block(nn.Module):
         self.attention = Attention(config, layer)
         self.feed_forward = FeedForward(config)
 
-    def forward(self, x, rotation, mask, cache=None):
-        x = x + self.attention(rms_norm(x, self.eps), rotation, mask, cache)
+    def forward(self, x, rotary, mask, cache=None, where=...):
+        x = x[where] + self.attention(rms_norm(x, self.eps), rotary, mask, cache, where=where)
         return x + self.feed_forward(rms_norm(x, self.eps))
 
 
@@ -216,55 +211,58 @@ class Transformer(nn.Module):
         self.output = nn.Parameter(torch.empty(config.d_model, config.vocab_size))
         if not config.tie_embeddings:
             self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.d_model))
-        self.register_buffer("rotation", rotation_table(config), persistent=False)
+        self.register_buffer("rotary", rotary_table(config), persistent=False)
         if seed is not None:
-            generator = torch.Generator().manual_seed(seed)
-            for name, weight in self.named_parameters():
-                # Weights that write to the stream start smaller, for there are many of them.
-                writes = name.endswith((".out", ".down"))
-                spread = 0.02 / (2 * config.n_layers) ** 0.5 if writes else 0.02
-                if name != "scale":
-                    nn.init.normal_(weight, 0.0, spread, generator=generator)
+            self._draw(torch.Generator().manual_seed(seed))
 
-    def forward(self, tokens, cache=None, where=None):
+    @torch.no_grad()
+    def _draw(self, generator):
+        for name, weight in self.named_parameters():
+            # Weights that write to the stream start smaller, for there are many of them.
+            writes = name.endswith((".out", ".down"))
+            spread = 0.02 / (2 * self.config.n_layers) ** 0.5 if writes else 0.02
+            attention = name.endswith(".qkv") and self.get_submodule(name.removesuffix(".qkv"))
+            for part in attention.parts() if attention else [weight] * (name != "scale"):
+                part.copy_(torch.normal(0.0, spread, part.shape, generator=generator))
+
+    def forward(self, tokens, cache=None, where=...):
         """(batch, length) int64 -> (batch, length, vocab) float32.
 
-        where: an index of the positions whose logits are wanted, such as a (batch, length) bool
-        mask of n positions -> (n, vocab); the others are not computed.
+        With a `KVCache`, `tokens` continue those already in it, and are added to it.
+        where: an index into (batch, length), such as a bool mask of that shape or `LAST`: only
+        there are the logits computed, as if one wrote `model(tokens)[where]`.
 
-        With a `KVCache`, `tokens` continue those already in it, and are added to it. Raises
-        TypeError for a wrong dtype, ValueError for tokens that are empty, outside the vocabulary
-        or too many, and for a cache that does not fit.
+        Raises TypeError for a wrong dtype, ValueError for tokens that are empty, outside the
+        vocabulary or too many, and for a cache that does not fit.
         """
         start = 0 if cache is None else cache.length
         check_tokens(tokens, self.config, start)
         if cache is not None:
             cache.check(self.config, *tokens.shape)
         end = start + tokens.shape[1]
-        rotation = torch.view_as_complex(self.rotation[start:end])[:, None]
+        rotary = torch.view_as_complex(self.rotary[start:end])[:, None]
         mask = None  # may the row's position look at the column's? None: at all of them
         if self.config.causal and end - start > 1:
-            mask = torch.ones(end - start, end, dtype=torch.bool).tril(start)
+            mask = torch.ones(end - start, end, dtype=torch.bool, device=tokens.device).tril(start)
         x = F.embedding(tokens, self.output.T if self.config.tie_embeddings else self.embedding)
-        for layer in self.layers:
-            x = layer(x, rotation, mask, cache)  # (batch, length, d_model)
+        *layers, last = self.layers
+        for layer in layers:
+            x = layer(x, rotary, mask, cache)  # (batch, length, d_model)
+        x = last(x, rotary, mask, cache, where)  # what nobody asks for is left out from here on
         if cache is not None:
             cache.length = end
-        if where is not None:
-            x = x[where]
-        return product(rms_norm(x, self.config.norm_eps) * self.scale, self.output)
+        return (rms_norm(x, self.config.norm_eps) * self.scale) @ self.output
 
 
-LAST = (slice(None), -1)  # of a text: the position whose logits are those of the next token
+LAST = (slice(None), -1)  # of each row, the last position: its logits are those of the next token
 
 
 def logits_at(model, tokens, where, cache=None):
-    """The logits at some positions, which our own model alone computes, and any other beside all
-    the rest. where: as in `Transformer.forward`."""
-    given = (tokens,) if cache is None else (tokens, cache)
+    """`model(tokens, cache)[where]`: our own model computes no more than that, and any other
+    function of tokens will do."""
     if isinstance(model, Transformer):
-        return model(*given, where=where)
-    return model(*given)[where]
+        return model(tokens, cache, where)
+    return (model(tokens) if cache is None else model(tokens, cache))[where]
 
 
 @torch.no_grad()

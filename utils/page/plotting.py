@@ -22,6 +22,7 @@ from html import escape
 from itertools import pairwise
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -82,6 +83,20 @@ def style() -> None:
 def interval_band(ax: Axes, x, low, high, color: str) -> None:
     """Shade between `low` and `high` (sequences as long as `x`) in a line's colour."""
     ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+
+
+def interval_points(ax: Axes, x, values, low, high, color: str) -> Line2D:
+    """A point at each of `values`, with a bar from `low` to `high`. Returns the points, so that
+    `label_line` can name them."""
+    below, above = (abs(np.subtract(end, values)) for end in (low, high))
+    return ax.errorbar(x, values, [below, above], fmt="o", color=color, capsize=3)[0]
+
+
+def mark(ax: Axes, x: float, text: str) -> None:
+    """A dotted line straight up at `x`, with its name at its upper end."""
+    ax.axvline(x, color=MASK, linestyle=":")
+    top = ax.get_xaxis_transform()  # x as in the data, y from 0 to 1 of the axes
+    ax.text(x, 1, text, transform=top, ha="left", va="top", color=MASK)
 
 
 def label_line(ax: Axes, where: Line2D | tuple[float, float], text: str, color: str | None = None):

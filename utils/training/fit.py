@@ -71,8 +71,9 @@ def fit(
     """
     _check(steps, seconds, lr)
     device = next(model.parameters()).device
+    fused = device.type in ("cpu", "cuda")  # one pass over the weights, where there is one
     optimizer = torch.optim.AdamW(
-        model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=fused
     )
     history = History()
     to_measure = sorted(measure_at)
@@ -149,7 +150,7 @@ def _finite(loss, steps, lr):
 @contextmanager
 def _seeded(seed, device):
     """PyTorch's global generators start from this seed, and are put back as they were."""
-    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
 

@@ -97,6 +97,17 @@ EVERYDAY = {
 }
 
 
+def words_of(rule: str, grammar: Mapping[str, str] = EVERYDAY) -> list[str]:
+    """The words among which a rule of the grammar chooses, likeliest first.
+
+    rule: one with a single word in each alternative, such as "PERSON"; ValueError for any other.
+    """
+    found = [symbols for _, symbols in sorted(_parse(grammar)[rule], key=lambda each: -each[0])]
+    if any(len(symbols) != 1 or symbols[0] in grammar for symbols in found):
+        raise ValueError(f"{rule} does not choose among single words: {grammar[rule]}")
+    return [word for (word,) in found]
+
+
 def _parse(grammar: Mapping[str, str]) -> dict[str, list[tuple[float, tuple[str, ...]]]]:
     """Rules as lists of (probability, symbols)."""
     rules = {}

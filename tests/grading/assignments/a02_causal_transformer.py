@@ -1,6 +1,6 @@
 """Assignment 02 as students might solve it: common mistakes, and other styles that are right."""
 
-from tests.assignments import Variant
+from tests.grading.assignments import Variant
 
 _WEIGHTS = """
 def attention_weights(q, k, bias=None):

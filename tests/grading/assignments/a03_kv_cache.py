@@ -1,6 +1,6 @@
 """Assignment 03 as students might solve it: common mistakes, and other styles that are right."""
 
-from tests.assignments import Variant
+from tests.grading.assignments import Variant
 
 _CACHE = """
 def new_cache(model):

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from tests.assignments import Variant
-from tests.assignments.instructor import changed
+from tests.grading.assignments import Variant
+from tests.grading.assignments.instructor import changed
 
 change = partial(changed, "04_forced_prefix")
 

@@ -1,10 +1,11 @@
 """The instructor's solutions, to be spoiled: most wrong ones differ from a right one by a line."""
 
-from pathlib import Path
 
 import nbformat
 
-SOURCE = Path(__file__).resolve().parents[2] / "assignments" / "source"
+from tests.places import ROOT
+
+SOURCE = ROOT / "assignments" / "source"
 
 
 def solution(assignment, grade_id):

@@ -1,0 +1,74 @@
+import pytest
+import torch
+
+from tests.small_models import lively
+from utils.checkpoints.store import load_checkpoint
+from utils.experiments import compounding
+from utils.measure.intervals import wilson
+from utils.models.transformer import TransformerConfig
+from utils.worlds import Totals
+
+
+def tiny(**changes):
+    shape = {"d_model": 16, "n_layers": 2, "n_heads": 2, "max_len": 12} | changes
+    return lively(TransformerConfig(10, **shape), seed=3)
+
+
+def test_writing_totals_equals_reading_them_greedily():
+    world = Totals(6)
+    model = tiny()
+    digits = world.sample(20, seed=0)[:, ::2]
+    rows = compounding.write_totals(model, digits)
+    assert torch.equal(rows[:, ::2], digits)
+    with torch.no_grad():
+        assert torch.equal(model(rows)[:, ::2].argmax(-1), rows[:, 1::2])
+
+
+def test_answers_can_be_forced():
+    digits = Totals(6).sample(5, seed=0)[:, ::2]
+    rows = compounding.write_totals(tiny(), digits, answers=lambda i, own: torch.full_like(own, i))
+    assert torch.equal(rows[:, 1::2], torch.arange(6).expand(5, 6))
+
+
+def test_only_a_causal_model_writes_totals():
+    with pytest.raises(ValueError, match="causal=False"):
+        compounding.write_totals(tiny(causal=False), torch.zeros(1, 3, dtype=torch.int64))
+
+
+def test_survival_ends_with_the_first_error():
+    wrong = torch.tensor([[0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]).bool()
+    assert compounding.survival(wrong).tolist() == [1, 0.75, 0.5, 0.5]
+
+
+def test_survival_is_the_product_of_what_the_model_does_behind_right_answers():
+    model, _ = load_checkpoint("totals-running")
+    world = Totals()
+    rows = world.sample(1500, seed=3)
+    dice = torch.Generator().manual_seed(0)
+    written = compounding.write_totals(model, rows[:, ::2], temperature=2.0, generator=dice)
+    measured = compounding.survival(compounding.errors(world, written)[0])
+    predicted = (1 - compounding.hazards(model, rows, temperature=2.0)).cumprod(1).mean(0)
+    for n in (8, 32):
+        low, high = wilson(round(float(measured[n - 1]) * 1500), 1500, confidence=0.999)
+        assert low <= float(predicted[n - 1]) <= high
+
+
+@pytest.mark.parametrize("carry", [True, False])
+def test_an_error_counts_where_it_was_made(carry):
+    """4 + 8 + 1 + 5, where one answer is wrong: with a carry, the next goes on from it."""
+    world = Totals(4, carry=carry)
+    rows = world.write(torch.tensor([[4, 8, 1, 5]]))
+    rows[0, 3] = 7
+    wrong, locally = compounding.errors(world, rows)
+    assert wrong[0].tolist() == [False, True, False, False]
+    assert locally[0].tolist() == [False, True, carry, False]
+
+
+def test_hazards_are_what_a_model_gives_to_all_other_answers():
+    world = Totals(3)
+    model, rows = tiny(), world.sample(4, seed=0)
+    found = compounding.hazards(model, rows, temperature=2.0)
+    for row in range(4):
+        for i in range(3):
+            probs = (model(rows[row : row + 1, : 2 * i + 1])[0, -1].double() / 2).softmax(-1)
+            assert found[row, i] == pytest.approx(1 - float(probs[rows[row, 2 * i + 1]]), abs=1e-6)

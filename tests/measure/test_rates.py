@@ -1,0 +1,78 @@
+import pytest
+import torch
+
+from utils.measure.intervals import wilson
+from utils.measure.rates import Rate, Spread, print_rates, rate, spread
+
+FLAGS = torch.tensor([True] * 9 + [False])
+
+
+def printed(capsys, *arguments, **more):
+    print_rates(*arguments, **more)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_rate_says_how_many_of_how_many_and_how_sure():
+    found = rate(FLAGS.reshape(2, 5))
+    assert found == Rate(9, 10) and found.share == 0.9 and found.interval == wilson(9, 10)
+    low, high = (100 * end for end in wilson(9, 10))
+    assert found.text() == f"90.0% [{low:.1f}, {high:.1f}]" and found.text(0) == "90% [60, 98]"
+    assert str(found) == f"{found.text()} of 10"
+
+
+@pytest.mark.parametrize(
+    ("flags", "error", "message"),
+    [
+        (
+            torch.zeros(0, dtype=torch.bool),
+            ValueError,
+            "flags is empty; a rate needs at least one try",
+        ),
+        (torch.ones(3), TypeError, "flags are torch.float32; give bool, such as rows == right"),
+        (torch.tensor([1, 0]), TypeError, "flags are torch.int64"),
+    ],
+)
+def test_what_is_no_rate(flags, error, message):
+    with pytest.raises(error, match=message):
+        rate(flags)
+
+
+def test_a_spread_is_the_mean_of_models_and_their_range():
+    found = spread([FLAGS, ~FLAGS, torch.full((10,), 0.5)])
+    assert found.share == pytest.approx(0.5) and found.interval == pytest.approx((0.1, 0.9))
+    assert found.n == 30 and found.text() == "50.0% (10.0 to 90.0)"
+    assert str(found) == "50.0% (10.0 to 90.0) of 30"
+    for nothing in ([], [FLAGS, FLAGS[:0]]):
+        with pytest.raises(ValueError, match="nothing to average; give at least one try"):
+            spread(nothing)
+    assert Spread((0.25, 0.75), 8).share == 0.5
+
+
+def test_a_table_has_a_row_for_each_way_and_n_below(capsys):
+    lines = printed(
+        capsys,
+        {
+            "left to right": {"verdict": FLAGS, "passes": 9.0, "note": "greedy"},
+            "diffusion": {"verdict": Rate(1, 10), "passes": torch.tensor(4.25)},
+        },
+    )
+    assert [line.split() for line in lines] == [
+        ["verdict", "passes", "note"],
+        ["left", "to", "right", "90.0%", "[59.6,", "98.2]", "9.0", "greedy"],
+        ["diffusion", "10.0%", "[1.8,", "40.4]", "4.2"],
+        ["n", "=", "10"],
+    ]
+    assert lines[0].index("verdict") + len("verdict") == lines[1].index("]") + 1  # right-aligned
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_where_n_differs_it_stands_behind_each_rate(capsys):
+    lines = printed(capsys, {"one": FLAGS, "another": Rate(5, 2000)}, digits=2)
+    assert [line.split() for line in lines] == [
+        ["one", *Rate(9, 10).text(2).split(), "of", "10"],
+        ["another", *Rate(5, 2000).text(2).split(), "of", "2000"],
+    ]
+
+
+def test_a_large_n_is_readable(capsys):
+    assert printed(capsys, {"all": Rate(1234, 12_345)})[-1] == "n = 12,345"

@@ -1,0 +1,68 @@
+"""Labels beside crossing lines: each belongs to its line, and covers neither line nor label."""
+
+from itertools import combinations
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+
+from utils.page import plotting
+from utils.page.labels import label_lines
+
+
+@pytest.fixture(autouse=True)
+def _matplotlib_as_it_was():
+    with matplotlib.rc_context():
+        matplotlib.use("agg")
+        yield
+    plt.close("all")
+
+
+def crossing():
+    plotting.style()
+    fig, ax = plt.subplots()
+    x = [1, 2, 3, 4, 5]
+    ax.plot(x, [0.9, 0.7, 0.5, 0.3, 0.1], "o-", color=plotting.AR, label="falling")
+    ax.plot(x, [0.1, 0.3, 0.5, 0.7, 0.9], "s-", color=plotting.DIFFUSION, label="rising")
+    ax.plot(x, [0.45] * 5, "D-", color=plotting.INK, label="level")
+    ax.axhline(0.2)  # it has no label, and gets none
+    ax.set(xlim=(0.5, 6), ylim=(0, 1), title="Three lines cross")
+    return fig, ax
+
+
+def test_every_labelled_line_gets_its_label_in_its_colour():
+    _, ax = crossing()
+    labels = label_lines(ax)
+    assert [label.get_text() for label in labels] == ["falling", "rising", "level"]
+    assert list(ax.texts) == labels  # what was tried is gone
+    for label, line in zip(labels, ax.get_lines(), strict=False):
+        assert label.get_color() == line.get_color()
+        assert list(label.xy) in line.get_xydata().tolist()
+
+
+def test_labels_stay_in_the_figure_and_off_each_other():
+    fig, ax = crossing()
+    boxes = [label.get_window_extent() for label in label_lines(ax)]
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    assert all(fig.bbox.x0 <= box.x0 and box.x1 <= fig.bbox.x1 for box in boxes)
+    assert all(ax.bbox.y0 <= box.y0 and box.y1 <= ax.bbox.y1 for box in boxes)
+
+
+def test_labels_cover_no_point_of_any_line_where_there_is_room():
+    _, ax = crossing()
+    boxes = [label.get_window_extent() for label in label_lines(ax)]
+    for line in ax.get_lines()[:3]:
+        points = line.get_transform().transform(line.get_xydata())
+        assert not any(box.count_contains(points) for box in boxes)
+
+
+def test_a_figure_without_labels_gets_none():
+    _, ax = plt.subplots()
+    ax.plot([1, 2], [1, 2])
+    assert label_lines(ax) == []
+
+
+def test_a_single_point_can_be_labelled():
+    _, ax = plt.subplots()
+    ax.plot([1], [1], "o", label="alone")
+    assert [label.get_text() for label in label_lines(ax)] == ["alone"]

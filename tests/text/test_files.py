@@ -1,0 +1,60 @@
+import os
+import stat
+
+import pytest
+
+from utils.text.files import write_whole
+
+
+def test_text_and_bytes_replace_what_was_there(tmp_path):
+    path = tmp_path / "page.txt"
+    write_whole(path, "Grüße, 你好\n")
+    assert path.read_bytes() == "Grüße, 你好\n".encode()  # the same on every system
+    write_whole(str(path), b"\x00\r\n")
+    assert path.read_bytes() == b"\x00\r\n" and os.listdir(tmp_path) == ["page.txt"]
+
+
+def test_a_new_file_has_the_rights_that_any_new_file_has(tmp_path):
+    """Not those of a temporary one, which nobody else may read."""
+    (tmp_path / "other").touch()
+    write_whole(tmp_path / "new", "")
+    rights = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("other", "new")]
+    assert rights[0] == rights[1]
+
+
+def test_a_file_keeps_its_rights(tmp_path):
+    path = tmp_path / "script"
+    path.touch()
+    path.chmod(0o750)
+    write_whole(path, "#!/bin/sh\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o750
+
+
+@pytest.mark.parametrize("moment", ["fsync", "chmod", "replace"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_whatever_goes_wrong_the_old_file_is_whole_and_alone(tmp_path, monkeypatch, moment, error):
+    path = tmp_path / "page.txt"
+    path.write_text("old")
+
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr(os, moment, fail)
+        write_whole(path, "new")
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["page.txt"]
+
+
+def test_it_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """A computer that stops in between is left with the old file, and not with an empty one."""
+    order = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, n=name, r=real: (order.append(n), r(*a))[1])
+    write_whole(tmp_path / "page.txt", "new")
+    assert order == ["fsync", "replace"]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing"):
+        write_whole(tmp_path / "missing" / "page.txt", "")
