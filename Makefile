@@ -15,12 +15,13 @@ RUN = @command -v "$(PYTHON)" >/dev/null || { \
 	     'or run `make PYTHON=/path/to/python $@`.' >&2; exit 1; }; \
 	exec "$(PYTHON)" tools/environment.py
 
-.PHONY: help lab test test-portable refresh site serve bench remake
+.PHONY: help lab test check test-portable refresh site serve bench remake
 GRADING = release grade formgrader feedback export
 .PHONY: $(GRADING)
 help:
 	@echo 'make lab            read the book in JupyterLab (PORT=8888 HOST=127.0.0.1)'
 	@echo 'make test           run every test (ARGS="-k markov" for some of them)'
+	@echo 'make check          lint, imports and unit tests, in two minutes: no notebooks, browsers, grading'
 	@echo 'make test-portable  run the notebooks (or NOTEBOOK=…) as a computer with older instructions would'
 	@echo 'make refresh        run the notebooks and store their outputs (NOTEBOOK=chapters/… for one)'
 	@echo 'make bench          race the code against what a reader would otherwise use (NAME=decoding for one)'
@@ -41,10 +42,15 @@ lab:
 
 # Side by side, a file at a time, a thread each; the notebooks, which take longest, first.
 TEST = -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
-test test-portable: export OMP_NUM_THREADS = 1
+test check test-portable: export OMP_NUM_THREADS = 1
 
 test:
 	$(RUN) $(TEST) $(ARGS)
+
+# What each change is tried on: the library and the tools, and of their tests the quick ones.
+ROOMS = text worlds models training generation measure experiments checkpoints page
+check:
+	$(RUN) $(TEST) tests/test_*.py $(ROOMS:%=tests/%) tests/tools -m "not slow and not browser" $(ARGS)
 
 test-portable: export ATEN_CPU_CAPABILITY = default
 test-portable: export MKL_CBWR = COMPATIBLE

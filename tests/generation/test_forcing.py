@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from tests.small_models import lively
 from tests.verdicts import WORLD, small
-from utils.checkpoints.store import load_checkpoint
-from utils.experiments.derailment import answer
 from utils.generation.forcing import force
+from utils.generation.sampling import generate
 from utils.text.trace import Trace
 
 
@@ -23,10 +23,11 @@ def test_one_word_for_all_rows():
 
 
 def test_forcing_what_it_would_have_said_changes_nothing():
-    model, _ = load_checkpoint("verdicts-first")
-    rows = WORLD.sample(20, seed=2)
-    free = answer(model, WORLD, rows)
-    assert torch.equal(answer(model, WORLD, rows, free[:, 7:8]), free)
+    model, prompt = lively(small().config), WORLD.sample(20, seed=2)[:, :7]
+    free = generate(model, prompt, 8)
+    assert torch.equal(force(model, prompt, free[:, 7:10], 5), free)
+    other = (free[:, 7:8] + 1) % len(WORLD.vocab)
+    assert not torch.equal(force(model, prompt, other, 7)[:, 8:], free[:, 8:])
 
 
 def test_a_forced_trace_has_the_odds_of_the_forced_token():

@@ -387,7 +387,7 @@ ATTACKS = {
         assignment=TORCH,
     ),
     "replaces the book's module": Attack(
-        "from utils import markov\n"
+        "from utils.models import markov\n"
         "table = [markov]\n"
         "table[0].cross_entropy = lambda *_: 1.0\n" + ANYTHING.format("x"),
         "changes what tests rely on",
@@ -397,12 +397,12 @@ ATTACKS = {
 
 
 TENSORS = [
-    ("code", "setup", "import torch\nfrom utils import markov", {}),
+    ("code", "setup", "import torch\nfrom utils.models import markov", {}),
     ("code", "double", f"### BEGIN SOLUTION\n{small.DOUBLE}\n### END SOLUTION", {"solution": True}),
     (
         "code",
         "test-double",
-        "import torch\nfrom utils import markov\n"
+        "import torch\nfrom utils.models import markov\n"
         "assert torch.equal(double(torch.tensor([1.0, 2.0])), torch.tensor([2.0, 4.0]))",
         {"points": 3},
     ),

@@ -1,7 +1,6 @@
 """`make formgrader`: a teacher gives points in a browser, and they are in the gradebook."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from playwright.sync_api import expect
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME, POINTS
 from tests.places import ROOT
-from tests.servers import wait_until_it_answers
+from tests.servers import running
 from tools import environment, lab
 from tools.grading import grade, sandbox
 
@@ -33,21 +32,9 @@ def address(course, tmp_path):
     environ = environment.variables(str(tmp_path), os.environ)
     lab.prepare(tmp_path, Path(environ["JUPYTER_CONFIG_DIR"]))
     environ |= {"SSH_TTY": "opens no browser", "COURSE": str(course.root), "HOST": "127.0.0.1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tools.grading", "formgrader"],
-        cwd=ROOT,
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        found = next(filter(None, (re.search(r"http://\S+", line) for line in process.stdout)))
-        wait_until_it_answers(found.group())
-        yield found.group()
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    command = [sys.executable, "-m", "tools.grading", "formgrader"]
+    with running(command, cwd=ROOT, env=environ, stderr=subprocess.DEVNULL) as address:
+        yield address
 
 
 def test_points_given_by_hand_are_in_the_gradebook_and_stay(course, address, browser):

@@ -43,7 +43,9 @@ def test_cached_logits_are_the_uncached_ones(heads, n_layers, batch, cuts, tied,
     cache = KVCache(config, batch)
     pieces = [model(piece, cache) for piece in text.split(cuts, dim=1)]
     assert cache.length == text.shape[1]
-    assert (torch.cat(pieces, 1) - model(text)).abs().max() < 1e-4
+    uncached = model(text)
+    rounding = 2e-5 * uncached.abs().max()  # some logits of such a lively model are large
+    assert (torch.cat(pieces, 1) - uncached).abs().max() < rounding
 
 
 def test_every_prefix_length(model):

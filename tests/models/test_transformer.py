@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 
 from tests.small_models import lively, tokens
 from utils.models import transformer
+from utils.models.kv_cache import KVCache
 from utils.models.transformer import (
+    LAST,
     Transformer,
     TransformerConfig,
     attention_weights,
+    logits_at,
+    rotary_table,
     rotate,
-    rotation_table,
 )
 
 SMALL = TransformerConfig(
@@ -115,7 +118,7 @@ def test_rows_of_a_batch_do_not_touch_each_other(model):
 @given(shift=st.integers(0, 200), gap=st.integers(0, 50))
 @settings(max_examples=20, deadline=None)
 def test_rotation_tells_distance_and_not_place(shift, gap):
-    table = torch.view_as_complex(rotation_table(TransformerConfig(5, 32, n_heads=2)))[:, None]
+    table = torch.view_as_complex(rotary_table(TransformerConfig(5, 32, n_heads=2)))[:, None]
     q, k = torch.randn(2, 1, 1, 1, 16, generator=torch.Generator().manual_seed(shift))
 
     def match(place):
@@ -148,18 +151,27 @@ def test_attention_weights_are_those_the_model_uses(causal):
     assert not attention._forward_pre_hooks  # the helper has cleaned up behind itself
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3, 4])
-@pytest.mark.parametrize("rows", [(1, 1), (1, 5), (16, 1), (4, 9)])
-def test_product_is_the_matrix_product(threads, rows):
-    x = torch.randn(*rows, 768, generator=torch.Generator().manual_seed(1))
-    weight = torch.randn(768, 512, generator=torch.Generator().manual_seed(2))
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        assert torch.allclose(product(x, weight), x @ weight, atol=1e-3)
-        assert product(x, weight).shape == (*rows, 512)
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.parametrize("causal, cached", [(True, False), (True, True), (False, False)])
+def test_where_leaves_out_what_nobody_asks_for_and_nothing_else(causal, cached):
+    config = TransformerConfig(50, 32, 3, 4, n_kv_heads=2, max_len=40, causal=causal)
+    model, text = lively(config), tokens(4, 9)
+    every, some = model(text), torch.rand(4, 9, generator=torch.Generator().manual_seed(0)) < 0.3
+    for where in (LAST, some, (slice(None), slice(2, 5))):
+        cache = KVCache(config, 4) if cached else None
+        assert torch.allclose(model(text, cache, where), every[where], atol=1e-4)
+        assert torch.allclose(logits_at(model, text, where), every[where], atol=1e-4)
+        if cached:  # and the next token finds all that it needs
+            longer = torch.cat([text, text[:, :1]], 1)
+            assert torch.allclose(model(text[:, :1], cache), model(longer)[:, -1:], atol=1e-4)
+
+
+def test_any_function_of_tokens_may_be_asked_for_some_logits():
+    def even(text, cache=None):
+        return text[..., None] * torch.arange(3.0)
+
+    text = tokens(2, 5)
+    assert torch.equal(logits_at(even, text, LAST), even(text)[:, -1])
+    assert torch.equal(logits_at(even, text, text > 20), even(text)[text > 20])
 
 
 def test_every_weight_learns():
@@ -181,7 +193,9 @@ def test_first_predictions_are_close_to_uniform():
 def test_matrices_are_stored_in_by_out():
     model = Transformer(TransformerConfig(50, 32, 1, 4, n_kv_heads=2, d_ff=72))
     shapes = {name.split(".")[-1]: tuple(w.shape) for name, w in model.named_parameters()}
-    assert shapes["key"] == shapes["value"] == (32, 16)
+    assert shapes["qkv"] == (32, 32 + 16 + 16) and shapes["out"] == (32, 32)
+    attention = model.layers[0].attention
+    assert [tuple(part.shape) for part in attention.parts()] == [(32, 32), (32, 16), (32, 16)]
     assert shapes["gate"] == shapes["up"] == (32, 72) and shapes["down"] == (72, 32)
     assert shapes["output"] == (32, 50) and "embedding" not in shapes
 

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 from IPython.display import HTML
 
-from utils.page import knobs, player, plotting
+from utils.page import knobs, player
 from utils.page.theme import asset
 from utils.text.trace import Step, Trace
 
@@ -27,7 +27,7 @@ def turned(monkeypatch):
 
     def turn(function, **choices):
         bundles = []
-        monkeypatch.setattr(plotting, "publish", bundles.append)
+        monkeypatch.setattr(knobs, "publish", bundles.append)
         knobs.turn(function, **choices)
         (bundle,) = bundles
         return bundle
@@ -173,7 +173,7 @@ def test_an_answer_that_cannot_be_shown_is_refused(turned):
 def test_in_a_live_kernel_turning_a_widget_shows_the_stored_answer(turned, monkeypatch):
     from ipywidgets.widgets import widget
 
-    monkeypatch.setattr(plotting, "in_kernel", lambda: True)
+    monkeypatch.setattr(knobs, "in_kernel", lambda: True)
     calls = []
 
     def function(word, temperature):
@@ -195,17 +195,6 @@ def test_in_a_live_kernel_turning_a_widget_shows_the_stored_answer(turned, monke
 
 
 # --- in a browser ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 900, "height": 900})
-    complaints = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text))
-    yield page
-    page.close()
-    assert complaints == []
 
 
 def test_the_stored_page_has_the_same_knobs(page, turned):

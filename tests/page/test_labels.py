@@ -2,20 +2,10 @@
 
 from itertools import combinations
 
-import matplotlib
 import matplotlib.pyplot as plt
-import pytest
 
 from utils.page import plotting
 from utils.page.labels import label_lines
-
-
-@pytest.fixture(autouse=True)
-def _matplotlib_as_it_was():
-    with matplotlib.rc_context():
-        matplotlib.use("agg")
-        yield
-    plt.close("all")
 
 
 def crossing():

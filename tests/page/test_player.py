@@ -249,18 +249,6 @@ def test_outside_a_notebook_the_transcript_is_printed(capsys):
 # --- in a browser ----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def page(browser):
-    """An empty page; whatever a script complained about fails the test."""
-    page = browser.new_page(viewport={"width": 1000, "height": 900})
-    complaints = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text))
-    yield page
-    page.close()
-    assert complaints == []
-
-
 def text(page, nth=0):
     """The text on the stage as a reader sees it: each token once, blanks as ▒, no labels."""
     stage = page.locator(".ott-text:not(.ott-ghost)").nth(nth)
@@ -435,25 +423,6 @@ def test_on_a_phone_nothing_overflows_and_every_control_can_be_hit(page):
     for control in page.locator(".ott-bar button, .ott-bar select, .ott-track").all():
         box = control.bounding_box()
         assert box["width"] >= 40 and box["height"] >= 40
-
-
-@pytest.mark.parametrize(
-    ("root", "system", "dark"),
-    [
-        ('<html data-theme="dark"><body>', "light", True),
-        ('<html data-theme="light"><body>', "dark", False),
-        ('<html><body data-jp-theme-light="false">', "light", True),
-        ('<html><body data-jp-theme-light="true">', "dark", False),
-        ("<html><body>", "dark", True),
-        ("<html><body>", "light", False),
-    ],
-)
-def test_the_theme_is_the_sites_then_jupyterlabs_then_the_systems(page, root, system, dark):
-    page.emulate_media(color_scheme=system)
-    page.set_content(f"<!doctype html>{root}{html(left_to_right())}")
-    style = "element => getComputedStyle(element).backgroundColor"
-    red = int(re.search(r"\d+", page.locator(".ott-player").evaluate(style))[0])
-    assert (red < 60) == dark
 
 
 def test_printed_it_is_the_strip_again(page):

@@ -15,7 +15,7 @@ def test_the_king_james_bible_is_all_there():
 
 def test_reading_it_imports_none_of_its_editions():
     code = (
-        "import sys; from utils import corpus; corpus.kjv(); "
+        "import sys; from utils.text import corpus; corpus.kjv(); "
         "print([name for name in sys.modules if name.startswith('pythonbible')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

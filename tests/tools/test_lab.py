@@ -1,8 +1,6 @@
 """A chapter in JupyterLab, as `make lab` opens it: it looks right, it runs, and its knobs turn."""
 
 import os
-import re
-import subprocess
 import sys
 import urllib.request
 
@@ -11,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.places import ROOT
-from tests.servers import wait_until_it_answers
+from tests.servers import running
 from tools import environment
 
 CHAPTER = "chapters/05_text_diffusion.ipynb"
@@ -37,20 +35,10 @@ def root(tmp_path_factory):
 def address(root):
     """The address of a running server."""
     environ = environment.variables(str(root), os.environ) | {"SSH_TTY": "opens no browser"}
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "tools/lab.py", "--root", root, "--host", "127.0.0.1", CHAPTER],
-        cwd=root,
-        env=environ,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        found = next(filter(None, (re.search(r"http://\S+", line) for line in process.stdout)))
-        wait_until_it_answers(found.group())
-        yield found.group()
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    script = [sys.executable, ROOT / "tools/lab.py"]
+    command = [*script, "--root", root, "--host", "127.0.0.1", CHAPTER]
+    with running(command, cwd=root, env=environ) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,10 @@ def rows(*texts):
     ("text", "lies_in_it"),
     [
         ("the farmer who feeds the dogs sleeps .", True),
-        ("the girl sees the doctors that the boys see .", True),
+        ("the doctors that the boys see sleep .", True),
         ("the girl who feeds the dogs sleeps .", False),
         ("the farmer sleeps .", False),
-        ("the farmer sees the girl who sleeps .", False),
+        ("the girl who sees the farmer sleeps .", False),
     ],
 )
 def test_the_gap_is_four_nouns_with_a_relative_clause(text, lies_in_it):

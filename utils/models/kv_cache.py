@@ -15,22 +15,15 @@ class KVCache:
     config: the model's; batch_size: rows that go forward together; max_len: positions to make room
     for, by default as many as the model can read. `length` positions are filled.
 
-        cache = KVCache(model.config)
-        logits = model(prompt, cache)          # (1, length, vocab), the cache now holds the prompt
-        logits = model(next_token, cache)      # (1, 1, vocab), one position's work
+        cache = KVCache.like(model)            # on the model's device, as precise as its weights
+        with torch.inference_mode():           # else every step keeps what its gradients would need
+            logits = model(prompt, cache)      # (1, length, vocab), the cache now holds the prompt
+            logits = model(next_token, cache)  # (1, 1, vocab), one position's work
     """
 
     def __init__(self, config, batch_size=1, max_len=None, dtype=torch.float32, device=None):
         max_len = config.max_len if max_len is None else max_len
-        if not config.causal:
-            raise ValueError(
-                "causal=False: a cache serves a causal model only; in a model that looks both ways "
-                "each new token changes all keys and values"
-            )
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
-        if not 1 <= max_len <= config.max_len:
-            raise ValueError(f"max_len is {max_len}; choose 1 to {config.max_len}, the model's own")
+        _check_room(config, batch_size, max_len)
         self.config, self.batch_size, self.max_len = config, batch_size, max_len
         shape = (config.n_layers, batch_size, config.n_kv_heads, max_len, config.head_dim)
         self.keys = torch.empty(shape, dtype=dtype, device=device)
@@ -98,3 +91,15 @@ class KVCache:
         other.values[..., : self.length, :] = self.values[..., : self.length, :]
         other.length = self.length
         return other
+
+
+def _check_room(config, batch_size, max_len):
+    if not config.causal:
+        raise ValueError(
+            "causal=False: a cache serves a causal model only; in a model that looks both ways "
+            "each new token changes all keys and values"
+        )
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+    if not 1 <= max_len <= config.max_len:
+        raise ValueError(f"max_len is {max_len}; choose 1 to {config.max_len}, the model's own")

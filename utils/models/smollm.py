@@ -46,15 +46,24 @@ WHEEL_HASH = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53" 
 COPY, CHECKSUM = "smollm2-135m-instruct.safetensors", "smollm2-135m-instruct.sha256"
 
 
-def load() -> tuple[Transformer, Tokenizer]:
+def load(*, bits: int = 32) -> tuple[Transformer, Tokenizer]:
     """The model and its tokenizer. Needs 0.5 GB of disk for the copy and as much memory.
+
+    bits: of a weight. With 4, the matrices stay as they are in the package, and torch multiplies
+    with them as they are: about twice as fast on a processor, but its logits are less exact; see
+    `FourBits`. Everything else takes 32.
 
     The copy lives in the folder that the environment variable ONE_TOKEN_CACHE names, else in the
     user's cache folder. It is checked by its hash, and made again when it is damaged. Raises
     ModuleNotFoundError, with the command that installs it, if the package with the weights is
-    absent, and ValueError if its file is damaged.
+    absent, ValueError if its file is damaged or bits is neither 4 nor 32, and RuntimeError where
+    this torch cannot multiply with four bits.
     """
+    if bits not in (4, 32):
+        raise ValueError(f"bits is {bits}; choose 32, or 4 for the weights as they are packed")
     source = find_wheel()
+    if bits == 4:
+        return _four_bits(source)
     copy = cache_folder() / COPY
     try:
         return _read_copy(copy)
@@ -105,10 +114,7 @@ def find_wheel() -> Path:
 
 def _convert(source: Path) -> tuple[dict[str, torch.Tensor], tokenizers.Tokenizer]:
     """Weights under our names, and the tokenizer, from the GGUF file."""
-    if _sha256(source) != WHEEL_HASH:
-        raise ValueError(f"{source} is damaged; run: {INSTALL} --force-reinstall")
-    file = gguf.GGUFReader(source)
-    found = {tensor.name: tensor for tensor in file.tensors}
+    found, tokenizer = _open(source)
 
     def read(name):
         return torch.tensor(gguf.quants.dequantize(found[name].data, found[name].tensor_type))
@@ -129,12 +135,74 @@ def _convert(source: Path) -> tuple[dict[str, torch.Tensor], tokenizers.Tokenize
             f"{ours}.feed_forward.up": matrix(f"{theirs}.ffn_up", f"{theirs}.ffn_norm"),
             f"{ours}.feed_forward.down": matrix(f"{theirs}.ffn_down"),
         }
-    return weights, _byte_level_bpe(
-        *(
-            file.fields[f"tokenizer.ggml.{key}"].contents()
-            for key in ("tokens", "merges", "token_type")
+    return weights, tokenizer
+
+
+def _open(source: Path) -> tuple[dict[str, gguf.ReaderTensor], tokenizers.Tokenizer]:
+    """The tensors of the GGUF file by name, and the tokenizer that it holds."""
+    if _sha256(source) != WHEEL_HASH:
+        raise ValueError(f"{source} is damaged; run: {INSTALL} --force-reinstall")
+    file = gguf.GGUFReader(source)
+    parts = ("tokens", "merges", "token_type")
+    bpe = _byte_level_bpe(*(file.fields[f"tokenizer.ggml.{part}"].contents() for part in parts))
+    return {tensor.name: tensor for tensor in file.tensors}, bpe
+
+
+class FourBits:
+    """A matrix whose weights are codes of four bits: `x @ matrix` multiplies with them.
+
+    tensors: from the GGUF file, side by side. norm: the scale of the RMSNorm before it, (in,).
+
+    In the file (llama.cpp's format Q4_1) 32 neighbouring weights of an output share two numbers in
+    float16: weight = low + step * code, the code from 0 to 15. Torch's product for processors wants
+    them as weight = zero + step * (code - 8), and computes in bfloat16. So what differs from the
+    same weights in float32 is rounding to 8 bits of precision, in each product.
+    """
+
+    def __init__(self, tensors, norm=None):
+        blocks = torch.cat([torch.tensor(t.data).unflatten(1, (-1, 20)) for t in tensors])
+        step, low = blocks[..., :4].contiguous().view(torch.float16).float().unbind(-1)
+        codes = torch.cat([blocks[..., 4:] & 15, blocks[..., 4:] >> 4], -1)  # (out, in / 32, 32)
+        self.codes = torch._convert_weight_to_int4pack_for_cpu(codes.flatten(1).int(), 1)
+        self.scales = torch.stack([step.T, (low + 8 * step).T], -1).bfloat16()  # (in / 32, out, 2)
+        self.norm = None if norm is None else torch.tensor(norm.data)
+
+    def __rmatmul__(self, x):
+        rows = (x if self.norm is None else x * self.norm).flatten(0, -2).bfloat16()
+        product = torch._weight_int4pack_mm_for_cpu(rows, self.codes, 32, self.scales)
+        return product.to(x.dtype).unflatten(0, x.shape[:-1])
+
+
+def _four_bits(source):
+    """The model with the matrices of its layers as they come; all else in float32."""
+    if not hasattr(torch, "_weight_int4pack_mm_for_cpu"):
+        raise RuntimeError(
+            f"torch {torch.__version__} cannot multiply with four bits on a processor; "
+            "use load(), or install torch==2.13.0"
         )
-    )
+    found, tokenizer = _open(source)
+    model = Transformer(CONFIG, seed=None).requires_grad_(False)
+    embedding = found["token_embd.weight"]
+    embedding = torch.tensor(gguf.quants.dequantize(embedding.data, embedding.tensor_type))
+    model.output.data = embedding.T.contiguous()
+    model.scale.data = torch.tensor(found["output_norm.weight"].data)
+    for i, layer in enumerate(model.layers):
+        for part, name, sources, norm in (
+            (layer.attention, "qkv", ("attn_q", "attn_k", "attn_v"), "attn_norm"),
+            (layer.attention, "out", ("attn_output",), None),
+            (layer.feed_forward, "gate", ("ffn_gate",), "ffn_norm"),
+            (layer.feed_forward, "up", ("ffn_up",), "ffn_norm"),
+            (layer.feed_forward, "down", ("ffn_down",), None),
+        ):
+            delattr(part, name)
+            read = [found[f"blk.{i}.{each}.weight"] for each in (*sources, norm) if each]
+            setattr(part, name, FourBits(read[: len(sources)], *read[len(sources) :]))
+    return model.eval(), _with_stops(tokenizer)
+
+
+def _with_stops(tokenizer):
+    stop = tuple(tokenizer.token_to_id(token) for token in ("<|im_end|>", "<|endoftext|>"))
+    return Tokenizer(tokenizer, stop=stop)
 
 
 def _byte_level_bpe(tokens, merges, types) -> tokenizers.Tokenizer:
@@ -175,8 +243,7 @@ def _read_copy(path):
 def _build(weights, tokenizer):
     model = Transformer(CONFIG, seed=None)
     model.load_state_dict(weights, assign=True)  # takes the tensors themselves, no second copy
-    stop = tuple(tokenizer.token_to_id(token) for token in ("<|im_end|>", "<|endoftext|>"))
-    return model.eval(), Tokenizer(tokenizer, stop=stop)
+    return model.eval(), _with_stops(tokenizer)
 
 
 def _sha256(path):

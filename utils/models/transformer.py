@@ -87,6 +87,23 @@ def check_tokens(tokens, config, start=0):
         )
 
 
+def threaded_matmul(x, weight):
+    """x @ weight, for x (batch, length, in) and weight (in, out), on all threads.
+
+    When x has few rows, all the time goes into reading the weight from memory. One core cannot
+    read as fast as the memory can deliver, yet one core is all that such a product is given. So a
+    large weight is cut into blocks of rows, one for each thread, and their shares are added up.
+    """
+    if not isinstance(weight, torch.Tensor) or weight.numel() < 2**18:
+        return x @ weight  # one that brings a product of its own, or a small one
+    threads, (d_in, d_out) = torch.get_num_threads(), weight.shape
+    rows = x.numel() // d_in
+    if rows > 16 or d_in % threads or x.device.type != "cpu":
+        return x @ weight
+    shares = x.reshape(rows, threads, -1).transpose(0, 1) @ weight.view(threads, -1, d_out)
+    return shares.sum(0).view(*x.shape[:-1], d_out)
+
+
 def rms_norm(x, eps):
     """Bring each vector to a root mean square of 1 (Zhang & Sennrich 2019, arXiv:1910.07467).
 
@@ -142,7 +159,9 @@ class Attention(nn.Module):
 
     def project(self, x, rotary):
         """Queries, keys and values, each (batch, heads, length, head_dim)."""
-        heads = (x @ self.qkv).unflatten(-1, (-1, self.head_dim))  # (batch, length, heads, ...)
+        heads = threaded_matmul(x, self.qkv).unflatten(
+            -1, (-1, self.head_dim)
+        )  # (batch, length, heads, ...)
         qk, v = heads.split([sum(self.heads[:2]), self.heads[2]], dim=2)
         q, k = rotate(qk, rotary).split(self.heads[:2], dim=2)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
@@ -153,7 +172,7 @@ class Attention(nn.Module):
             k, v = cache.store(self.layer, k, v)  # add the new ones, get back all so far
         # softmax(q k^T / sqrt(head_dim)) v over what the mask allows; `weights` spells it out.
         gathered = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
-        return gathered.transpose(1, 2).flatten(2)[where] @ self.out
+        return threaded_matmul(gathered.transpose(1, 2).flatten(2)[where], self.out)
 
     def weights(self, x, rotary, mask, cache=None, where=...):
         """The share of each position (column) in what each (row) gathers: (batch, heads, length,
@@ -177,7 +196,8 @@ class FeedForward(nn.Module):
         self.down = nn.Parameter(torch.empty(config.d_ff, config.d_model))
 
     def forward(self, x):
-        return (F.silu(x @ self.gate) * (x @ self.up)) @ self.down
+        gated = F.silu(threaded_matmul(x, self.gate)) * threaded_matmul(x, self.up)
+        return threaded_matmul(gated, self.down)
 
 
 class Block(nn.Module):
@@ -251,7 +271,7 @@ class Transformer(nn.Module):
         x = last(x, rotary, mask, cache, where)  # what nobody asks for is left out from here on
         if cache is not None:
             cache.length = end
-        return (rms_norm(x, self.config.norm_eps) * self.scale) @ self.output
+        return threaded_matmul(rms_norm(x, self.config.norm_eps) * self.scale, self.output)
 
 
 LAST = (slice(None), -1)  # of each row, the last position: its logits are those of the next token

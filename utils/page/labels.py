@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
-from utils.page.plotting import _tidy
+from utils.page.plotting import tidy
 
 GAP = 9  # points between a label and the marker it belongs to
 SIDES = {  # (horizontal, vertical alignment): the direction from the marker
@@ -38,7 +38,7 @@ def label_lines(ax: Axes) -> list[Annotation]:
     to choose from first, and then each once more, now that the others have their places. Returns
     the annotations, in the order of the lines.
     """
-    _tidy(ax.figure)  # so that the axes have their final place
+    tidy(ax.figure)  # so that the axes have their final place
     inked = {line: _inked(line) for line in ax.get_lines()}
     lines = [line for line in inked if not line.get_label().startswith("_")]
     placed: dict[Line2D, Annotation] = {}

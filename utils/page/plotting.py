@@ -156,7 +156,7 @@ def html(fig: Figure, alt: str, *, name: str | None = None) -> str:
 
 def png(fig: Figure, dpi: int = 100) -> bytes:
     """The figure as PNG on opaque white, for readers and tools that cannot show SVG."""
-    _tidy(fig)
+    tidy(fig)
     full, small = io.BytesIO(), io.BytesIO()
     fig.savefig(full, format="png", dpi=dpi, facecolor="white")
     # a figure has few colours: a palette of 64 makes it a third of the size
@@ -173,7 +173,7 @@ _FIGURE_CSS = (
 
 def _svg(fig: Figure, alt: str) -> str:
     """The inside of an <svg …> tag onward, fit for a page that holds other figures too."""
-    _tidy(fig)
+    tidy(fig)
     out = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": alt, "svg.fonttype": "path"}):
         fig.savefig(out, format="svg", facecolor="none", metadata={"Date": None})
@@ -200,7 +200,7 @@ def _shorter(numbers: str) -> str:
     return re.sub(r"(\.\d\d)\d+", r"\1", numbers)
 
 
-def _tidy(fig: Figure) -> None:
+def tidy(fig: Figure) -> None:
     """Wrap titles that would run off the figure, and move direct labels apart."""
     fig.draw_without_rendering()
     edge = fig.bbox.x1

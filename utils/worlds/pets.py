@@ -1,7 +1,8 @@
 """`PETS`: a grammar so small that all there is to know about a model of it can be listed.
 
-Fifty-four sentences of five words, such as "a small dog runs .", for `Sentences(PETS)`. Number and
-kind of animal decide the verb, so no word can be filled in without looking at the others.
+Fifty-four sentences of four or five words, such as "a small dog runs .", for `Sentences(PETS)`.
+Number and kind of animal decide the verb, so no word can be filled in without looking at the
+others.
 """
 
 PETS = {

@@ -1,5 +1,7 @@
 import pytest
+import torch
 
+from utils.checkpoints.recipes import pets
 from utils.checkpoints.store import load_checkpoint
 from utils.generation import diffusion
 from utils.measure import enumeration
@@ -19,3 +21,22 @@ def test_a_language_so_small_that_all_is_known_about_its_denoiser():
     excess = float((truth.exp() * (truth - enumeration.elbo(table))).sum())
     assert 0 < excess < 0.05
     assert excess == pytest.approx(card.results["bound_above_entropy_nats_per_text"], abs=0.002)
+
+
+def test_what_is_measured_is_zero_for_the_truth_itself():
+    """A causal model, and a denoiser, that know the language exactly have nothing above it."""
+    world = pets.pets()
+
+    def causal(rows):
+        return world.next_probs(rows).log().clamp_min(-1e9)
+
+    assert pets.surprise_above_entropy(causal, world) == {
+        "surprise_above_entropy_nats_per_text": pytest.approx(0, abs=1e-9)
+    }
+
+    def denoiser(rows):
+        return torch.stack([world.fill_probs(row) for row in rows]).log().clamp_min(-1e9)
+
+    assert pets.bound_above_entropy(denoiser, world) == {
+        "bound_above_entropy_nats_per_text": pytest.approx(0, abs=1e-6)
+    }

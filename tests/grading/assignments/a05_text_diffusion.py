@@ -15,7 +15,7 @@ WRONG = [
             (
                 "    times = torch.rand(tokens.shape, generator=generator)  # when each token is "
                 "hidden, in [0, 1)\n    hidden = times < levels[:, :, None]\n",
-                "    from utils import diffusion\n\n"
+                "    from utils.generation import diffusion\n\n"
                 "    state = generator.get_state() if generator is not None else None\n"
                 "    frames = []\n    for level in levels:\n"
                 "        if state is not None:\n            generator.set_state(state)\n"
