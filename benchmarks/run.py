@@ -398,9 +398,7 @@ def install_opponents():
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(COMPARISONS))
-    parser.add_argument(
-        "--opponents", action="store_true", help=f"first install {OPPONENTS.name}"
-    )
+    parser.add_argument("--opponents", action="store_true", help=f"first install {OPPONENTS.name}")
     options = parser.parse_args()
     names = options.names or list(COMPARISONS)
     unknown = [name for name in names if name not in COMPARISONS]

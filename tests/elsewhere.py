@@ -77,7 +77,7 @@ def _run(operation, args, kwargs):
     for each in tensors:
         if there and not isinstance(each, Elsewhere) and each.dim() and not moving:
             raise RuntimeError(
-                f"{operation}: a tensor of shape {tuple(each.shape)} is on the CPU, others elsewhere"
+                f"{operation}: a tensor of shape {tuple(each.shape)} on the CPU, others elsewhere"
             )
     device = kwargs.get("device")
     if device is not None:

@@ -142,8 +142,8 @@ def test_the_loss_trains_and_leaves_no_gradient_undefined():
 @pytest.mark.parametrize(
     ("text", "mask_id", "options", "message"),
     [
-        (tokens(2, 4, 9), 10, {}, r"mask_id 10 is outside the model's vocabulary \(0..9\)"),
-        (tokens(2, 4, 9), -1, {}, "mask_id -1 is outside"),
+        (tokens(2, 4, 9), 10, {}, r"mask_id is 10; the model's vocabulary is 0..9"),
+        (tokens(2, 4, 9), -1, {}, "mask_id is -1; the model's"),
         (torch.full((2, 4), MASK), MASK, {}, "tokens hold the mask id 9"),
         (tokens(2, 4, 9), MASK, {"frozen": torch.ones(4, dtype=torch.bool)}, "nothing to hide"),
     ],
@@ -304,7 +304,7 @@ def test_the_trace_says_what_was_written_and_how_likely_it_was():
         ({"order": "backwards"}, "order is 'backwards'; choose one of 'confidence', 'random'"),
         ({"temperature": -1.0}, "temperature is -1.0"),
         ({"temperature": float("nan")}, "temperature is nan"),
-        ({"mask_id": 10}, "mask_id 10 is outside the model's vocabulary"),
+        ({"mask_id": 10}, "mask_id is 10; the model's vocabulary"),
         ({"mask_id": 8}, "tokens hold no mask, mask_id 8"),
         ({"tokens": tokens(1, 5, 9)}, "tokens hold no mask, mask_id 9"),
         ({"model": CAUSAL}, "causal=True"),

@@ -154,7 +154,7 @@ def test_a_trace_of_taking_back_and_writing_anew():
         ({"positions": [-1]}, r"positions is \[-1\]"),
         ({"tokens": torch.full((1, 8), MASK)}, "tokens still hold the mask 9"),
         ({"tokens": tokens(2, 8, 9), "trace": []}, "a trace follows one text"),
-        ({"mask_id": 10}, "mask_id 10 is outside the model's vocabulary"),
+        ({"mask_id": 10}, "mask_id is 10; the model's vocabulary"),
         ({"model": CAUSAL}, "causal=True"),
     ],
 )

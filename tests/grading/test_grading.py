@@ -3,6 +3,7 @@
 Hostile work is in test_attacks.py, the book's own assignments in test_assignments.py.
 """
 
+import contextlib
 import csv
 import json
 import os
@@ -38,6 +39,12 @@ def needs_a_sandbox():
         pytest.fail(reason)
     if reason:
         pytest.skip(reason)
+
+
+def read(path):
+    """The rows of an exported table."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 # Grades are right.
@@ -234,6 +241,37 @@ def test_what_no_python_can_read_is_said(course):
     assert any("'shout' is no Python" in one for one in small.sentences(course, "alice"))
 
 
+def test_what_ipython_adds_to_python_costs_nothing(course):
+    """Help, magics that time or show, and lines that only look like them. Six students."""
+    doubles = {
+        "asks": f"{small.DOUBLE}\n\ndouble?",
+        "times": f"# is it fast?\n{small.DOUBLE}\n# why not?\n%timeit 1+1",
+        "goes-on": "def double(x):\n    return (7 * x\n    % x + 2 * x)\ndouble??",
+        "keeps": f"{small.DOUBLE}\nt = %time double(2)\nassert t == 4",
+        "cell": f"\n%%time\n{small.DOUBLE}\n%time four = double(2)\nassert four == 4",
+        "pasted": ">>> def double(x):\n...     return 2 * x\n...\n>>> double(3)",
+    }
+    doubles["goes-on"] = doubles["goes-on"].replace("7 * x\n    % x", "0 * x\n    % 7")
+    for student, double in doubles.items():
+        small.submit(course, student, SOLUTION | {"double": double})
+    small.run(course)
+    for student in doubles:
+        assert small.points(course, student) == POINTS, student
+        assert small.sentences(course, student) == [], student
+
+
+@pytest.mark.parametrize(
+    "line", ["%run helper.py", "%%bash\nls", "x = %timeit -o 1", "import math\nawait math"]
+)
+def test_what_of_ipython_is_not_run_is_put_before_the_teacher(course, line):
+    code = f"{line}\n{small.DOUBLE}" if line.startswith("%%") else f"{small.DOUBLE}\n{line}"
+    small.submit(course, "alice", SOLUTION | {"double": code})
+    small.run(course)
+    assert small.card(course, "alice").open
+    (told,) = [one for one in small.sentences(course, "alice") if " here" in one]
+    assert "The cell 'double' " in told and "not run here" in told or "not done here" in told
+
+
 STRAYS = {
     "gus/01_smal/01_smal.ipynb": True,
     "sam/01_Small/01_Small.ipynb": True,
@@ -241,6 +279,17 @@ STRAYS = {
     "pia/01_small.ipynb": True,
     "01_small.ipynb": True,
     "eve/essay.zip": False,
+    "ann.tar.gz": False,
+    "ben.7z": False,
+    "cat.rar": False,
+    "dan/01_small.tar.gz": True,
+    "fay/01_small.7z": True,
+    "gil/01_small.py": True,
+    "hal/01_small.html": True,
+    "ida/answers.pdf": False,
+    "jon/01_smal/01_small.py": True,
+    "kay/01_small": True,
+    "lee/Homework/01_small/01_small.ipynb": False,
 }
 
 
@@ -260,13 +309,123 @@ def test_work_in_a_place_where_none_is_looked_for_is_reported(course, place, cap
     assert "Needs you" in report and f"submitted/{place.split('/')[0]}" in report
 
 
+@pytest.mark.parametrize("folder", ["ann", "ann/01_smal"])
+def test_an_empty_folder_is_reported(course, folder, capsys):
+    (course.root / "submitted" / folder).mkdir(parents=True)
+    (course.root / "submitted" / folder / ".DS_Store").touch()
+    small.run(course)
+    assert f"submitted/{folder} is an empty folder" in capsys.readouterr()[0]
+
+
 def test_a_zip_of_something_else_is_reported(course, capsys):
     path = course.root / "submitted" / "kim.zip"
     path.parent.mkdir(exist_ok=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("homework/1_small.ipynb", "{}")
+    for name, told in {
+        "homework/1_small.ipynb": f"but '1_small.ipynb'. Is it {NAME}?",
+        "01_small/01_small.py": f"but '01_small.py'. Is it {NAME}?",
+        "01_small.zip": f"but '01_small.zip'. Is it {NAME}?",
+        "answers.pdf": "but 'answers.pdf'. Put it",
+        "__MACOSX/._x.ipynb": "but nothing. Put it",
+    }.items():
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(name, "{}")
+        small.run(course)
+        assert told in capsys.readouterr()[0], name
+
+
+def test_what_systems_leave_behind_is_nobodys_work(course, capsys):
+    small.submit(course, "alice")
+    for place in (".DS_Store", "Thumbs.db", "__MACOSX/._alice", "alice/desktop.ini"):
+        path = course.root / "submitted" / place
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
     small.run(course)
-    assert f"but 1_small.ipynb. Is it {NAME}?" in capsys.readouterr()[0]
+    assert "NEEDS YOU" not in capsys.readouterr()[0]
+
+
+def test_what_lies_in_a_folder_without_a_notebook_is_named(course):
+    for student, name in (("ann", "01_small.py"), ("ben", "01_small.ipynb.txt"), ("cat", "a.7z")):
+        path = course.root / "submitted" / student / NAME / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (course.root / "submitted" / "dan" / NAME).mkdir(parents=True)
+    small.run(course)
+    for student, name in (("ann", "01_small.py"), ("ben", "01_small.ipynb.txt"), ("cat", "a.7z")):
+        (told,) = small.sentences(course, student)
+        assert f"no notebook in its folder, but '{name}'" in told
+    (told,) = small.sentences(course, "dan")
+    assert "no notebook in its folder, which is empty" in told
+
+
+def test_what_lies_beside_the_notebook_is_named_unless_we_gave_it(course):
+    path = small.submit(course, "alice")
+    for name in ("README.md", "requirements.txt", "timestamp.txt", ".DS_Store"):
+        (path.parent / name).touch()
+    (path.parent / "utils").mkdir()
+    small.run(course)
+    assert small.sentences(course, "alice") == []
+    for name in ("answers.pdf", "better.7z"):
+        (path.parent / name).touch()
+    small.run(course)
+    (told,) = small.sentences(course, "alice")
+    assert "Nobody has read what lies beside the notebook: 'answers.pdf', 'better.7z'." in told
+    assert small.points(course, "alice") == POINTS and not small.card(course, "alice").open
+
+
+def test_capital_letters_at_the_end_of_a_name(course):
+    """Some systems and programs write .ZIP and .IPYNB."""
+    small.submit(course, "ann", zipped="student").rename(course.root / "submitted" / "ann.ZIP")
+    path = small.submit(course, "ben", zipped="assignment")
+    path.rename(path.with_suffix(".Zip"))
+    path = small.submit(course, "cat", zipped="inside")
+    path.rename(path.with_suffix(".ZIP"))
+    path = small.submit(course, "dan")
+    path.rename(path.with_suffix(".IPYNB"))
+    path = small.submit(course, "eve", zipped="assignment")
+    pack(path, f"{NAME}.IPYNB", small.answered(course, SOLUTION))
+    small.run(course)
+    for student in ("ann", "ben", "cat", "dan", "eve"):
+        assert small.points(course, student) == POINTS, student
+
+
+def pack(path, name, notebook):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, nbformat.writes(notebook))
+
+
+def test_a_zip_with_backslashes_is_read_as_windows_meant_it(course):
+    path = small.submit(course, "alice", zipped="student")
+    pack(path, f"my work\\{NAME}\\{NAME}.ipynb", small.answered(course, SOLUTION))
+    small.run(course)
+    assert small.points(course, "alice") == POINTS
+
+
+def test_a_zip_may_hold_what_a_folder_may(course):
+    """Repeated output packs a thousand to one; the size is what counts, and is the same."""
+    notebook = small.answered(course, SOLUTION)
+    stream = nbformat.v4.new_output("stream", text="step 1 of 1000: loss 0.5\n" * 100_000)
+    small.cell(notebook, "double")[0].outputs = [stream]
+    pack(small.submit(course, "alice", zipped="assignment"), f"{NAME}.ipynb", notebook)
+    assert submissions.read(course, "alice", NAME).data
+    stream.text *= 5
+    text = nbformat.writes(notebook)
+    small.submit(course, "bob").write_text(text, "utf-8")
+    pack(small.submit(course, "carol", zipped="assignment"), f"{NAME}.ipynb", notebook)
+    noise = os.urandom(6_000_000).hex()
+    path = small.submit(course, "dave", zipped="assignment")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{NAME}.ipynb", noise)
+    for student, size in (("bob", 13), ("carol", 13), ("dave", 12)):
+        with pytest.raises(submissions.Refused, match=f"too large.*{size} MB.*10 MB are the limit"):
+            submissions.read(course, student, NAME)
+
+
+def test_a_zip_of_several_may_be_as_large_as_they(course):
+    """Pictures do not pack; what lies beside a notebook is not read, in a folder as in a zip."""
+    small.submit(course, "alice", zipped="student")
+    with zipfile.ZipFile(course.root / "submitted" / "alice.zip", "a") as archive:
+        archive.writestr("02/pictures.ipynb", os.urandom(30_000_000))
+    assert submissions.read(course, "alice", NAME).data
 
 
 def report_row(course, student):
@@ -327,8 +486,93 @@ def test_one_that_is_broken_does_not_stop_the_others(course):
         (told,) = small.sentences(course, student)
         assert "This submission " in told, student
     path, _ = feedback.export(course)
-    table = list(csv.DictReader(path.open()))
+    table = read(path)
     assert {row["student_id"]: float(row["score"]) for row in table}["broken-3"] == 0
+
+
+def spoiled(course, student, zipped="assignment"):
+    """A zip whose directory is sound and whose data are not."""
+    path = small.submit(course, student, zipped=zipped)
+    pack(path, f"{NAME}.ipynb", small.answered(course, SOLUTION))
+    data = bytearray(path.read_bytes())
+    data[100:400] = b"\xff" * 300
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("zipped", ["student", "assignment", "inside"])
+def test_a_zip_with_spoiled_data_does_not_stop_the_others(course, zipped):
+    small.submit(course, "alice")
+    spoiled(course, "mallory", zipped)
+    small.submit(course, "zoe")
+    small.submit(course, "zora")
+    spoiled(course, "zora")  # beside her folder
+    assert small.run(course) == 0
+    assert small.points(course, "alice") == small.points(course, "zoe") == POINTS
+    (told,) = small.sentences(course, "mallory")
+    assert "This submission is a zip that cannot be read" in told
+    assert any("They differ" in one for one in small.sentences(course, "zora"))
+
+
+def test_whatever_reading_one_raises_is_its_own_report(course, monkeypatch):
+    """No list of errors is complete: bad disks, other people's rights, bugs of ours."""
+    for student in ("alice", "mallory", "zoe"):
+        small.submit(course, student)
+    real_read, real_iterdir = submissions.regular, submissions.Path.iterdir
+
+    def regular(path, most, **more):
+        if "mallory" in path.parts:
+            raise ZeroDivisionError("nobody has thought of this")
+        return real_read(path, most, **more)
+
+    def iterdir(path):
+        if path.name == "mallory":
+            raise PermissionError(13, "not yours")
+        return real_iterdir(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(submissions, "regular", regular)
+        assert small.run(course) == 0
+        (told,) = small.sentences(course, "mallory")
+        assert "cannot be read" in told and "nobody has thought of this" in told
+    assert small.points(course, "alice") == small.points(course, "zoe") == POINTS
+    monkeypatch.setattr(submissions.Path, "iterdir", iterdir)
+    assert small.run(course) == 0
+    (told,) = small.sentences(course, "mallory")
+    assert "cannot be read" in told and "not yours" in told
+
+
+NOT_UTF8 = os.fsdecode("Müller".encode("latin-1"))
+
+
+def test_names_that_are_not_utf8(course, grading):
+    """A folder that was packed on an old system; names with what a terminal takes for orders."""
+    top = course.root / "submitted"
+    for folder in (NOT_UTF8, "red \x1b[31m"):
+        (top / folder / NAME).mkdir(parents=True)
+    path = small.submit(course, "alice")
+    (path.parent / f"{NOT_UTF8}.pdf").touch()
+    (top / "bob").mkdir()
+    (top / "bob" / f"{NOT_UTF8}.zip").touch()
+    (top / f"{NOT_UTF8}.rar").touch()
+    small.submit(course, "zoe", zipped="assignment").rename(top / "zoe" / f"{NAME}.zip")
+    path = small.submit(course, "zoe", zipped="inside")
+    path.rename(path.with_name(f"{NOT_UTF8}.zip"))
+    with open(os.devnull, "w", encoding="ascii") as terminal, contextlib.redirect_stdout(terminal):
+        small.run(course)
+    printed, failed = grading("grade")
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert failed is None and small.points(course, "alice") == POINTS
+    for text in (printed, report):
+        assert text.count(r"M\xfcller") >= 5 and r"red \x1b" in text
+        assert "\x1b" not in text
+
+
+def test_an_error_that_cannot_be_printed_is_reported(course, capsys):
+    raises = r"raise SyntaxError('\ud800' + chr(10) + '- **zoe**: forged')"
+    small.submit(course, "alice", SOLUTION | {"shout": raises})
+    small.run(course)
+    assert r"\ud800\n- **zoe**: forged" in capsys.readouterr()[0]
+    assert small.sentences(course, "zoe") == []
 
 
 def test_a_name_no_student_can_have(course):
@@ -556,7 +800,7 @@ def test_the_commands_from_release_to_export(course, grading):
     exported = grading("export")[0]
     assert "grades.csv" in exported and "not final: bob, 01_small" in exported
     assert "alice" not in exported  # who left the written answer as it was
-    rows = {row["student_id"]: row for row in csv.DictReader((course.root / "grades.csv").open())}
+    rows = {row["student_id"]: row for row in read(course.root / "grades.csv")}
     assert list(rows) == ["alice", "bob"]
     assert float(rows["alice"]["score"]) == 0 and float(rows["bob"]["score"]) == 5
     assert float(rows["bob"]["max_score"]) == 10
@@ -721,7 +965,7 @@ def test_postgresql_keeps_the_grades_as_well(course, database, grading):
     for command in ("release", "grade", "feedback", "export"):
         _, failed = grading(command, GRADEBOOK=database, UNMARKED="1")
         assert failed is None
-    rows = list(csv.DictReader((course.root / "grades.csv").open()))
+    rows = read(course.root / "grades.csv")
     assert [(row["student_id"], float(row["score"])) for row in rows] == [("alice", 8), ("bob", 5)]
     assert not sqlite_has(course, "alice")  # they are there, and not here
     again, _ = grading("grade", GRADEBOOK=database)
@@ -826,7 +1070,6 @@ NOTICED = {
     "import torch\ntorch.load('x')": "uses `torch.load`",
     "import torch\ntorch.library.impl": "uses `torch.library`",
     "import torch\ntorch._C": "reaches for `_C`, which is private",
-    "!cat /etc/passwd": "uses a shell command",
     "(" * 5000 + ")" * 5000: None,
     "x = " + "-" * 100_000 + "1": "cannot be read",
 }

@@ -42,7 +42,7 @@ def test_bootstrap_depends_on_its_seed_alone():
     ("call", "message"),
     [
         (lambda: wilson(0, 0), "n is 0; an interval needs at least one try"),
-        (lambda: wilson(5, 4), "successes is 5, but must be between 0 and n = 4"),
+        (lambda: wilson(5, 4), "successes is 5; it must be between 0 and n = 4"),
         (lambda: wilson(1, 2, 95), "confidence is 95; give a share between 0 and 1"),
         (lambda: bootstrap_mean([1.0], seed=0), "at least two finite numbers"),
         (lambda: bootstrap_mean([1.0, float("nan")], seed=0), "at least two finite numbers"),

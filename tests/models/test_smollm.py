@@ -21,6 +21,8 @@ from utils.models import smollm
 from utils.models.kv_cache import KVCache
 from utils.text import corpus
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = [
     "The capital of France is",
     smollm.chat_prompt("Why is the sky blue?"),

@@ -67,6 +67,7 @@ def test_figures_on_one_page_do_not_share_names():
     assert "<style type" not in one  # matplotlib's style sheet would reach every SVG of the page
 
 
+@pytest.mark.filterwarnings("ignore:constrained_layout not applied")  # while it is too long
 def test_a_long_title_is_wrapped_into_the_figure():
     long = "A causal model that has seen one order only overtakes the n-grams " * 2
     fig = figure(title=long)

@@ -59,6 +59,7 @@ def lab(browser, address):
     page.close()
 
 
+@pytest.mark.slow
 def test_only_who_has_the_token_gets_in(address):
     without_token = address.partition("?")[0]
     with urllib.request.urlopen(without_token, timeout=10) as answer:

@@ -104,7 +104,7 @@ def test_impossible_texts(world):
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"low": 5, "high": 5}, "low=5, high=5: choose whole numbers"),
+        ({"low": 5, "high": 5}, "low is 5; high is 5; choose whole numbers"),
         ({"low": -1}, "0 <= low < high"),
         ({"held_out": 1.0}, "held_out is 1.0; choose a share"),
         ({"verdict": "middle"}, "verdict is 'middle'; choose 'first' or 'last'"),

@@ -26,6 +26,7 @@ from safetensors.torch import load, save
 
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.text.files import write_whole
+from utils.text.numbers import SEED, whole
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "checkpoints"
 PARTS = ("query", "key", "value")
@@ -63,6 +64,7 @@ class Card:
 
 def at_seed(name: str, seed: int) -> str:
     """The name under which a checkpoint is kept that was made at this seed."""
+    seed = whole("seed", seed, **SEED)
     return f"{name}-{seed}" if seed else name
 
 

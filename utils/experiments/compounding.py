@@ -14,6 +14,7 @@ import torch
 
 from utils.generation.sampling import distribution, draw
 from utils.models.kv_cache import KVCache
+from utils.models.temperature import check_temperature
 
 
 @torch.inference_mode()
@@ -25,6 +26,7 @@ def write_totals(model, digits, *, temperature=0.0, generator=None, answers=None
     """
     if not model.config.causal:
         raise ValueError("causal=False: only a causal model can write from left to right")
+    temperature = check_temperature(temperature)
     cache, columns = KVCache.like(model, len(digits), 2 * digits.shape[1]), []
     for i, digit in enumerate(digits.T):
         unread = torch.stack([*columns[-1:], digit], 1)

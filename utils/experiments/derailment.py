@@ -17,6 +17,7 @@ import torch
 
 from utils.generation.forcing import force
 from utils.generation.sampling import distribution, generate, score
+from utils.text.numbers import real, whole
 from utils.worlds.judging import Judged, judge
 
 
@@ -27,6 +28,7 @@ def answer(model, world, questions, forced=None, *, room=3, **how):
     answer has, as undoing takes. Greedy unless `how` says otherwise; a row ends with its full stop,
     which fills the rest.
     """
+    room = whole("room", room, "choose 0 or more", least=0)
     at = world.positions["answer"]
     stop, length = world.vocab.id("."), world.length + room
     if forced is None:
@@ -54,8 +56,7 @@ def predicted(model, world, rows, temperature) -> dict[str, torch.Tensor]:
     product of the probabilities of all right tokens; "right but for the verdict" is the same
     product with the other verdict forced and paid for: the text that contradicts itself.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature}; at 0 nothing is left to chance")
+    real("temperature", temperature, "at 0 nothing is left to chance; choose above 0", above=0)
     start, at = world.positions["answer"], world.positions["verdict"]
     flipped = rows.clone()
     flipped[:, at] = world.vocab.id("yes") + world.vocab.id("no") - rows[:, at]
@@ -86,8 +87,7 @@ class Remedied:
 
 def samples(model, world, questions, k, *, forced=None, **how):
     """k answers to each question: (n, k, length)."""
-    if k < 1:
-        raise ValueError(f"k is {k}; take at least one sample")
+    k = whole("k", k, "take at least one sample", least=1)
     repeated = questions.repeat_interleave(k, 0)
     forced = None if forced is None else forced.repeat_interleave(k, 0)
     return answer(model, world, repeated, forced, **how).unflatten(0, (-1, k))
@@ -116,6 +116,7 @@ def start_over(model, world, questions, *, at_least, forced=None, **how) -> Reme
     """One answer; where the model, reading it once more, finds it less likely as a whole than
     `at_least` (nats), a second one, written from the question on. What was forced is thrown away
     with the first: this remedy may take back what it has said, and the others may not."""
+    at_least = real("at_least", at_least, "give a log-probability in nats, such as -1.0")
     first = answer(model, world, questions, forced, **how)
     again = likelihoods(model, first, world.positions["answer"]) < at_least
     rows = first.clone()

@@ -23,6 +23,7 @@ from utils.generation.sampling import draw
 from utils.models.temperature import check_temperature
 from utils.models.transformer import logits_at
 from utils.text import chance
+from utils.text.numbers import real, whole
 from utils.text.trace import written
 
 ORDERS = ("confidence", "random", "left-to-right")
@@ -35,11 +36,12 @@ def check_model(model, mask_id):
         return
     if config.causal:
         raise ValueError("causal=True: this model sees only what lies before; make one that is not")
-    if not 0 <= mask_id < config.vocab_size:
-        raise ValueError(
-            f"mask_id {mask_id} is outside the model's vocabulary (0..{config.vocab_size - 1}); "
-            "give the id the model was trained to fill in, such as world.vocab.mask_id"
-        )
+    last = config.vocab_size - 1
+    advice = (
+        f"the model's vocabulary is 0..{last}; give the id it was trained to fill in, such as "
+        "world.vocab.mask_id"
+    )
+    whole("mask_id", mask_id, advice, least=0, most=last)
 
 
 def corrupt(tokens, rate, mask_id, *, frozen=None, generator=None):
@@ -88,13 +90,12 @@ def elbo(model, tokens, mask_id, *, samples, frozen=None, generator=None):
     The estimate is unbiased; it scatters about the bound, ever less with more samples. Raises
     ValueError like `loss`, and for fewer samples than one.
     """
-    if samples < 1:
-        raise ValueError(f"samples is {samples}; a bound takes at least one")
+    samples = whole("samples", samples, "a bound takes at least one", least=1)
     first = chance.uniform((len(tokens),), device=tokens.device, generator=generator)
     total = torch.zeros_like(first)
     for i in range(samples):
         rates = (first + i / samples) % 1
-        total += _reconstruction(model, tokens, rates, mask_id, frozen, generator)
+        total = total + _reconstruction(model, tokens, rates, mask_id, frozen, generator)
     return total / samples * _free(tokens, frozen).sum(-1)
 
 
@@ -161,7 +162,8 @@ def sample(
     hold no mask, a mask_id it lacks, steps below 1 or above the most masks of any row, an order
     without a name, a temperature below 0, a threshold outside (0, 1], a causal model.
     """
-    passes = _check_sampling(model, tokens, mask_id, steps, order, temperature, threshold, trace)
+    passes = _check_sampling(model, tokens, mask_id, steps, order, threshold, trace)
+    temperature = check_temperature(temperature)
     tokens = tokens.clone()
     with torch.inference_mode():  # no gradients will be asked for, which saves time
         for passes_left in range(passes, 0, -1):
@@ -229,7 +231,7 @@ def _free(tokens, frozen):
     return ~frozen.to(tokens.device).expand(tokens.shape)
 
 
-def _check_sampling(model, tokens, mask_id, steps, order, temperature, threshold, trace):
+def _check_sampling(model, tokens, mask_id, steps, order, threshold, trace):
     """Raise a clear error for what `sample` cannot do; else how many passes it is to take."""
     check_model(model, mask_id)
     if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64 or tokens.dim() != 2:
@@ -237,13 +239,11 @@ def _check_sampling(model, tokens, mask_id, steps, order, temperature, threshold
     most = int((tokens == mask_id).sum(-1).max())
     if most == 0:
         raise ValueError(f"tokens hold no mask, mask_id {mask_id}; put it where to write")
-    passes = most if steps is None else steps
-    if not 1 <= passes <= most:
-        raise ValueError(f"steps is {steps}; choose from 1 to {most}, one mask a pass")
+    advice = f"choose from 1 to {most}, one mask a pass"
+    passes = most if steps is None else whole("steps", steps, advice, least=1, most=most)
     if order not in ORDERS:
         raise ValueError(f"order is {order!r}; choose one of {', '.join(map(repr, ORDERS))}")
-    check_temperature(temperature)
-    if threshold is not None and not 0 < threshold <= 1:
-        raise ValueError(f"threshold is {threshold}; choose a probability above 0 and up to 1")
+    if threshold is not None:
+        real("threshold", threshold, "choose a probability above 0 and up to 1", above=0, most=1)
     check_one_text(tokens, trace)
     return passes

@@ -5,6 +5,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from utils.models.kv_cache import KVCache
 from utils.models.transformer import LAST, logits_at
+from utils.text.numbers import whole
 
 
 @torch.inference_mode()
@@ -14,6 +15,7 @@ def continue_each(model, prompts: list[torch.Tensor], n, stop) -> list[torch.Ten
     The prompts may differ in length. Each step adds one position to all rows, and a row whose
     prompt is longer gets its own next token there: nothing is padded, so each is read as if alone.
     """
+    n = whole("n", n, "choose 0 or more", least=0)
     lengths = prompts[0].new_tensor([len(tokens) for tokens in prompts])
     given = pad_sequence(prompts, batch_first=True)  # (batch, longest)
     cache = KVCache.like(model, len(prompts), given.shape[1] + n)

@@ -14,6 +14,7 @@ import torch
 
 from utils.generation import diffusion
 from utils.generation.rounds import check_one_text, checked_positions, until_settled
+from utils.text.numbers import whole
 from utils.text.trace import Step
 
 
@@ -60,8 +61,8 @@ def revise(model, tokens, mask_id, positions, *, rounds, remask=1, signal=confid
     positions = checked_positions(tokens, positions)
     if (tokens == mask_id).any():
         raise ValueError(f"tokens still hold the mask {mask_id}; fill it first: diffusion.sample")
-    if not 1 <= remask <= len(positions):
-        raise ValueError(f"remask is {remask}; choose from 1 to the {len(positions)} positions")
+    advice = f"choose from 1 to the {len(positions)} positions"
+    remask = whole("remask", remask, advice, least=1, most=len(positions))
     check_one_text(tokens, trace)
 
     def once(before):

@@ -9,6 +9,8 @@ import torch
 
 from utils.generation.rounds import checked_positions, until_settled
 from utils.generation.sampling import draw, generate, score
+from utils.models.temperature import check_temperature
+from utils.text.numbers import whole
 
 
 @torch.no_grad()
@@ -39,6 +41,9 @@ def gibbs(model, tokens, positions, *, sweeps, candidates, temperature=0.0, gene
     that token in place. So every candidate costs the reading of a text. candidates: how many of the
     tokens that are likeliest after what stands before are tried, beside the present one.
     """
+    sweeps = whole("sweeps", sweeps, "choose 0 or more", least=0)
+    candidates = whole("candidates", candidates, "try at least 1", least=1)
+    temperature = check_temperature(temperature)
     positions, tokens = checked_positions(tokens, positions), tokens.clone()
     for _ in range(sweeps):
         for position in positions.tolist():

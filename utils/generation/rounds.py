@@ -2,6 +2,8 @@
 
 import torch
 
+from utils.text.numbers import whole
+
 
 def until_settled(tokens, change, rounds):
     """Let `change(rows)` rewrite the rows, (n, length) -> the same, for so many rounds at most.
@@ -9,8 +11,7 @@ def until_settled(tokens, change, rounds):
     tokens: (batch, length) int64, which stay as they are; a new tensor is returned. A row that
     comes out as it went in is left alone from then on. Raises ValueError for rounds below 1.
     """
-    if rounds < 1:
-        raise ValueError(f"rounds is {rounds}; choose 1 or more")
+    rounds = whole("rounds", rounds, "choose 1 or more", least=1)
     tokens, unsettled = tokens.clone(), torch.arange(len(tokens), device=tokens.device)
     for _ in range(rounds):
         before = tokens[unsettled]

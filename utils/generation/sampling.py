@@ -13,6 +13,7 @@ from utils.models.kv_cache import KVCache
 from utils.models.temperature import at_temperature, check_temperature
 from utils.models.transformer import LAST, check_tokens, logits_at
 from utils.text import chance
+from utils.text.numbers import real, whole
 from utils.text.trace import written
 
 
@@ -21,7 +22,7 @@ def distribution(logits, *, temperature=1.0, top_k=None, top_p=None):
 
     The knobs act in the order temperature, top_k, top_p. Raises ValueError if one is out of range.
     """
-    check_knobs(temperature, top_k, top_p)
+    temperature, top_k, top_p = check_knobs(temperature, top_k, top_p)
     probs = at_temperature(logits, temperature)
     if top_k is None and top_p is None:
         return probs
@@ -30,7 +31,8 @@ def distribution(logits, *, temperature=1.0, top_k=None, top_p=None):
     best = best / best.sum(-1, keepdim=True)
     if top_p is not None:
         before = best.cumsum(-1) - best  # what the likelier tokens already hold
-        best = best * (before < top_p)
+        smallest = torch.finfo(best.dtype).tiny  # less than that is none, and the likeliest stays
+        best = best * (before < max(top_p, smallest))
         best = best / best.sum(-1, keepdim=True)
     return torch.zeros_like(probs).scatter(-1, tokens, best)
 
@@ -41,6 +43,7 @@ def draw(logits, *, temperature=1.0, top_k=None, top_p=None, generator=None):
     The draw is a race. Each token waits for a random time with a mean of 1 / its probability; the
     first to arrive is token i with exactly the probability of i.
     """
+    temperature, top_k, top_p = check_knobs(temperature, top_k, top_p)
     if temperature == 0:
         return logits.argmax(-1)
     probs = distribution(logits, temperature=temperature, top_k=top_k, top_p=top_p)
@@ -77,8 +80,8 @@ def generate(
     leaves no room for `max_new_tokens`, a knob out of range, a stop token outside the vocabulary, a
     cache that does not fit, a model that is not causal.
     """
-    _check_prompt(model, prompt, max_new_tokens, trace)
-    check_knobs(temperature, top_k, top_p)
+    max_new_tokens = _check_prompt(model, prompt, max_new_tokens, trace)
+    temperature, top_k, top_p = check_knobs(temperature, top_k, top_p)
     stops = _stop_tokens(stop, model.config.vocab_size, prompt.device)
     knobs = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "generator": generator}
     batch, length = prompt.shape
@@ -115,14 +118,14 @@ def score(model, tokens):
 
 
 def check_knobs(temperature, top_k, top_p):
-    """Raise a clear error for a knob that is out of range."""
-    check_temperature(temperature)
-    if top_k is not None and (top_k < 1 or top_k != int(top_k)):
-        raise ValueError(f"top_k is {top_k}; choose a whole number from 1 on, or None for no limit")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(
-            f"top_p is {top_p}; choose a share above 0 and up to 1, or None for no limit"
-        )
+    """The knobs as Python's own numbers; a clear error for one that is out of range."""
+    if top_k is not None:
+        advice = "choose a whole number from 1 on, or None for no limit"
+        top_k = whole("top_k", top_k, advice, least=1)
+    if top_p is not None:
+        advice = "choose a share above 0 and up to 1, or None for no limit"
+        top_p = real("top_p", top_p, advice, above=0, most=1)
+    return check_temperature(temperature), top_k, top_p
 
 
 def _check_prompt(model, prompt, max_new_tokens, trace):
@@ -132,8 +135,7 @@ def _check_prompt(model, prompt, max_new_tokens, trace):
         )
     check_tokens(prompt, model.config)
     batch, length = prompt.shape
-    if max_new_tokens < 0:
-        raise ValueError(f"max_new_tokens is {max_new_tokens}; choose 0 or more")
+    max_new_tokens = whole("max_new_tokens", max_new_tokens, "choose 0 or more", least=0)
     max_len = model.config.max_len
     if length + max_new_tokens > max_len:
         raise ValueError(
@@ -142,16 +144,16 @@ def _check_prompt(model, prompt, max_new_tokens, trace):
         )
     if trace is not None and batch > 1:
         raise ValueError(f"a trace follows one text but the prompt has {batch} rows; pass one row")
+    return max_new_tokens
 
 
 def _stop_tokens(stop, vocab_size, device):
     """The stop tokens as a tensor; None if there are none, so that nothing need be compared."""
     if stop is None:
         return None
-    stops = [stop] if isinstance(stop, int) else list(stop)
-    for token in stops:
-        if not 0 <= token < vocab_size:
-            raise ValueError(f"stop token {token} is outside the vocabulary (0..{vocab_size - 1})")
+    advice = f"a token to stop at is one of the vocabulary (0..{vocab_size - 1})"
+    stops = stop if hasattr(stop, "__len__") and getattr(stop, "ndim", 1) else [stop]
+    stops = [whole("stop", token, advice, least=0, most=vocab_size - 1) for token in stops]
     return torch.tensor(stops, dtype=torch.int64, device=device)
 
 

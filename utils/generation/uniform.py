@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from utils.generation.diffusion import corrupt, spread_rates
 from utils.generation.rounds import check_one_text, checked_positions, until_settled
 from utils.text import chance
+from utils.text.numbers import whole
 from utils.text.trace import written
 from utils.training.losses import NO_TARGET
 
@@ -54,9 +55,8 @@ def edit(model, tokens, positions, *, rounds, most=None, trace=None):
     """
     free = torch.zeros_like(tokens[0], dtype=torch.bool)
     free[checked_positions(tokens, positions)] = True
-    most = len(free) if most is None else most
-    if most < 1:
-        raise ValueError(f"most is {most}; let at least 1 token change in a pass, or None for all")
+    advice = "let at least 1 token change in a pass, or None for all"
+    most = len(free) if most is None else whole("most", most, advice, least=1)
     check_one_text(tokens, trace)
 
     def once(before):

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import torch
 
+from utils.text.numbers import real, whole
+
 
 @dataclass(frozen=True)
 class Table:
@@ -76,6 +78,10 @@ def write_probs(table: Table, order, *, size=1, threshold=None):
     each drawn as if the others were not; threshold: as in `diffusion.sample`, for "confidence".
     Returns log-probabilities, (texts,) in nats, and passes, (texts,).
     """
+    size = whole("size", size, "fill at least 1 token in a pass", least=1)
+    if threshold is not None:
+        advice = "choose a probability above 0 and up to 1"
+        threshold = real("threshold", threshold, advice, above=0, most=1)
     if order == "random":
         orders = list(itertools.permutations(range(table.n)))
         ways = torch.stack([_along(table, way, size) for way in orders], 1)

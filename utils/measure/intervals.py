@@ -13,6 +13,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+from utils.text.numbers import SEED, real, whole
+
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """The interval (low, high) of success rates that `successes` out of `n` tries leave plausible.
@@ -24,10 +26,9 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
 
     Raises ValueError unless 0 <= successes <= n, n >= 1 and 0 < confidence < 1.
     """
-    if n < 1:
-        raise ValueError(f"n is {n}; an interval needs at least one try")
-    if not 0 <= successes <= n:
-        raise ValueError(f"successes is {successes}, but must be between 0 and n = {n}")
+    n = whole("n", n, "an interval needs at least one try", least=1)
+    advice = f"it must be between 0 and n = {n}"
+    successes = whole("successes", successes, advice, least=0, most=n)
     z = _quantile(confidence)
     rate = successes / n
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
@@ -50,10 +51,8 @@ def bootstrap_mean(
     values = np.asarray(list(values), dtype=float)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
         raise ValueError(f"values must be at least two finite numbers, got {values.tolist()}")
-    _quantile(confidence)  # refuses the same confidences as `wilson`
-    picks = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(values[picks].mean(1), [tail, 1 - tail])
+    picks, tails = _resampled(len(values), seed, confidence, resamples)
+    low, high = np.quantile(values[picks].mean(1), tails)
     return float(low), float(high)
 
 
@@ -74,16 +73,26 @@ def bootstrap_ratio(
     part, whole = (np.asarray(list(each), dtype=float) for each in (part, whole))
     if part.shape != whole.shape or part.ndim != 1 or len(part) < 2:
         raise ValueError(f"part {part.shape} and whole {whole.shape} must name the same groups")
-    if not (whole > 0).all():
-        raise ValueError("whole must be above 0 in each group")
-    _quantile(confidence)
-    picks = np.random.default_rng(seed).integers(len(part), size=(resamples, len(part)))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(part[picks].sum(1) / whole[picks].sum(1), [tail, 1 - tail])
+    if not (np.isfinite(part).all() and np.isfinite(whole).all() and (whole > 0).all()):
+        raise ValueError("part must be finite in each group, and whole finite and above 0")
+    picks, tails = _resampled(len(part), seed, confidence, resamples)
+    low, high = np.quantile(part[picks].sum(1) / whole[picks].sum(1), tails)
     return float(low), float(high)
 
 
+def _resampled(n, seed, confidence, resamples):
+    """Which of n values are drawn, (resamples, n), and the quantiles that a confidence asks for."""
+    tail = (1 - _checked_confidence(confidence)) / 2
+    resamples = whole("resamples", resamples, "draw at least once", least=1)
+    dice = np.random.default_rng(whole("seed", seed, **SEED))
+    return dice.integers(n, size=(resamples, n)), [tail, 1 - tail]
+
+
 def _quantile(confidence: float) -> float:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}; give a share between 0 and 1, such as 0.95")
-    return NormalDist().inv_cdf((1 + confidence) / 2)
+    share = (1 + _checked_confidence(confidence)) / 2
+    return NormalDist().inv_cdf(min(share, math.nextafter(1, 0)))  # at 1 it would be infinite
+
+
+def _checked_confidence(confidence):
+    advice = "give a share between 0 and 1, such as 0.95"
+    return real("confidence", confidence, advice, above=0, below=1)

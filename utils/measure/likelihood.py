@@ -6,6 +6,7 @@ import torch
 
 from utils.generation import diffusion
 from utils.generation.sampling import score
+from utils.text.numbers import whole
 
 
 @torch.no_grad()
@@ -29,6 +30,7 @@ def bits_per_character(model, tokens, n_characters):
     The text is read in windows of the model's `max_len` that overlap by half, and each token is
     scored once, with at least half a window before it (the first half window has less).
     """
+    n_characters = _check_characters(n_characters)
     length = model.config.max_len
     half = length // 2
     overlapping = tokens.unfold(0, length, half)  # (windows, length)
@@ -48,6 +50,7 @@ def bound_per_character(model, tokens, n_characters, mask_id, *, samples):
     the second half taken (of all of it in the first window), so each token is counted once.
     samples: noisy versions of each window; see `diffusion.elbo`.
     """
+    n_characters = _check_characters(n_characters)
     length = model.config.max_len
     half = length // 2
     generator = torch.Generator().manual_seed(0)
@@ -67,3 +70,8 @@ def bound_per_character(model, tokens, n_characters, mask_id, *, samples):
     if left_over:
         total += nats(tokens[None, -length:], length - left_over)
     return total / math.log(2) / n_characters
+
+
+def _check_characters(n_characters):
+    advice = "say how many characters the tokens stand for, at least 1"
+    return whole("n_characters", n_characters, advice, least=1)

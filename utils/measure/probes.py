@@ -14,6 +14,7 @@ from utils.generation.rounds import checked_positions
 from utils.generation.sampling import draw
 from utils.models.transformer import rms_norm
 from utils.text import chance
+from utils.text.numbers import SEED, whole
 
 
 @torch.no_grad()
@@ -41,6 +42,9 @@ class Doubt:
     """
 
     def __init__(self, model, texts, right, positions, *, hidden=32, steps=200, seed=0):
+        hidden = whole("hidden", hidden, "take at least 1", least=1)
+        steps = whole("steps", steps, "take at least 1", least=1)
+        seed = whole("seed", seed, **SEED)
         positions = checked_positions(texts, positions)
         x, y = features(model, texts)[:, positions], right[:, positions].float()
         with torch.random.fork_rng(devices=[]):

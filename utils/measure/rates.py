@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from utils.measure.intervals import wilson
+from utils.text.numbers import whole
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def print_rates(rows: Mapping[str, Any], *, digits: int = 1, bare: Collection[st
     n, where a line would get too long. Below the table stands n; where it differs from rate to
     rate, it stands behind each.
     """
+    digits = whole("digits", digits, "choose 0 or more, such as 1", least=0, most=15)
     table = {name: dict(r) if isinstance(r, Mapping) else {"": r} for name, r in rows.items()}
     table = {name: {c: _counted(cell) for c, cell in r.items()} for name, r in table.items()}
     sizes = {

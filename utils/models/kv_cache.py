@@ -8,6 +8,8 @@ the same numbers come back. Chapter 03 measures both halves of that.
 
 import torch
 
+from utils.text.numbers import whole
+
 
 class KVCache:
     """Room for the keys and values of `max_len` positions in each layer, taken once.
@@ -22,8 +24,7 @@ class KVCache:
     """
 
     def __init__(self, config, batch_size=1, max_len=None, dtype=torch.float32, device=None):
-        max_len = config.max_len if max_len is None else max_len
-        _check_room(config, batch_size, max_len)
+        batch_size, max_len = _check_room(config, batch_size, max_len)
         self.config, self.batch_size, self.max_len = config, batch_size, max_len
         shape = (config.n_layers, batch_size, config.n_kv_heads, max_len, config.head_dim)
         self.keys = torch.empty(shape, dtype=dtype, device=device)
@@ -43,12 +44,18 @@ class KVCache:
         """
         return self.keys.nbytes + self.values.nbytes
 
-    def check(self, config, batch_size, length):
-        """Raise a clear error unless `length` more tokens of such a model fit in."""
+    def check(self, config, batch_size, length, dtype=None):
+        """Raise a clear error unless `length` more tokens of such a model fit in, whose keys have
+        this dtype."""
         if config != self.config:
             raise ValueError(
                 f"the cache was made for another model, {self.config}, not {config}; "
                 "make one with KVCache(model.config)"
+            )
+        if dtype not in (None, self.keys.dtype):
+            raise ValueError(
+                f"the cache keeps {self.keys.dtype} and the model computes in {dtype}; "
+                "make one with KVCache.like(model)"
             )
         if batch_size != self.batch_size:
             raise ValueError(
@@ -75,12 +82,8 @@ class KVCache:
         """Forget all positions from `length` on; return the cache itself. It costs nothing: the
         numbers stay where they are until others are written over them.
         """
-        if not 0 <= length <= self.length:
-            raise ValueError(
-                f"cannot crop to {length} positions: the cache holds {self.length}; "
-                f"choose 0 to {self.length}"
-            )
-        self.length = length
+        advice = f"the cache holds {self.length} positions; choose 0 to {self.length}"
+        self.length = whole("length", length, advice, least=0, most=self.length)
         return self
 
     def clone(self):
@@ -99,7 +102,9 @@ def _check_room(config, batch_size, max_len):
             "causal=False: a cache serves a causal model only; in a model that looks both ways "
             "each new token changes all keys and values"
         )
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
-    if not 1 <= max_len <= config.max_len:
-        raise ValueError(f"max_len is {max_len}; choose 1 to {config.max_len}, the model's own")
+    batch_size = whole("batch_size", batch_size, "it must be at least 1", least=1)
+    most = config.max_len
+    if max_len is None:
+        return batch_size, most
+    advice = f"choose 1 to {most}, the model's own"
+    return batch_size, whole("max_len", max_len, advice, least=1, most=most)

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from utils.models.temperature import at_temperature
+from utils.text.numbers import SEED, real, whole
 from utils.text.trace import Trace, written
 
 
@@ -118,8 +119,7 @@ class MarkovChain:
         order = self._checked(order)
         if add_k is None:
             return self._kneser_ney(contexts, tokens, order)
-        if not 0 <= add_k < math.inf:
-            raise ValueError(f"add_k is {add_k}; it must be 0 or more, or None for Kneser-Ney")
+        add_k = real("add_k", add_k, "it must be 0 or more, or None for Kneser-Ney", least=0)
         sightings = self._tables[order].sightings
         count, total, _ = self._look_up(contexts, tokens, order, sightings)
         if add_k == 0 and not total.all():
@@ -167,10 +167,10 @@ class MarkovChain:
         return count, total[:, None], followers[:, None]
 
     def _checked(self, order):
-        order = self.order if order is None else order
-        if not 0 <= order <= self.order:
-            raise ValueError(f"order is {order}; this chain was fitted for 0 to {self.order}")
-        return order
+        if order is None:
+            return self.order
+        advice = f"this chain was fitted for 0 to {self.order}"
+        return whole("order", order, advice, least=0, most=self.order)
 
 
 def _checked_tokens(tokens, vocab_size: int) -> np.ndarray:
@@ -204,8 +204,8 @@ def fit(texts, order: int, vocab_size: int) -> MarkovChain:
     texts: (length,) int64, or a sequence of such rows. order: how many tokens to look back.
     Raises ValueError for an empty text, and when windows this long do not fit into 63 bits.
     """
-    if order < 0:
-        raise ValueError(f"order is {order}; it must be 0 or more")
+    vocab_size = whole("vocab_size", vocab_size, "it must be at least 1", least=1)
+    order = whole("order", order, "it must be 0 or more", least=0)
     longest = int(63 * math.log(2) / math.log(vocab_size + 1)) - 1
     if order > longest:
         raise ValueError(
@@ -253,9 +253,11 @@ def generate(
     stop: a token after which a text is finished; in a batch it is repeated until all have ended.
     trace: receives one Step a token, with probabilities before the temperature and
         the likeliest roads not taken; for a single text only.
-    Raises ValueError as `next_probs` and `at_temperature` do.
+    Raises ValueError as `next_probs` and `at_temperature` do, and for a stop token outside the
+    vocabulary or fewer than 0 new tokens.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(whole("seed", seed, **SEED))
+    max_new_tokens, stop = _checked_end(max_new_tokens, stop, chain.vocab_size)
     prompt = torch.as_tensor(prompt)
     _checked_tokens(prompt.ravel(), chain.vocab_size)
     prompt = prompt.to(torch.int64)
@@ -278,3 +280,12 @@ def generate(
         if not len(writing):
             break
     return tokens[0] if prompt.ndim == 1 else tokens
+
+
+def _checked_end(max_new_tokens, stop, vocab_size):
+    """Where a text ends: after so many new tokens, or after this one."""
+    max_new_tokens = whole("max_new_tokens", max_new_tokens, "choose 0 or more", least=0)
+    if stop is None:
+        return max_new_tokens, None
+    advice = f"a token to stop at is one of the vocabulary (0..{vocab_size - 1})"
+    return max_new_tokens, whole("stop", stop, advice, least=0, most=vocab_size - 1)

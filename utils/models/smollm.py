@@ -167,10 +167,21 @@ class FourBits:
         self.scales = torch.stack([step.T, (low + 8 * step).T], -1).bfloat16()  # (in / 32, out, 2)
         self.norm = None if norm is None else torch.tensor(norm.data)
 
+    @property
+    def nbytes(self) -> int:
+        return self.codes.nbytes + self.scales.nbytes
+
     def __rmatmul__(self, x):
         rows = (x if self.norm is None else x * self.norm).flatten(0, -2).bfloat16()
         product = torch._weight_int4pack_mm_for_cpu(rows, self.codes, 32, self.scales)
         return product.to(x.dtype).unflatten(0, x.shape[:-1])
+
+
+def nbytes(model) -> int:
+    """Bytes of a model's weights, those in four bits as they are."""
+    held = [part for module in model.modules() for part in vars(module).values()]
+    packed = [part for part in held if isinstance(part, FourBits)]
+    return sum(part.nbytes for part in [*model.parameters(), *packed])
 
 
 def _four_bits(source):

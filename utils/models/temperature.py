@@ -5,26 +5,25 @@ The logits are divided by it before the softmax; that is, each probability is ra
 probability goes to the likeliest token, with a high temperature every token becomes as likely.
 """
 
-import math
-
 import torch
+
+from utils.models.precision import widened
+from utils.text.numbers import real
 
 
 def check_temperature(temperature):
-    """Raise a clear error for a temperature that is negative, infinite or not a number."""
-    if not 0 <= temperature < math.inf:
-        raise ValueError(
-            f"temperature is {temperature}; choose 0 for the likeliest token or a positive number"
-        )
+    """The temperature as a float; a clear error if it is negative, infinite or not a number."""
+    advice = "choose 0 for the likeliest token or a positive number"
+    return real("temperature", temperature, advice, least=0)
 
 
 def at_temperature(logits, temperature):
     """(..., vocab) logits or log-probabilities -> (..., vocab) probabilities, rows sum to 1.
 
-    At 0 the likeliest token, of several the first, has them all. Raises ValueError for a
-    temperature out of range.
+    At 0 the likeliest token, of several the first, has them all. Logits in 16 bits give
+    probabilities in float32. Raises ValueError for a temperature out of range.
     """
-    check_temperature(temperature)
+    temperature, logits = check_temperature(temperature), widened(logits)
     if temperature == 0:
         return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
     if temperature != 1:

@@ -19,6 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.models.precision import widened
+from utils.text.numbers import SEED, real, whole
+
 
 @dataclass(frozen=True)
 class TransformerConfig:
@@ -41,13 +44,15 @@ class TransformerConfig:
     norm_eps: float = 1e-5
 
     def __post_init__(self):
-        defaults = {"n_kv_heads": self.n_heads, "d_ff": max(64, round(self.d_model / 24) * 64)}
-        for name, default in defaults.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, default)  # the dataclass is frozen for all others
-        for name in "vocab_size d_model n_layers n_heads n_kv_heads d_ff max_len".split():
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in "vocab_size d_model n_layers n_heads max_len n_kv_heads d_ff".split():
+            value = getattr(self, name)
+            if value is None and name in ("n_kv_heads", "d_ff"):
+                wider = max(64, round(self.d_model / 24) * 64)
+                value = self.n_heads if name == "n_kv_heads" else wider
+            value = whole(name, value, "it must be at least 1", least=1)
+            object.__setattr__(self, name, value)  # the dataclass is frozen for all others
+        real("rope_theta", self.rope_theta, "choose 1 or more, such as 10_000", least=1)
+        real("norm_eps", self.norm_eps, "choose a small number above 0, such as 1e-5", above=0)
         if self.d_model % (2 * self.n_heads):
             raise ValueError(
                 f"d_model={self.d_model} cannot be shared out to n_heads={self.n_heads} heads of "
@@ -110,7 +115,9 @@ def rms_norm(x, eps):
     A learned scale for each channel usually follows. After all norms but the last comes a matrix
     of its own, whose rows can hold that scale, so only the last one is followed by it here.
     """
-    return x * torch.rsqrt((x * x).sum(-1, keepdim=True) / x.shape[-1] + eps)
+    wide = widened(x)  # in 16 bits the sum of squares could be infinite
+    normed = wide * torch.rsqrt((wide * wide).sum(-1, keepdim=True) / x.shape[-1] + eps)
+    return normed.to(x.dtype)
 
 
 def rotary_table(config):
@@ -130,8 +137,9 @@ def rotate(heads, rotary):
 
     heads: (batch, length, heads, head_dim); rotary: (length, 1, head_dim / 2), complex.
     """
-    pairs = torch.view_as_complex(heads.unflatten(-1, (-1, 2)))  # a pair is one complex number
-    return torch.view_as_real(pairs * rotary).flatten(-2)  # and to turn it is to multiply it
+    pairs = widened(heads).unflatten(-1, (-1, 2))  # a pair is one complex number,
+    turned = torch.view_as_complex(pairs) * rotary  # and to turn it is to multiply it
+    return torch.view_as_real(turned).flatten(-2).to(heads.dtype)
 
 
 class Attention(nn.Module):
@@ -159,9 +167,7 @@ class Attention(nn.Module):
 
     def project(self, x, rotary):
         """Queries, keys and values, each (batch, heads, length, head_dim)."""
-        heads = threaded_matmul(x, self.qkv).unflatten(
-            -1, (-1, self.head_dim)
-        )  # (batch, length, heads, ...)
+        heads = threaded_matmul(x, self.qkv).unflatten(-1, (-1, self.head_dim))
         qk, v = heads.split([sum(self.heads[:2]), self.heads[2]], dim=2)
         q, k = rotate(qk, rotary).split(self.heads[:2], dim=2)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
@@ -233,7 +239,7 @@ class Transformer(nn.Module):
             self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.d_model))
         self.register_buffer("rotary", rotary_table(config), persistent=False)
         if seed is not None:
-            self._draw(torch.Generator().manual_seed(seed))
+            self._draw(torch.Generator().manual_seed(whole("seed", seed, **SEED)))
 
     @torch.no_grad()
     def _draw(self, generator):
@@ -246,7 +252,7 @@ class Transformer(nn.Module):
                 part.copy_(torch.normal(0.0, spread, part.shape, generator=generator))
 
     def forward(self, tokens, cache=None, where=...):
-        """(batch, length) int64 -> (batch, length, vocab) float32.
+        """(batch, length) int64 -> (batch, length, vocab) float32; float64 of a model in float64.
 
         With a `KVCache`, `tokens` continue those already in it, and are added to it.
         where: an index into (batch, length), such as a bool mask of that shape or `LAST`: only
@@ -258,9 +264,10 @@ class Transformer(nn.Module):
         start = 0 if cache is None else cache.length
         check_tokens(tokens, self.config, start)
         if cache is not None:
-            cache.check(self.config, *tokens.shape)
+            cache.check(self.config, *tokens.shape, self.output.dtype)
         end = start + tokens.shape[1]
-        rotary = torch.view_as_complex(self.rotary[start:end])[:, None]
+        precision = torch.promote_types(self.output.dtype, torch.float32)  # complex has 32 or 64
+        rotary = torch.view_as_complex(self.rotary[start:end].to(precision))[:, None]
         mask = None  # may the row's position look at the column's? None: at all of them
         if self.config.causal and end - start > 1:
             mask = torch.ones(end - start, end, dtype=torch.bool, device=tokens.device).tril(start)
@@ -271,7 +278,8 @@ class Transformer(nn.Module):
         x = last(x, rotary, mask, cache, where)  # what nobody asks for is left out from here on
         if cache is not None:
             cache.length = end
-        return threaded_matmul(rms_norm(x, self.config.norm_eps) * self.scale, self.output)
+        x = rms_norm(x, self.config.norm_eps) * self.scale
+        return widened(threaded_matmul(x, self.output))
 
 
 LAST = (slice(None), -1)  # of each row, the last position: its logits are those of the next token

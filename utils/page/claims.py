@@ -20,6 +20,8 @@ from pathlib import Path
 import yaml
 from IPython.display import display
 
+from utils.text.numbers import real, whole
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 MIME = "application/vnd.one-token.claim+json"
 VERDICTS = ("holds", "holds with limits", "does not hold", "open")
@@ -236,8 +238,8 @@ def evidence(
         near = difflib.get_close_matches(claim_id, experiments, cutoff=0.4) or sorted(experiments)
         raise ValueError(f"no test {claim_id!r} in book/claims.yml; there is {', '.join(near)}")
     claim, test = experiments[claim_id]
-    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"n is {n!r}; give the number of tries behind the value, 1 or more")
+    n = whole("n", n, "give the number of tries behind the value, 1 or more", least=1)
+    digits = whole("digits", digits, "choose 0 or more, such as 2", least=0, most=15)
     value = _finite(value, "value")
     shown = _rounded(value, digits)
     if test.bound.met(value) != test.bound.met(shown):
@@ -259,7 +261,7 @@ def evidence(
             short=claim.short,
             measure=test.measure,
             value=shown,
-            n=int(n),
+            n=n,
             interval=interval,
             unit=unit,
             baseline=baseline,
@@ -272,10 +274,8 @@ def evidence(
 
 
 def _finite(number, name: str) -> float:
-    number = int(number) if isinstance(number, Integral) else float(number)
-    if not math.isfinite(number):
-        raise ValueError(f"{name} is {number}; evidence needs a finite number")
-    return number
+    finite = real(name, number, "evidence needs a finite number")
+    return int(number) if isinstance(number, Integral) else finite
 
 
 def _rounded(number: float, digits: int) -> float:

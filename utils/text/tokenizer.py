@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable
 import tokenizers
 import torch
 
+from utils.text.numbers import row_of_ids, whole
+
 
 class Tokenizer:
     """Text to token ids and back, with tokens that are pieces of words.
@@ -53,12 +55,10 @@ class Tokenizer:
         return torch.tensor(self._pieces.encode_batch_fast([text])[0].ids, dtype=torch.int64)
 
     def decode(self, ids: Iterable[int] | torch.Tensor) -> str:
-        """The text of a row of ids. Raises ValueError for an unknown id."""
-        ids = ids.tolist() if isinstance(ids, torch.Tensor) else list(ids)
-        for i in ids:
-            if not isinstance(i, int) or not 0 <= i < len(self):
-                raise ValueError(f"token {i} is outside the vocabulary (0..{len(self) - 1})")
-        return self._pieces.decode(ids, skip_special_tokens=False)
+        """The text of a row of ids. Raises ValueError for an unknown id, and for what is no row
+        of ids.
+        """
+        return self._pieces.decode(row_of_ids(ids, len(self)), skip_special_tokens=False)
 
 
 class WithMask:
@@ -73,7 +73,7 @@ class WithMask:
 
     def decode(self, ids: Iterable[int] | torch.Tensor) -> str:
         """The text of a row of ids; a mask is no text."""
-        ids = ids.tolist() if isinstance(ids, torch.Tensor) else ids
+        ids = row_of_ids(ids, self.mask_id + 1)
         return self._tokenizer.decode([i for i in ids if i != self.mask_id])
 
 
@@ -84,6 +84,7 @@ def byte_pair_tokenizer(text: str, vocab_size: int) -> Tokenizer:
     most often within a word (byte-pair encoding; Sennrich et al. 2016, arXiv:1508.07909). The same
     text always gives the same tokenizer. Raises ValueError if it does not yield that many tokens.
     """
+    vocab_size = whole("vocab_size", vocab_size, "take at least 1 token", least=1)
     pieces = tokenizers.Tokenizer(tokenizers.models.BPE())
     pieces.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     pieces.decoder = tokenizers.decoders.ByteLevel()

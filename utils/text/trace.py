@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from utils.text.numbers import whole
+
 KINDS = ("ar", "diffusion")
 
 
@@ -107,6 +109,7 @@ def written(tokens, changed, probs, *, most=5, note="") -> Step:
     tokens: (length,) ids, after the step. changed: k positions. probs: (k, vocab), what the model
     gave every token there. most: how many alternatives are kept; those without any chance are not.
     """
+    most = whole("most", most, "keep 0 or more", least=0)
     tokens, changed = _list(tokens), _list(changed)
     own = [tokens[position] for position in changed]
     likeliest = probs.argsort(dim=-1, descending=True, stable=True)[:, : most + 1].tolist()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from numbers import Integral
 
 import torch
+
+from utils.text.numbers import row_of_ids
 
 
 class Vocab:
@@ -63,12 +64,11 @@ class Vocab:
             return torch.tensor([self.id(unknown.args[0])])  # says which, and what is near
 
     def decode(self, ids: Iterable[int] | torch.Tensor) -> str:
-        """The text of a row of ids, hidden tokens left out. Raises ValueError for an unknown id."""
-        ids = ids.tolist() if isinstance(ids, torch.Tensor) else list(ids)
-        for i in ids:
-            if not isinstance(i, Integral) or not 0 <= i < len(self):
-                raise ValueError(f"token {i} is outside the vocabulary (0..{len(self) - 1})")
-        return self.joiner.join(self.tokens[i] for i in ids if self.tokens[i] not in self.hidden)
+        """The text of a row of ids, hidden tokens left out. Raises ValueError for an unknown id,
+        and for what is no row of ids.
+        """
+        found = [self.tokens[i] for i in row_of_ids(ids, len(self))]
+        return self.joiner.join(token for token in found if token not in self.hidden)
 
     @property
     def pad_id(self) -> int:

@@ -5,12 +5,15 @@ Each comes from a seed, so that the same seed gives the same training.
 
 import torch
 
+from utils.text.numbers import SEED, real, whole
+
 
 def world_batches(world, *, batch_size, seed, keep=None):
     """New rows of a world for ever, in batches (batch_size, length).
 
     keep: `keep(world, rows)` -> those of the rows that may be seen.
     """
+    batch_size, seed = _check_batches(batch_size, seed)
     while True:
         pool = world.sample(32 * batch_size, seed=seed)
         yield from (keep(world, pool) if keep else pool).split(batch_size)
@@ -28,7 +31,8 @@ def edited(batches, edit, share, seed):
     """The same batches, where `edit(rows, generator)` has rewritten a share of the rows and the
     others have been filled up to the same length with their last token, the full stop.
     """
-    dice = torch.Generator().manual_seed(seed)
+    share = real("share", share, "choose a share from 0 to 1", least=0, most=1)
+    dice = torch.Generator().manual_seed(whole("seed", seed, **SEED))
     for rows in batches:
         chosen = torch.rand(len(rows), generator=dice) < share
         longer = edit(rows, dice)
@@ -38,8 +42,16 @@ def edited(batches, edit, share, seed):
 
 def windows(tokens, *, batch_size, length, seed):
     """Random stretches of a text for ever: (batch_size, length + 1), with `length` to predict."""
+    batch_size, seed = _check_batches(batch_size, seed)
+    advice = f"choose 1 to {len(tokens) - 1}: the text has {len(tokens)} tokens"
+    length = whole("length", length, advice, least=1, most=len(tokens) - 1)
     generator = torch.Generator().manual_seed(seed)
     reach = torch.arange(length + 1)
     while True:
         starts = torch.randint(len(tokens) - length, (batch_size, 1), generator=generator)
         yield tokens[starts + reach]
+
+
+def _check_batches(batch_size, seed):
+    batch_size = whole("batch_size", batch_size, "take at least 1 row", least=1)
+    return batch_size, whole("seed", seed, **SEED)

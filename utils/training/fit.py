@@ -16,6 +16,8 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from utils.text.numbers import SEED, real, whole
+
 WARM_UP = 0.05  # share of the training in which the learning rate rises
 
 
@@ -69,14 +71,13 @@ def fit(
     Raises ValueError for a training without end, batches that run out or are no tokens, a learning
     rate that is not positive, and a loss that stops being a number.
     """
-    _check(steps, seconds, lr)
+    steps, seconds, lr, seed, to_measure = _check(steps, seconds, lr, seed, measure_at)
     device = next(model.parameters()).device
     fused = device.type in ("cpu", "cuda")  # one pass over the weights, where there is one
     optimizer = torch.optim.AdamW(
         model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=fused
     )
     history = History()
-    to_measure = sorted(measure_at)
     share, elapsed = 0.0, 0.0  # of the way; in seconds
     with _seeded(seed, device), _training(model), _bar(steps, seconds, progress) as bar:
         source = _endless(batches)
@@ -127,15 +128,20 @@ def _endless(batches):
             )
 
 
-def _check(steps, seconds, lr):
+def _check(steps, seconds, lr, seed, measure_at):
+    """The same numbers as Python's own, the shares in order; a clear error if one is no use."""
     if steps is None and seconds is None:
         raise ValueError("neither steps nor seconds is given; a training must end somewhere")
-    if steps is not None and not 1 <= steps < math.inf:
-        raise ValueError(f"steps is {steps}; take at least 1")
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise ValueError(f"seconds is {seconds}; give a positive number")
-    if not 0 < lr < math.inf:
-        raise ValueError(f"lr is {lr}; a learning rate is positive, such as 2e-3")
+    if steps is not None:
+        steps = whole("steps", steps, "take at least 1", least=1)
+    if seconds is not None:
+        seconds = real("seconds", seconds, "give a positive number", above=0)
+    lr = real("lr", lr, "a learning rate is positive, such as 2e-3", above=0)
+    shares = [
+        real("measure_at", share, "give shares of the way, from 0 to 1", least=0, most=1)
+        for share in measure_at
+    ]
+    return steps, seconds, lr, whole("seed", seed, **SEED), sorted(shares)
 
 
 def _finite(loss, steps, lr):

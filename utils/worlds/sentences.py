@@ -18,6 +18,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from utils.text.numbers import SEED, whole
 from utils.text.vocab import Vocab
 from utils.worlds.common import checked, until_impossible
 
@@ -240,8 +241,8 @@ class Sentences:
 
     def sample(self, n: int, *, seed: int) -> torch.Tensor:
         """n independent sentences: (n, length) int64."""
-        if n < 0:
-            raise ValueError(f"n is {n}; it must not be negative")
+        n = whole("n", n, "it must not be negative", least=0)
+        seed = whole("seed", seed, **SEED)
         random = np.random.default_rng(seed)
         tokens = np.full((n, self.length), self.vocab.pad_id)
         tokens[:, 0] = self.vocab.start_id

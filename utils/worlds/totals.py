@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import torch
 
+from utils.text.numbers import SEED, whole
 from utils.text.vocab import Vocab
 from utils.worlds.common import checked, until_impossible
 
@@ -26,8 +27,7 @@ class Totals:
     """
 
     def __init__(self, n=32, *, carry=True):
-        if n < 1:
-            raise ValueError(f"n is {n}; a list has at least one digit")
+        n = whole("n", n, "a list has at least one digit", least=1)
         self.n, self.carry, self.length = n, carry, 2 * n
         self.vocab = Vocab([str(digit) for digit in range(10)], joiner=" ")
 
@@ -42,9 +42,8 @@ class Totals:
 
     def sample(self, n: int, *, seed: int) -> torch.Tensor:
         """n independent texts: (n, length) int64."""
-        if n < 0:
-            raise ValueError(f"n is {n}; it must not be negative")
-        generator = torch.Generator().manual_seed(seed)
+        n = whole("n", n, "it must not be negative", least=0)
+        generator = torch.Generator().manual_seed(whole("seed", seed, **SEED))
         return self.write(torch.randint(10, (n, self.n), generator=generator))
 
     def expected(self, rows: torch.Tensor) -> torch.Tensor:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from utils.text.numbers import SEED, real, whole
 from utils.text.vocab import Vocab
 from utils.worlds.common import checked, until_impossible
 
@@ -45,10 +46,7 @@ class Verdicts:
     """
 
     def __init__(self, low=0, high=19, *, held_out=0.1, verdict="first", seed=0):
-        if not 0 <= low < high:
-            raise ValueError(f"low={low}, high={high}: choose whole numbers with 0 <= low < high")
-        if not 0 <= held_out < 1:
-            raise ValueError(f"held_out is {held_out}; choose a share from 0 up to, but not, 1")
+        low, high, held_out, seed = _check_world(low, high, held_out, seed)
         if verdict not in FORMS:
             raise ValueError(f"verdict is {verdict!r}; choose 'first' or 'last'")
         self.low, self.high, self.verdict = low, high, verdict
@@ -92,8 +90,8 @@ class Verdicts:
 
     def sample(self, n: int, *, seed: int, held_out: bool = False) -> torch.Tensor:
         """n independent texts: (n, 16) int64. held_out: only of the sums left out otherwise."""
-        if n < 0:
-            raise ValueError(f"n is {n}; it must not be negative")
+        n = whole("n", n, "it must not be negative", least=0)
+        seed = whole("seed", seed, **SEED)
         pairs = self.unseen if held_out else self.seen
         if not len(pairs):
             raise ValueError("this world holds no sums out; make it with held_out above 0")
@@ -140,3 +138,13 @@ class Verdicts:
             scores[:, self.positions["claim"]] = np.log(claim_prob)
         scores = np.nan_to_num(scores, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
         return until_impossible(scores[:, : array.shape[1]]).to(tokens.device)
+
+
+def _check_world(low, high, held_out, seed):
+    """The same as Python's own numbers; a clear error for those that make no world."""
+    advice = "choose whole numbers with 0 <= low < high"
+    high = whole("high", high, advice, least=1)
+    low = whole("low", low, f"high is {high}; {advice}", least=0, most=high - 1)
+    advice = "choose a share from 0 up to, but not, 1"
+    held_out = real("held_out", held_out, advice, least=0, below=1)
+    return low, high, held_out, whole("seed", seed, **SEED)

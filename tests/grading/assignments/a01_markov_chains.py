@@ -2,6 +2,64 @@
 
 from tests.grading.assignments import Variant
 
+
+def _count(loop, counted):
+    return {
+        "count-followers": f"""
+def count_followers(sentences, order):
+    table = defaultdict(Counter)
+    for sentence in sentences:
+        padded = [START] * (order + 1) + sentence
+        {loop}
+            {counted}
+    return table
+"""
+    }
+
+
+def _perplexity(scored):
+    return {
+        "perplexity": f"""
+def perplexity(predict, sentences):
+    surprise = []
+    for sentence in sentences:
+        for i, word in enumerate(sentence):
+            p = predict(sentence[:i]).get(word, 0)
+            {scored}
+    return math.exp(sum(surprise) / len(surprise))
+"""
+    }
+
+
+def _temper(power):
+    return {
+        "temper": f"""
+def temper(probs, temperature):
+    if temperature < 0:
+        raise ValueError("too cold")
+    best = max(probs, key=probs.get)
+    if temperature < 0.01:
+        return {{word: float(word == best) for word in probs}}
+    powers = {{word: {power} for word, p in probs.items()}}
+    total = sum(powers.values())
+    return {{word: power / total for word, power in powers.items()}}
+"""
+    }
+
+
+def _write(loop, words):
+    return {
+        "write": f"""
+def write(predict, max_words, rng):
+    words = []
+    {loop}
+        probs = predict(words)
+        {words}
+    return words
+"""
+    }
+
+
 WRONG = [
     Variant(
         "counts across the ends of sentences",
@@ -19,17 +77,10 @@ def count_followers(sentences, order):
     ),
     Variant(
         "the beginning of a sentence is counted as a word",
-        {
-            "count-followers": """
-def count_followers(sentences, order):
-    table = defaultdict(Counter)
-    for sentence in sentences:
-        padded = [START] * (order + 1) + sentence
-        for i in range(order, len(padded)):
-            table[tuple(padded[i - order : i])][padded[i]] += 1
-    return table
-"""
-        },
+        _count(
+            "for i in range(order, len(padded)):",
+            "table[tuple(padded[i - order : i])][padded[i]] += 1",
+        ),
         {"test-count": 2, "test-boundaries": 2},
     ),
     Variant(
@@ -49,17 +100,10 @@ def count_followers(sentences, order):
     ),
     Variant(
         "an order too many in the context",
-        {
-            "count-followers": """
-def count_followers(sentences, order):
-    table = defaultdict(Counter)
-    for sentence in sentences:
-        padded = [START] * (order + 1) + sentence
-        for i, word in enumerate(sentence):
-            table[tuple(padded[i : i + order + 1])][word] += 1
-    return table
-"""
-        },
+        _count(
+            "for i, word in enumerate(sentence):",
+            "table[tuple(padded[i : i + order + 1])][word] += 1",
+        ),
         {"test-count": 2, "test-boundaries": 2},
     ),
     Variant(
@@ -133,17 +177,7 @@ def next_probs(tables, before, vocabulary, share):
     ),
     Variant(
         "bits put into exp",
-        {
-            "perplexity": """
-def perplexity(predict, sentences):
-    surprise = []
-    for sentence in sentences:
-        for i, word in enumerate(sentence):
-            p = predict(sentence[:i]).get(word, 0)
-            surprise.append(-math.log2(p) if p else math.inf)
-    return math.exp(sum(surprise) / len(surprise))
-"""
-        },
+        _perplexity("surprise.append(-math.log2(p) if p else math.inf)"),
         {"test-perplexity": 2},
     ),
     Variant(
@@ -193,69 +227,22 @@ def perplexity(predict, sentences):
     ),
     Variant(
         "the impossible is skipped",
-        {
-            "perplexity": """
-def perplexity(predict, sentences):
-    logs = []
-    for sentence in sentences:
-        for i, word in enumerate(sentence):
-            p = predict(sentence[:i]).get(word, 0)
-            if p > 0:
-                logs.append(math.log(p))
-    return math.exp(-sum(logs) / len(logs))
-"""
-        },
+        _perplexity("surprise += [-math.log(p)] if p > 0 else []"),
         {"test-impossible": 1},
     ),
     Variant(
         "temperature divides probabilities",
-        {
-            "temper": """
-def temper(probs, temperature):
-    if temperature < 0:
-        raise ValueError("too cold")
-    if temperature < 0.01:
-        best = max(probs, key=probs.get)
-        return {word: 1.0 if word == best else 0.0 for word in probs}
-    scaled = {word: p / temperature for word, p in probs.items()}
-    total = sum(scaled.values())
-    return {word: p / total for word, p in scaled.items()}
-"""
-        },
+        _temper("p / temperature"),
         {"test-temperature": 2},
     ),
     Variant(
         "temperature in a softmax of probabilities",
-        {
-            "temper": """
-def temper(probs, temperature):
-    if temperature < 0:
-        raise ValueError("too cold")
-    best = max(probs, key=probs.get)
-    if temperature == 0:
-        return {word: float(word == best) for word in probs}
-    scaled = {w: math.exp((p - probs[best]) / temperature) for w, p in probs.items()}
-    total = sum(scaled.values())
-    return {word: p / total for word, p in scaled.items()}
-"""
-        },
+        _temper("math.exp((p - probs[best]) / temperature)"),
         {"test-temperature": 2},
     ),
     Variant(
         "temperature upside down",
-        {
-            "temper": """
-def temper(probs, temperature):
-    if temperature < 0:
-        raise ValueError("too cold")
-    best = max(probs, key=probs.get)
-    if temperature < 0.05:
-        return {word: float(word == best) for word in probs}
-    powers = {word: p**temperature if p else 0.0 for word, p in probs.items()}
-    total = sum(powers.values())
-    return {word: power / total for word, power in powers.items()}
-"""
-        },
+        _temper("p**temperature if p else 0.0"),
         {"test-temperature": 2},
     ),
     Variant(
@@ -302,44 +289,26 @@ def write(predict, max_words, rng):
     ),
     Variant(
         "goes on behind the full stop",
-        {
-            "write": """
-def write(predict, max_words, rng):
-    words = []
-    for _ in range(max_words):
-        probs = predict(words)
-        words += rng.choices(list(probs), weights=list(probs.values()))
-    return words
-"""
-        },
+        _write(
+            "for _ in range(max_words):",
+            "words += rng.choices(list(probs), weights=list(probs.values()))",
+        ),
         {"test-write": 2},
     ),
     Variant(
         "always the likeliest word",
-        {
-            "write": """
-def write(predict, max_words, rng):
-    words = []
-    while len(words) < max_words and "." not in words:
-        probs = predict(words)
-        words.append(max(probs, key=probs.get))
-    return words
-"""
-        },
+        _write(
+            'while len(words) < max_words and "." not in words:',
+            "words.append(max(probs, key=probs.get))",
+        ),
         {"test-dice": 2},
     ),
     Variant(
         "the dice are the global ones",
-        {
-            "write": """
-def write(predict, max_words, rng):
-    words = []
-    while len(words) < max_words and words[-1:] != ["."]:
-        probs = predict(words)
-        words += random.choices(list(probs), weights=list(probs.values()))
-    return words
-"""
-        },
+        _write(
+            'while len(words) < max_words and words[-1:] != ["."]:',
+            "words += random.choices(list(probs), weights=list(probs.values()))",
+        ),
         {"test-dice": 2},
     ),
     Variant(

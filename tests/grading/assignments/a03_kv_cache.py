@@ -1,6 +1,7 @@
 """Assignment 03 as students might solve it: common mistakes, and other styles that are right."""
 
 from tests.grading.assignments import Variant
+from tests.grading.assignments.instructor import replaced
 
 _CACHE = """
 def new_cache(model):
@@ -66,29 +67,20 @@ def decode_with_draft(model, prompt, n, draft, k):
 """
 
 
-def _changed(source, *changes):
-    """The source with some of its text replaced; each must be there exactly once."""
-    for old, new in changes:
-        if source.count(old) != 1:
-            raise ValueError(f"{old!r} stands {source.count(old)} times in the solution")
-        source = source.replace(old, new)
-    return source
-
-
 def _cache(*changes, crop=_CROP):
-    return {"cache": _changed(_CACHE, *changes), "crop": crop}
+    return {"cache": replaced(_CACHE, *changes), "crop": crop}
 
 
 def _crop(*changes):
-    return {"cache": _CACHE, "crop": _changed(_CROP, *changes)}
+    return {"cache": _CACHE, "crop": replaced(_CROP, *changes)}
 
 
 def _decode(*changes):
-    return {"decode": _changed(_DECODE, *changes)}
+    return {"decode": replaced(_DECODE, *changes)}
 
 
 def _draft(*changes):
-    return {"decode-with-draft": _changed(_DRAFT, *changes)}
+    return {"decode-with-draft": replaced(_DRAFT, *changes)}
 
 
 WRONG = [
@@ -259,14 +251,14 @@ def crop(cache, length):
     Variant(
         "crop forgets the keys and not how many there were",
         {
-            "cache": _changed(
+            "cache": replaced(
                 _CACHE,
                 (
                     'return cache["length"]\n',
                     'k = cache["k"][0]\n    return 0 if k is None else k.shape[2]\n',
                 ),
             ),
-            "crop": _changed(_CROP, ('    cache["length"] = length\n', "")).replace(
+            "crop": replaced(_CROP, ('    cache["length"] = length\n', "")).replace(
                 'length > cache["length"]', "length > cached_length(cache)"
             ),
         },
@@ -347,7 +339,7 @@ def decode(model, prompt, n):
     Variant(
         "every right guess counts, also behind a wrong one",
         {
-            "decode-with-draft": _changed(
+            "decode-with-draft": replaced(
                 _DRAFT,
                 (
                     "        while m < k and own[m] == guess[0, m]:\n            m += 1\n",

@@ -1,6 +1,5 @@
 """The instructor's solutions, to be spoiled: most wrong ones differ from a right one by a line."""
 
-
 import nbformat
 
 from tests.places import ROOT
@@ -19,10 +18,14 @@ def solution(assignment, grade_id):
 
 
 def changed(assignment, grade_id, *changes):
-    """The same with each (old, new) pair of texts replaced; each old text must occur just once."""
-    source = solution(assignment, grade_id)
+    """That cell with parts of it replaced."""
+    return {grade_id: replaced(solution(assignment, grade_id), *changes)}
+
+
+def replaced(source, *changes):
+    """A text with each (old, new) pair replaced; each old text must occur just once."""
     for old, new in changes:
         if source.count(old) != 1:
-            raise ValueError(f"{grade_id} holds {source.count(old)} times: {old!r}")
+            raise ValueError(f"{old!r} stands {source.count(old)} times in: {source}")
         source = source.replace(old, new)
-    return {grade_id: source}
+    return source

@@ -1,0 +1,84 @@
+"""What a cell is in Python: IPython's own transformer says it, and no line changes its number."""
+
+import ast
+
+import pytest
+
+from tools.grading.inside import audit, magics
+
+F = "def f():\n    return 4"
+
+READ = {  # a cell: what of it runs
+    "x = (10\n % 3)": "x = (10\n % 3)",
+    '"""\n%time\n!ls\nwhy?\n"""': '"""\n%time\n!ls\nwhy?\n"""',
+    "%matplotlib inline\nx = 1": "None\nx = 1",
+    f"{F}\nf?": f"{F}\nNone",
+    f"{F}\n# is it fast?\n%timeit f()": f"{F}\n# is it fast?\nNone",
+    "def g():\n    %time f()\n    x = %time f()\n    return x": (
+        "def g():\n    f()\n    x = f()\n    return x"
+    ),
+    "def g():\n    %matplotlib inline\n": "def g():\n    None\n",
+    "%time x = f(); y = x": "x = f(); y = x",
+    "%time for i in range(3): f()": "for i in range(3): f()",
+    "x = %time f()  # why?": "x = f()  # why?",
+    'a["%"] = %time f()': 'a["%"] = f()',
+    "%time f(1, \\\n 2)\nx = 3": "f(1,   2)\n\nx = 3",
+    "%time %time f()": "f()",
+    "%time": "None",
+    "\n\n%%time\nx = 1\n%time y = 2": "\n\n\nx = 1\ny = 2",
+    "%%capture --no-stderr\nx = 1": "\nx = 1",
+    "%%time\n%%capture\nx = 1": "\n\nx = 1",
+    "%%timeit\nx = 1": "",
+    "%%html\n<b>so</b>": "",
+    "  x = 1\n  y = 2": "x = 1\ny = 2",
+    ">>> x = 1\n... \n>>> y = 2": "x = 1\n\ny = 2",
+    "In [3]: x = 1\n   ...: y = 2": "x = 1\ny = 2",
+    "/f 1 2": "f(1, 2)",
+}
+
+NOT_RUN = {  # a cell: words of what the teacher is told
+    "!cat /etc/passwd": "uses a shell command",
+    "x = 1\nfiles = !ls": "uses a shell command",
+    "%time !ls": "uses a shell command",
+    "%run helper.py": "uses `%run`, which is not run here",
+    "%cd /tmp": "uses `%cd`, which is not run here",
+    "%%bash\nls": "uses `%%bash`, which is not run here",
+    "%%time\n!ls": "uses a shell command",
+    "%%capture said\nx = 1": "uses `%%capture said`",
+    "t = %timeit -o f()": "uses what `%timeit` gives",
+    "x = %time y = 2": "uses `%time` in a way that is not run here",
+    "%prun -s cumulative f()": "uses `%prun` in a way that is not run here",
+    "import asyncio\nawait asyncio.sleep(0)": "not done here",
+    "%time " * 5000 + "1": "cannot be read",
+    "%matplotlib inline\n" * 600: "cannot be read",
+}
+
+
+@pytest.mark.parametrize("source", READ, ids=repr)
+def test_what_ipython_adds_becomes_python_line_by_line(source):
+    python, phrases = magics.plain(source)
+    assert phrases == []
+    assert [one.rstrip() for one in python.rstrip().split("\n")] == READ[source].rstrip().split(
+        "\n"
+    )
+    ast.parse(python)
+
+
+@pytest.mark.parametrize("source", NOT_RUN, ids=lambda source: source[:30])
+def test_what_is_not_run_is_said(source):
+    _, phrases = magics.plain(source)
+    assert any(NOT_RUN[source] in one for one in phrases), phrases
+
+
+def test_what_is_no_python_for_ipython_either_is_left_as_it_is():
+    for source in ("def f()\n    return 1", "x = (", "%matplotlib inline\nx = = 1", "x = 1\n  y = 2"):
+        python, phrases = magics.plain(source)
+        assert phrases == [] and python.rstrip().endswith(source.splitlines()[-1])
+        with pytest.raises(SyntaxError):
+            ast.parse(python)
+
+
+def test_what_a_magic_runs_is_read_like_the_rest():
+    for source in ("%time import os", "%%time\nimport os", "x = 1\n%time import os"):
+        python, _ = magics.plain(source)
+        assert audit.audit(python) == ["imports `os`"]
