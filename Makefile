@@ -4,16 +4,18 @@
 # The first Python that is new enough, else the first at all, which then says what is missing.
 ifndef PYTHON
 PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-	    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	    "$$python" -E -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	    && { echo "$$python"; exit; }; \
 	  done; echo python3)
 endif
 
-# `$(RUN) something.py` makes the environment if need be, then runs something.py in it.
-RUN = @command -v "$(PYTHON)" >/dev/null || { \
-	echo 'This book needs Python 3.11 or newer, and finds no "$(PYTHON)": install Python 3,' \
-	     'or run `make PYTHON=/path/to/python $@`.' >&2; exit 1; }; \
-	exec "$(PYTHON)" tools/environment.py
+# `$(RUN) something.py` makes the environment if need be, then runs something.py in it. What a reader
+# gives reaches the shell as variables, "$$PYTHON": there it may hold spaces, quotes and whatever.
+export PYTHON
+RUN = @command -v "$$PYTHON" >/dev/null || { \
+	printf '%s\n' "This book needs Python 3.11 or newer, and finds no \"$$PYTHON\": install Python 3, \
+	or run \`make PYTHON=/path/to/python $@\`." >&2; exit 1; }; \
+	exec "$$PYTHON" -E tools/environment.py
 
 .PHONY: help lab test check test-portable refresh site serve bench remake
 GRADING = release grade formgrader feedback export
@@ -34,11 +36,16 @@ help:
 	@echo '                    GRADEBOOK=postgresql://… for a database)'
 	@echo 'make site / serve   render the site from the stored outputs / look at it in a browser'
 
+# Some shells export the machine's name under these names, which is not meant for us.
 ifeq ($(origin HOST),environment)
-HOST = # some shells export the machine's name under this name
+HOST =
 endif
+ifeq ($(origin NAME),environment)
+NAME =
+endif
+export HOST PORT NAME NOTEBOOK
 lab:
-	$(RUN) tools/lab.py $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
+	$(RUN) tools/lab.py $${HOST:+--host "$$HOST"} $${PORT:+--port "$$PORT"}
 
 # Side by side, a file at a time, a thread each; the notebooks, which take longest, first.
 TEST = -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
@@ -56,10 +63,10 @@ test-portable: export ATEN_CPU_CAPABILITY = default
 test-portable: export MKL_CBWR = COMPATIBLE
 test-portable: export ONEDNN_MAX_CPU_ISA = SSE41
 test-portable:
-	$(RUN) $(TEST) $(or $(NOTEBOOK),chapters) $(ARGS)
+	$(RUN) $(TEST) "$${NOTEBOOK:-chapters}" $(ARGS)
 
 refresh:
-	$(RUN) tools/refresh.py $(NOTEBOOK)
+	$(RUN) tools/refresh.py $${NOTEBOOK:+"$$NOTEBOOK"}
 
 site:
 	$(RUN) tools/site.py build
@@ -68,21 +75,12 @@ serve:
 	$(RUN) tools/site.py serve
 
 bench:
-	$(RUN) benchmarks/run.py --opponents $(NAME)
+	$(RUN) benchmarks/run.py --opponents $$NAME
 
 remake:
-	$(RUN) -m utils.checkpoints remake $(or $(NAME),--all)
+	$(RUN) -m utils.checkpoints remake $${NAME:---all}
 
 # The assignments; tools/grading/__main__.py says what else each takes.
-$(GRADING): export ASSIGNMENT := $(ASSIGNMENT)
-$(GRADING): export COURSE := $(COURSE)
-$(GRADING): export GRADEBOOK := $(GRADEBOOK)
-$(GRADING): export FORCE := $(FORCE)
-$(GRADING): export TRUST := $(TRUST)
-$(GRADING): export WORKERS := $(WORKERS)
-$(GRADING): export UNSAFE_NO_SANDBOX := $(UNSAFE_NO_SANDBOX)
-$(GRADING): export UNMARKED := $(UNMARKED)
-$(GRADING): export HOST := $(HOST)
-$(GRADING): export PORT := $(PORT)
+export ASSIGNMENT COURSE GRADEBOOK FORCE TRUST WORKERS UNSAFE_NO_SANDBOX UNMARKED
 $(GRADING):
 	$(RUN) -m tools.grading $@

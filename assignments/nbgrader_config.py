@@ -4,13 +4,15 @@ import os
 
 import bleach
 from nbconvert.filters import markdown2html
+from sqlalchemy import URL
 
 c = get_config()  # noqa: F821  (nbgrader gives it)
 
 c.CourseDirectory.root = os.path.dirname(os.path.abspath(__file__))
 c.CourseDirectory.course_id = "one_token"
-if os.environ.get("GRADEBOOK"):  # any SQLAlchemy URL; by default gradebook.db beside this file
-    c.CourseDirectory.db_url = os.environ["GRADEBOOK"]
+# Any SQLAlchemy URL; by default gradebook.db beside this file, whatever the folder's name holds.
+own = URL.create("sqlite", database=os.path.join(c.CourseDirectory.root, "gradebook.db"))
+c.CourseDirectory.db_url = os.environ.get("GRADEBOOK") or own.render_as_string()
 
 c.ClearSolutions.code_stub = {"python": 'raise NotImplementedError("write this")'}
 c.ClearSolutions.text_stub = "*Write your answer here.*"

@@ -9,6 +9,7 @@ Everything that programs would otherwise write to the home directory goes to `.c
 Written so that an old Python can read it, and say that it is too old.
 """
 
+import ast
 import contextlib
 import hashlib
 import json
@@ -25,6 +26,19 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 STEPS = (  # what pip is asked for, and what we say while it works
     ("the packages", ["-r", "requirements.txt"]),
     ("the texts and weights", ["--no-deps", "--no-compile", "-r", "requirements-nodeps.txt"]),
+)
+# What must be there to be imported before we say that all is ready: the largest, and the book.
+IMPORTED = "import torch, tokenizers, jupyterlab, ipywidgets, matplotlib, nbgrader, pytest, utils"
+
+# What the reader or the machine has set for other projects has no effect here, but for this.
+FOREIGN = ("PYTHON", "PIP_", "JUPYTER", "IPYTHON", "MPL", "MATPLOTLIB", "TORCH", "PYTORCH")
+FOREIGN += ("SETUPTOOLS_", "DISTUTILS_")
+KEPT = ("PYTHONDONTWRITEBYTECODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED", "PYTHONUNBUFFERED")
+KEPT += ("PYTHON_COLORS", "JUPYTER_TOKEN")
+PIP_SOURCES = (  # of pip's settings: where packages come from, and how they are reached
+    *("index-url", "extra-index-url", "find-links", "no-index", "constraint", "keyring-provider"),
+    *("proxy", "cert", "client-cert", "trusted-host", "timeout", "default-timeout", "retries"),
+    *("cache-dir", "no-cache-dir"),
 )
 
 
@@ -72,8 +86,8 @@ def venv_python(root):
 def variables(root, base):
     """The environment variables under which everything of the book runs.
 
-    What Jupyter, IPython, Matplotlib, pytest and others keep stays inside the clone, and what the
-    reader has set for other projects (PYTHONPATH, a user-wide pip target) does not reach it.
+    What Jupyter, IPython, Matplotlib, pytest and others keep stays inside the clone, and what is
+    set for other projects (PYTHONPATH, PIP_PREFIX, MPLBACKEND and the like) does not reach it.
     """
     cache = os.path.join(root, ".cache")
     own = {
@@ -86,15 +100,55 @@ def variables(root, base):
         "HYPOTHESIS_STORAGE_DIRECTORY": "hypothesis",
         "PYTEST_DEBUG_TEMPROOT": "tests",
     }
-    foreign = ("PYTHONHOME", "PYTHONPATH", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "PIP_TARGET")
-    result = {name: value for name, value in base.items() if name not in foreign}
+    kept = {*KEPT, *map(pip_variable, PIP_SOURCES)}
+    result = {
+        name: value for name, value in base.items() if name in kept or not name.startswith(FOREIGN)
+    }
     for name, folder in own.items():
         result[name] = os.path.join(cache, *folder.split("/"))
         os.makedirs(result[name], exist_ok=True)
+    home = result.get("HOME") or os.path.expanduser("~")  # which asks the system if there is none
+    if not os.access(home, os.W_OK | os.X_OK):
+        home = os.path.join(cache, "home")
+        os.makedirs(home, exist_ok=True)
+    result["HOME"] = home
     venv = os.path.join(root, ".venv")
     result["VIRTUAL_ENV"] = venv
     result["PATH"] = os.path.join(venv, "bin") + os.pathsep + base.get("PATH", os.defpath)
     result.update(PIP_USER="0", PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    return result
+
+
+def pip_variable(setting):
+    """The environment variable by which pip takes a setting."""
+    return "PIP_" + setting.upper().replace("-", "_")
+
+
+def pip_variables(root, base):
+    """`variables` for pip, which reads files besides: of what they say, only the sources hold."""
+    result = variables(root, base)
+    asking = dict(result)
+    if "PIP_CONFIG_FILE" in base:
+        asking["PIP_CONFIG_FILE"] = base["PIP_CONFIG_FILE"]
+    asked = subprocess.run(
+        [venv_python(root), "-m", "pip", "config", "list"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=asking,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if asked.returncode:
+        said = (asked.stderr.strip().splitlines() or ["it does not say why"])[-1]
+        raise SetupError("pip cannot read its configuration files: {}".format(said))
+    for line in asked.stdout.splitlines():  # such as: install.target='/elsewhere'
+        key, _, value = line.partition("=")
+        section, _, name = key.partition(".")
+        if section in ("global", "install") and name in PIP_SOURCES:
+            result[pip_variable(name)] = ast.literal_eval(value)
+    result.update({name: base[name] for name in result if name in base and name.startswith("PIP_")})
+    result.update(PIP_CONFIG_FILE=os.devnull)  # so that pip reads none of them again
     return result
 
 
@@ -120,7 +174,7 @@ def is_ready(root):
             if file.read() != stamp(root):
                 return False
         seen = subprocess.check_output(
-            [venv_python(root), "-c", "import sys; print(sys.version_info[:2])"],
+            [venv_python(root), "-I", "-c", "import sys; print(sys.version_info[:2])"],
             stderr=subprocess.DEVNULL,
         )
     except (OSError, subprocess.CalledProcessError):
@@ -153,6 +207,11 @@ def one_at_a_time(path):
 
 
 def make(root):
+    if os.pathsep in root:
+        raise SetupError(
+            "The book lies in {!r}, and Python makes no environment in a folder with {!r} in its "
+            "path: move or rename it.".format(root, os.pathsep)
+        )
     start = time.monotonic()
     log = os.path.join(root, ".cache", "setup.log")
     venv = os.path.join(root, ".venv")
@@ -164,11 +223,13 @@ def make(root):
     open(log, "w").close()
     say("1/3 a fresh environment for Python " + ".".join(map(str, sys.version_info[:3])))
     shutil.rmtree(venv, ignore_errors=True)  # it is unfinished, out of date, or of another place
-    run([sys._base_executable, "-m", "venv", venv], log, Progress())
+    run([sys._base_executable, "-m", "venv", venv], log, variables(root, os.environ))
+    environ = pip_variables(root, os.environ)
     for number, (what, arguments) in enumerate(STEPS, start=2):
         say("{}/3 {}".format(number, what))
         pip = [venv_python(root), "-m", "pip", "install", "--progress-bar", "off"]
-        run(pip + arguments, log, Progress())
+        run(pip + arguments, log, environ)
+    run([venv_python(root), "-I", "-c", IMPORTED], log, variables(root, os.environ))
     partial = os.path.join(venv, "complete.part")
     with open(partial, "w") as file:
         file.write(stamp(root))
@@ -176,9 +237,9 @@ def make(root):
     say("The environment is ready, after {:.0f} seconds.".format(time.monotonic() - start))
 
 
-def run(command, log, progress):
+def run(command, log, environ):
     """Run one step, its output to the log, a line of progress to the reader."""
-    output = []
+    output, progress = [], Progress()
 
     def read(stream):
         with open(log, "a", encoding="utf-8") as file:
@@ -194,7 +255,7 @@ def run(command, log, progress):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=variables(ROOT, os.environ),
+        env=environ,
         encoding="utf-8",
         errors="replace",
     )
@@ -288,6 +349,9 @@ def reason(output, code):
         return "{} is not to be had together with the other versions asked for".format(package)
     if code < 0:
         return "stopped by signal {} at {}; was there too little memory?".format(-code, package)
+    missing = re.findall(r"^(?:ModuleNotFound|Import|OS)Error: .*", text, re.MULTILINE)
+    if missing:
+        return "what was installed cannot be imported ({})".format(missing[-1])
     errors = [line.strip() for line in output if re.match(r"\s*(ERROR|error):", line)]
     return "at {}: {}".format(package, errors[-1] if errors else "exit code {}".format(code))
 

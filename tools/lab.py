@@ -7,12 +7,14 @@ arrives from outside.
 """
 
 import argparse
+import errno
 import json
 import os
 import secrets
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 from nbformat.sign import NotebookNotary
@@ -38,29 +40,42 @@ SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
         "checkForUpdates": False,
-    }
+    },
+    # Chapters link to the glossary and the claims: to be read, not edited.
+    "@jupyterlab/docmanager-extension:plugin": {
+        "defaultViewers": {"markdown": "Markdown Preview"},
+    },
 }
+# JupyterLab stores in a notebook what its kernel says of its language. That holds the version of
+# Python, so opening a chapter with another version than its author's would change the file.
+KERNEL = """\
+kernel = getattr(get_ipython(), "kernel", None)
+if kernel is not None:
+    kernel.language_info.pop("version", None)
+del kernel
+"""
 
 
 def main():
     parser = argparse.ArgumentParser(description="Open the book in JupyterLab.")
     parser.add_argument("--host", help="address to listen on")
-    parser.add_argument("--port", default=8888, type=int, help="first port to try")
+    parser.add_argument("--port", default="8888", help="first port to try")
     parser.add_argument("--root", default=ROOT, type=Path, help="folder that is served")
     parser.add_argument("notebook", nargs="?", default=START, help="page to begin with")
     arguments = parser.parse_args()
     container = in_container(os.environ)
     host = arguments.host or ("0.0.0.0" if container else "127.0.0.1")
-    port = free_port(host, arguments.port)
-    token = os.environ.setdefault("JUPYTER_TOKEN", secrets.token_hex(16))
-    prepare(arguments.root, Path(os.environ["JUPYTER_CONFIG_DIR"]))
-    if port != arguments.port:
-        print(f"Port {arguments.port} is taken; using {port}.")
+    wanted = port_number(arguments.port)
+    port = free_port(host, wanted)
+    token = access_token(os.environ)
+    prepare(arguments.root, Path(os.environ["JUPYTER_CONFIG_DIR"]), Path(os.environ["IPYTHONDIR"]))
+    if port != wanted:
+        print(f"Port {wanted} is taken; using {port}.")
     if container and host == "0.0.0.0":
         print("Inside a container: listening on all its addresses (HOST=127.0.0.1 for one).")
     browser = not container and has_display(os.environ)
     print("JupyterLab opens in your browser" if browser else "JupyterLab is ready in a few seconds")
-    page = f"lab/tree/{arguments.notebook}"
+    page = f"lab/tree/{quote(arguments.notebook)}"
     print(f"at {address(host, port, page, token)}")
     print("Stop it with Ctrl-C, twice.", flush=True)
     os.execv(sys.executable, server(arguments.root, page, host, port, browser=browser))
@@ -88,13 +103,19 @@ def server(root, page, host, port, *, browser):
     ]
 
 
-def prepare(root, config):
-    """Write JupyterLab's settings, and vouch for the book's notebooks so that their players run."""
+def prepare(root, config, ipython):
+    """Write JupyterLab's settings, and vouch for the book's notebooks so that their players run.
+
+    config, ipython: the folders where Jupyter and its kernels look for what they are told.
+    """
     (config / "labconfig").mkdir(parents=True, exist_ok=True)
     (config / "labconfig" / "page_config.json").write_text(json.dumps(PAGE))
     (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
     (config / "jupyter_server_config.d").mkdir(exist_ok=True)
     (config / "jupyter_server_config.d" / "nbgrader.json").write_text(json.dumps(SERVER))
+    startup = ipython / "profile_default" / "startup"
+    startup.mkdir(parents=True, exist_ok=True)
+    (startup / "00-language.py").write_text(KERNEL)
     notary = NotebookNotary()
     for path in sorted((root / "chapters").glob("*.ipynb")):
         notary.sign(nbformat.read(path, as_version=4))
@@ -102,20 +123,43 @@ def prepare(root, config):
 
 def address(host, port, page, token):
     """What to type into a browser on this machine."""
-    shown = "127.0.0.1" if host in ("0.0.0.0", "") else host
-    return f"http://{shown}:{port}/{page}?token={token}"
+    shown = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    if ":" in shown:
+        shown = f"[{shown}]"
+    return f"http://{shown}:{port}/{page}?token={quote(token, safe='')}"
+
+
+def access_token(environ):
+    """The token that the reader has set, else a new one, which `environ` then holds."""
+    if not environ.get("JUPYTER_TOKEN"):  # to Jupyter an empty one is none
+        environ["JUPYTER_TOKEN"] = secrets.token_hex(16)
+    return environ["JUPYTER_TOKEN"]
+
+
+def port_number(text):
+    """A port as it is typed. Raises SystemExit with one line if it is none."""
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise SystemExit(f"PORT={text} is no port: give a number from 1 to 65535, such as PORT=8888.")
 
 
 def free_port(host, wanted):
     """`wanted`, or the first port after it that nobody listens on."""
     for port in range(wanted, min(wanted + 100, 65536)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
+        try:
+            found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)
+            family, kind, _, _, place = found[0]
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(place)
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
                 continue
-            return port
+            raise SystemExit(
+                f"HOST={host} is no address that this machine can listen on ({error.strerror}); "
+                "leave it out for 127.0.0.1."
+            ) from None
+        return port
     raise SystemExit(f"No free port from {wanted} on at {host}; choose another with PORT=.")
 
 

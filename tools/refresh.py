@@ -3,6 +3,11 @@
 Each notebook runs from top to bottom in a fresh kernel. It is written back only when every cell
 succeeded, in one step, in a normal form: what changes from run to run (timestamps, widget models,
 how a stream was cut into pieces) is dropped, so that the next run changes nothing but the timings.
+And it is the form that JupyterLab writes, so that opening a chapter does not change it.
+
+At the end the page of claims is written anew, from what the chapters now store.
+
+`tools/refresh.py --form-only NOTEBOOK…` brings notebooks into that form without running them.
 """
 
 import argparse
@@ -17,43 +22,66 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from tqdm import tqdm
 from traitlets.config import Config
 
+from utils.page import ledger
+from utils.text.files import write_whole
+
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 300  # no cell takes that long; one that does has stopped
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-KEPT_METADATA = {"tags", "jupyter"}
+KEPT_METADATA = {"tags", "jupyter", "nbgrader"}
+# What JupyterLab notes of the kernel. The kernel's own version of Python would differ from one
+# reader to the next; tools/lab.py tells kernels not to name it.
+KERNEL = {
+    "kernelspec": {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+    },
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description="Run notebooks and store their outputs.")
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all chapters")
-    notebooks = parser.parse_args().notebooks or sorted((ROOT / "chapters").glob("*.ipynb"))
+    parser.add_argument("--form-only", action="store_true", help="bring into form, do not run")
+    arguments = parser.parse_args()
+    notebooks = arguments.notebooks or sorted((ROOT / "chapters").glob("*.ipynb"))
     failures = 0
     for path in notebooks:
         name, start = os.path.relpath(path), time.perf_counter()
         try:
-            changed = refresh(path)
+            changed = refresh(path, run=not arguments.form_only)
         except (OSError, RuntimeError, ValueError) as error:  # no file, a failed cell, not JSON
             failures += 1
             print(f"{name}: {error}", file=sys.stderr, flush=True)
         else:
             seconds = time.perf_counter() - start
             print(f"{name}: {seconds:.0f} s{'' if changed else ', unchanged'}", flush=True)
+    if not failures:
+        write_whole(ROOT / "book" / "claims.md", ledger.page())
     return int(failures > 0)
 
 
-def refresh(path):
-    """Run one notebook and store what it shows. Returns whether that changed the file.
+def refresh(path, run=True):
+    """Run one notebook and store what it shows, in normal form. Returns whether the file changed.
 
     When a cell fails, raises RuntimeError with the cell and its error; the file stays as it was.
     """
     before = path.read_text(encoding="utf-8")
     notebook = nbformat.reads(before, as_version=4)
-    execute(notebook, path)
+    if run:
+        execute(notebook, path)
     after = nbformat.writes(normalise(notebook)) + "\n"
     if after != before:
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(after, encoding="utf-8")
-        os.replace(partial, path)
+        write_whole(path, after)
     return after != before
 
 
@@ -89,22 +117,29 @@ def failed_cell(notebook):
 
 
 def normalise(notebook):
-    """Drop what differs from run to run, in place, and return the notebook."""
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-    )
+    """The notebook as JupyterLab writes it, without what differs from run to run."""
+    notebook.metadata = nbformat.from_dict(KERNEL)
     notebook.nbformat_minor = 5
     for number, cell in enumerate(notebook.cells, start=1):
         cell.setdefault("id", f"cell-{number}")
-        cell.metadata = nbformat.from_dict(
-            {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA}
-        )
+        kept = {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA}
+        if "outputs_hidden" in kept.get("jupyter", {}):
+            kept["collapsed"] = kept["jupyter"]["outputs_hidden"]  # an older name for the same
+        cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             cell.outputs = normal_outputs(cell.outputs)
-    return notebook
+    return nbformat.from_dict(as_in_a_browser(notebook))
+
+
+def as_in_a_browser(value):
+    """Data as a browser hands it back: it knows one kind of number, and 1.0 is 1 to it."""
+    if isinstance(value, dict):
+        return {key: as_in_a_browser(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [as_in_a_browser(part) for part in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
 
 
 def normal_outputs(outputs):

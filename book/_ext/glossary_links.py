@@ -1,7 +1,11 @@
-"""Let a chapter link to a term as [a Markov chain](../book/glossary.md#markov-chain).
+"""A glossary that JupyterLab shows as well, and links from a chapter to one of its terms.
 
-That form works everywhere: in JupyterLab it opens the glossary, on the site it leads to the term.
-The anchor is the term in lower case, with one hyphen for whatever is neither letter nor digit.
+The directive takes a list of definitions as Markdown writes it, a term a line and `: ` before what
+it means; Sphinx's own wants an indent there, which elsewhere runs term and meaning together.
+
+A chapter links to a term as [a Markov chain](../book/glossary.md#markov-chain). In JupyterLab that
+opens the glossary, on the site it leads to the term. The anchor is the term in lower case, with one
+hyphen for whatever is neither letter nor digit.
 """
 
 from __future__ import annotations
@@ -11,6 +15,15 @@ import re
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.domains.std import Glossary
+
+
+class ListOfDefinitions(Glossary):
+    def run(self) -> list[nodes.Node]:
+        for number, line in enumerate(self.content):
+            if line.startswith(": "):
+                self.content[number] = " " + line[1:]
+        return super().run()
 
 
 def anchor(term: str) -> str:
@@ -27,5 +40,6 @@ def add_anchors(app: Sphinx, document: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    app.add_directive_to_domain("std", "glossary", ListOfDefinitions, override=True)
     app.connect("doctree-read", add_anchors)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

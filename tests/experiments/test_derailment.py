@@ -6,7 +6,7 @@ import torch
 from tests.verdicts import RIGHT, WORLD, other_verdicts, small
 from utils.checkpoints.store import load_checkpoint
 from utils.experiments import derailment
-from utils.experiments.derailment import answer, best_of, predicted, vote
+from utils.experiments.derailment import answer, best_of, judge_answers, predicted, vote
 from utils.measure.intervals import wilson
 from utils.worlds.judging import judge
 
@@ -122,3 +122,29 @@ def test_the_filling_behind_a_text_is_not_scored():
     assert short.item() == pytest.approx(
         model(text)[0, 6:-1].log_softmax(-1).gather(1, text[0, 7:, None]).sum().item(), abs=1e-5
     )
+
+
+def same(found, judged):
+    return all(
+        torch.equal(a, b) for a, b in zip(vars(found).values(), vars(judged).values(), strict=True)
+    )
+
+
+def test_each_model_is_judged_by_its_own_answers():
+    models, rows = [small(0), small(1)], WORLD.sample(5, seed=3)
+    forced = other_verdicts(rows)
+    for words in (None, forced):
+        found = judge_answers(models, WORLD, rows, words)
+        assert len(found) == 2
+        for model, each in zip(models, found, strict=True):
+            assert same(each, judge(WORLD, answer(model, WORLD, rows, words)))
+
+
+def test_the_models_share_one_source_of_chance():
+    models, rows = [small(), small()], WORLD.sample(8, seed=3)
+    how = {"temperature": 2.0, "generator": torch.Generator().manual_seed(1)}
+    found = judge_answers(models, WORLD, rows, **how)
+    dice = torch.Generator().manual_seed(1)
+    for each in found:
+        out = answer(models[0], WORLD, rows, temperature=2.0, generator=dice)
+        assert same(each, judge(WORLD, out))

@@ -94,3 +94,12 @@ def test_the_loss_is_the_surprise_at_what_stood_there():
     for ending, expected in (([2, 2], -said[2]), ([2, 1], -(said[2] + said[1]) / 2)):
         text = torch.tensor([[0, 1, *ending]] * 5)
         assert uniform.loss(sure, text, range(3), frozen=frozen) == pytest.approx(float(expected))
+
+
+@pytest.mark.parametrize("positions", [[7], [-1], [], [0, 4]])
+def test_positions_outside_the_text(positions):
+    def unread(text):
+        raise AssertionError("it is to be refused before anything is read")
+
+    with pytest.raises(ValueError, match=r"positions is .*; name at least one of 0 to 3"):
+        uniform.edit(unread, torch.tensor([[0, 1, 2, 1]]), positions, rounds=2)

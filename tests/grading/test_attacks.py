@@ -651,6 +651,14 @@ def lying_about_its_size():
     return data.replace(size, (100).to_bytes(4, "little"))
 
 
+def with_a_password():
+    """A zip that says so; what it holds would not be read anyway."""
+    data = bytearray(zipped({f"{NAME}.ipynb": "{}"}))
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(data)
+
+
 BOOK = f"{NAME}.ipynb"
 ZIPS = {
     "up": (zipped({f"../../aaron/{BOOK}": "{}"}), "leads out of it"),
@@ -662,6 +670,9 @@ ZIPS = {
     "a bomb beside": (zipped({BOOK: "{}", "x": b"0" * 60_000_000}), "zip bomb"),
     "a bomb that lies": (lying_about_its_size(), "cannot be read"),
     "many files": (zipped({f"{number}.txt": "" for number in range(2000)}), "2,000 files"),
+    "a password": (with_a_password(), "a password"),
+    "backslashes and a drive": (zipped({f"C:\\{BOOK}": "{}"}), "leads out of it"),
+    "backslashes at the root": (zipped({f"\\\\server\\{BOOK}": "{}"}), "leads out of it"),
     "no zip": (b"PK\x03\x04 and then nothing", "cannot be read"),
     "nothing in it": (zipped({"readme.txt": "later"}), "without a notebook"),
 }

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.small_models import lively, tokens
 from utils.generation.sampling import generate
 from utils.models.kv_cache import KVCache
-from utils.models.transformer import TransformerConfig
+from utils.models.transformer import Transformer, TransformerConfig
 
 CONFIG = TransformerConfig(
     vocab_size=50, d_model=32, n_layers=2, n_heads=4, n_kv_heads=2, max_len=48
@@ -114,6 +114,16 @@ def test_earlier_positions_never_change(model):
     model(tokens(1, 20, seed=1), cache)
     assert torch.equal(cache.keys[..., :10, :], keys)
     assert torch.equal(cache.values[..., :10, :], values)
+
+
+def test_what_is_kept_holds_on_to_nothing_that_gradients_would_need():
+    """Written without `no_grad`, a text would otherwise keep every step that went before."""
+    model = Transformer(CONFIG)
+    cache = KVCache.like(model)
+    for token in tokens(1, 6).T:
+        logits = model(token[:, None], cache)
+    assert logits.requires_grad  # the model is one that learns
+    assert not cache.keys.requires_grad and not cache.values.requires_grad
 
 
 # -- bad input -----------------------------------------------------------------------------------

@@ -197,3 +197,10 @@ def test_bad_input_gets_an_error_that_says_what_to_do():
         markov.fit(torch.tensor([0]), -1, 3)
     with pytest.raises(ValueError, match="temperature is -1"):
         markov.generate(chain, torch.tensor([0]), 1, temperature=-1, seed=0)
+
+
+@pytest.mark.parametrize("stop", [99, -1, 3, 0.5, float("nan")])
+def test_a_token_to_stop_at_that_is_none(stop):
+    chain = markov.fit(torch.tensor([0, 1, 2, 1, 0]), 1, 3)
+    with pytest.raises(ValueError, match=rf"stop is {stop}; .* one of the vocabulary \(0..2\)"):
+        markov.generate(chain, torch.tensor([0]), 5, stop=stop, seed=0)

@@ -8,6 +8,7 @@ import copy
 import hashlib
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -261,6 +262,20 @@ def test_without_a_place_for_the_copy_it_loads_all_the_same(tmp_path, monkeypatc
     with pytest.warns(UserWarning, match="no copy kept"):
         model, again = smollm.load()
     assert len(again) == len(tokenizer) and model.config == smollm.CONFIG
+
+
+def test_with_a_full_disk_it_loads_all_the_same(tmp_path, monkeypatch, tokenizer):
+    """The system refuses to write more than a megabyte."""
+    monkeypatch.setenv("ONE_TOKEN_CACHE", str(tmp_path))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
+    try:
+        with pytest.warns(UserWarning, match=r"no copy kept in .* so the next load is slow"):
+            model, again = smollm.load()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(again) == len(tokenizer) and model.config == smollm.CONFIG
+    assert list(tmp_path.iterdir()) == []
 
 
 LOAD = """

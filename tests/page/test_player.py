@@ -246,6 +246,95 @@ def test_outside_a_notebook_the_transcript_is_printed(capsys):
     assert "is 2 + 9 = 11 ? [no]  (0.02)" in capsys.readouterr().out
 
 
+# --- tokens that are bytes -------------------------------------------------------------------
+
+
+class Bytes:
+    """A vocabulary of single bytes: every character that is not ASCII takes several tokens."""
+
+    mask_id = 256
+
+    def decode(self, ids):
+        return bytes(ids).decode(errors="replace")
+
+
+def bytes_left_to_right(prompt, new):
+    given, trace = len(prompt.encode()), Trace()
+    whole = list((prompt + new).encode())
+    for at in range(given, len(whole)):
+        trace.append(Step(whole[: at + 1], at, 0.5))
+    return Table(player.html(trace, Bytes(), title=TITLE, alt=ALT))
+
+
+SCRIPTS = ["床前明月光", "a 😀 👩‍👩‍👧b", "السلام عليكم", "e\u0301té", "हिन्दी", "naïve — “ﬁ”", "🇫🇷✈️"]
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_a_chip_shows_the_characters_that_its_bytes_complete(text):
+    table = bytes_left_to_right("> ", text)
+    assert "�" not in str(table.rows) and table.rows[-1][1] == f"> {text}"
+    named = [row[2].removesuffix(" 0.50").strip("“”").removeprefix("◌") for row in table.rows[2:]]
+    spoken = "".join(" " if name == "␣" else name for name in named if name != "◔")
+    assert spoken == text.replace("“", "").replace("”", "") if "“" in text else spoken == text
+
+
+def test_what_is_begun_is_a_part_until_it_is_complete():
+    table = bytes_left_to_right("", "月")
+    assert [row[1] for row in table.rows[1:]] == ["", "◔", "◔◔", "月"]
+    assert table.marked == ["◔", "◔", "月"]
+
+
+def test_bytes_that_never_become_a_character_are_shown_as_lost():
+    """Nothing more will come once a whole character has followed."""
+    ids = [0xE5, 0xBA, ord("a"), 0x8A, ord("b")]
+    trace = Trace([Step(ids, 4, 0.5)], kind="ar")
+    assert Table(player.html(trace, Bytes(), title=TITLE, alt=ALT)).rows[-1][1] == "�a�b"
+
+
+def test_bytes_around_a_blank_may_still_become_a_character():
+    month = list("月".encode())
+    blank = Bytes.mask_id
+    trace = Trace(
+        [
+            Step([blank, month[1], blank, 97], 1, 0.5),
+            Step([month[0], month[1], blank, 97], 0, 0.5),
+            Step([*month, 97], 2, 0.5),
+        ]
+    )
+    table = Table(player.html(trace, Bytes(), title=TITLE, alt=ALT))
+    assert [row[1] for row in table.rows[1:]] == ["▒▒▒a", "▒◔▒a", "◔◔▒a", "月a"]
+
+
+def test_a_rival_shows_what_it_would_have_completed():
+    month, moon = "月".encode(), "朋".encode()  # the same but for the last byte
+    assert month[:2] == moon[:2]
+    trace = Trace([Step([*month], 2, 0.6, "", [[(moon[2], 0.3), (97, 0.1)]])], kind="ar")
+    table = Table(player.html(trace, Bytes(), title=TITLE, alt=ALT))
+    assert table.rows[-1][2] == "“月” 0.60; instead “朋” 0.30, “a” 0.10"
+
+
+def test_a_part_is_explained_where_there_is_one():
+    page = player.html(left_to_right(), WORDS, title=TITLE, alt=ALT)
+    assert "◔: a part of a character" not in page
+    trace = Trace([Step([*"月".encode()], 2, 0.6)], kind="ar")
+    page = player.html(trace, Bytes(), title=TITLE, alt=ALT)
+    assert "◔: a part of a character, which is shown by the token that completes it" in page
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.sampled_from([*"é月a😀 ".encode(), 256]), min_size=1, max_size=12))
+def test_whatever_the_bytes_whole_characters_are_shown_once_and_in_order(ids):
+    """Between two blanks, what is shown is what decoding shows, but for parts of characters."""
+    tokens = [None if i == Bytes.mask_id else i for i in ids]
+    texts = player._texts(lambda *some: Bytes().decode(some), tokens)
+    shown = "".join("|" if i is None else text or "" for i, text in zip(tokens, texts, strict=True))
+    runs = bytes(ord("|") if i is None else i for i in tokens).split(b"|")
+    decoded = "|".join(run.decode(errors="replace") for run in runs)
+    parts = str.maketrans("", "", "�◔")
+    assert shown.translate(parts) == decoded.translate(parts)
+    assert "◔" in shown or shown == decoded
+
+
 # --- in a browser ----------------------------------------------------------------------------
 
 
@@ -405,6 +494,20 @@ def test_hostile_tokens_are_played_as_text(page):
     press(page, "Step forward")
     assert text(page) == f"{bad} שלום"
     assert page.title() == "" and page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize("written", SCRIPTS)
+def test_bytes_are_played_as_the_characters_they_complete(page, written):
+    whole, trace = [*f"> {written}".encode()], Trace()
+    for at in range(2, len(whole)):
+        trace.append(Step(whole[: at + 1], at, 0.5))
+    page.set_content(player.html(trace, Bytes(), title=TITLE, alt=ALT))
+    press(page, "Step forward")
+    press(page, "Last step")
+    stage = page.locator(".ott-text:not(.ott-ghost)")
+    assert stage.evaluate("box => box.textContent.replaceAll('␣', '')") == f"> {written}"
+    assert "�" not in page.locator(".ott-player").inner_text()
+    assert page.evaluate("word => find(word)", max(written.split(), key=len))  # as readers search
 
 
 def test_with_scripts_off_the_strip_is_all_there_is(browser):

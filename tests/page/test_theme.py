@@ -150,3 +150,14 @@ def test_what_goes_into_a_page_has_no_comments_and_means_the_same(name):
         assert text in source
     if name.endswith(".css"):
         assert short.count("{") == short.count("}")
+
+
+@pytest.mark.parametrize("alt", ["裁决写在总和之前，并且保持不变。", "คำตอบมาก่อนเหตุผลเสมอ"])
+def test_a_sentence_without_spaces_is_a_sentence(alt):
+    assert check_alt(f" {alt} ") == alt
+
+
+@pytest.mark.parametrize("alt", ["图表", "Notrealwordsatall", "一图 a b"])
+def test_a_word_is_no_sentence(alt):
+    with pytest.raises(ValueError, match="write at least a sentence"):
+        check_alt(alt)

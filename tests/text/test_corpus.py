@@ -48,6 +48,28 @@ def test_load_says_what_is_wrong(tmp_path):
         corpus.load(tmp_path / "latin.txt")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-32-le"])
+def test_another_encoding_is_recognised(tmp_path, encoding):
+    """Without a mark, UTF-16 of English is valid UTF-8: every other byte is 0."""
+    path = tmp_path / "words.txt"
+    path.write_bytes("In the beginning was the word.\n".encode(encoding))
+    with pytest.raises(ValueError, match=r"words.txt looks like UTF-16.*; save it as UTF-8"):
+        corpus.load(path)
+
+
+@pytest.mark.parametrize("data, at", [(b"\0" * 100, 0), (b"PK\3\4 and \0 so on, at length", 9)])
+def test_what_is_no_text_is_refused(tmp_path, data, at):
+    (tmp_path / "archive").write_bytes(data)
+    with pytest.raises(ValueError, match=f"archive is no text: byte {at} is 0; save it as UTF-8"):
+        corpus.load(tmp_path / "archive")
+
+
+@pytest.mark.parametrize("text", ["In the beginning\nwas the word.", "word " * 300, "a\0b"])
+def test_a_text_given_for_a_path_is_told(text):
+    with pytest.raises(ValueError, match=r"load takes the path of a file, and .* looks like a tex"):
+        corpus.load(text)
+
+
 def test_split_keeps_everything_and_cuts_once():
     train, held_out = corpus.split("abcdefghij", 0.2)
     assert (train, held_out) == ("abcdefgh", "ij")

@@ -1,5 +1,8 @@
 import os
+import resource
+import signal
 import stat
+import time
 
 import pytest
 
@@ -58,3 +61,45 @@ def test_it_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="missing"):
         write_whole(tmp_path / "missing" / "page.txt", "")
+
+
+def test_what_is_too_large_for_memory_is_written_by_a_function(tmp_path):
+    path = tmp_path / "weights"
+    write_whole(path, lambda new: new.write_bytes(b"123"))
+    assert path.read_bytes() == b"123" and os.listdir(tmp_path) == ["weights"]
+    with pytest.raises(ZeroDivisionError):
+        write_whole(path, lambda new: new.write_bytes(b"4") / 0)
+    assert path.read_bytes() == b"123" and os.listdir(tmp_path) == ["weights"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"x" * 2000, "é" * 1000, lambda new: new.write_bytes(b"x" * 2000)]
+)
+def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path, content):
+    """The system refuses to write more than a thousand bytes."""
+    path = tmp_path / "page.txt"
+    path.write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_whole(path, content)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["page.txt"]
+
+
+def test_killed_while_writing_the_old_file_is_whole_and_the_rest_is_cleared_away(tmp_path):
+    path = tmp_path / "page.txt"
+    path.write_text("old")
+    child = os.fork()
+    if child == 0:
+        write_whole(path, lambda new: (new.write_text("ne"), os.kill(os.getpid(), signal.SIGKILL)))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert path.read_text() == "old"
+    (left,) = tmp_path.glob(".new-*")
+    write_whole(path, "new")
+    assert path.read_text() == "new" and left.exists()  # whoever wrote it may still be alive
+    os.utime(left, (time.time() - 7200,) * 2)
+    write_whole(path, "newer")
+    assert os.listdir(tmp_path) == ["page.txt"] and path.read_text() == "newer"

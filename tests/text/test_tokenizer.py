@@ -1,10 +1,12 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utils.text import corpus
-from utils.text.tokenizer import byte_pair_tokenizer
+from utils.text.tokenizer import WithMask, byte_pair_tokenizer
+from utils.text.vocab import Vocab
 
 TEXT = (
     "In the beginning was the word, and the word was with them.\nAnd the light — 'tis there!\n" * 20
@@ -61,3 +63,49 @@ def test_ids_it_does_not_have(tokenizer, bad):
 def test_a_vocabulary_the_text_does_not_yield(vocab_size):
     with pytest.raises(ValueError, match=f"vocab_size is {vocab_size}, but this text"):
         byte_pair_tokenizer(TEXT, vocab_size)
+
+
+def test_text_without_masks_is_the_tokenizers(tokenizer):
+    ids = tokenizer.encode("the word was")
+    assert WithMask(tokenizer).decode(ids) == "the word was"
+    assert WithMask(tokenizer).decode(ids.tolist()) == "the word was"
+
+
+def test_a_mask_is_no_text(tokenizer):
+    vocab = WithMask(tokenizer)
+    assert vocab.mask_id == len(tokenizer)
+    assert vocab.decode([vocab.mask_id]) == ""
+    the, word = tokenizer.encode("the"), tokenizer.encode(" word")
+    blank = torch.tensor([vocab.mask_id])
+    assert vocab.decode(torch.cat([the, blank, word])) == "the word"
+
+
+def test_an_unknown_id_is_still_refused_beside_a_mask(tokenizer):
+    with pytest.raises(ValueError, match="outside the vocabulary"):
+        WithMask(tokenizer).decode([len(tokenizer) + 1])
+
+
+@pytest.mark.parametrize(
+    "row", [np.array([1, 2]), np.array([1.0, 2.0]), [np.int64(1), torch.tensor(2)], (1, 2.0)]
+)
+def test_ids_of_any_kind(tokenizer, row):
+    for vocab in (tokenizer, WithMask(tokenizer), Vocab("abc")):
+        assert vocab.decode(row) == vocab.decode([1, 2])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (torch.tensor([[1, 2]]), r"token \[1, 2\] is no number; give one row of ids"),
+        (torch.tensor(1), "1 is no row of ids"),
+        (np.int64(1), "1 is no row of ids"),
+        ("12", "'12' is no row of ids"),
+        ([True], "token True is no number"),
+        ([float("nan")], "token nan is outside the vocabulary"),
+        ([None], "token None is no number"),
+    ],
+)
+def test_what_is_no_row_of_ids(tokenizer, row, message):
+    for vocab in (tokenizer, WithMask(tokenizer), Vocab("abc")):
+        with pytest.raises(ValueError, match=message):
+            vocab.decode(row)

@@ -5,9 +5,11 @@ printed in each of these situations. The suite itself runs in an environment mad
 """
 
 import io
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,11 +22,19 @@ from tools import environment, lab
 
 FILES = ("requirements.txt", "requirements-nodeps.txt", "constraints.txt", "pyproject.toml")
 
+ODD = """mon église? #1 % ; & 'a' "b\""""  # a folder may be called this
+
 # Stands in for a virtual environment's Python: behaves as one, but its pip does what PIP says.
 FAKE = """#!/bin/sh
-if [ "$1 $2" = "-m pip" ]; then
-    echo "$@" >> "{clone}/pip-was-asked"
+clone=$(cd "$(dirname "$0")/../.." && pwd)
+if [ "$1 $2 $3" = "-m pip config" ]; then
+    cat "$clone/pip-settings" 2>/dev/null; exit 0
+elif [ "$1 $2" = "-m pip" ]; then
+    echo "$@" >> "$clone/pip-was-asked"
+    env | grep ^PIP_ > "$clone/pip-variables"
     {pip}
+elif [ "$1 $2 $3" = "-I -c {imported}" ]; then
+    {imports}
 else
     exec "{python}" "$@"
 fi
@@ -33,17 +43,19 @@ fi
 
 @pytest.fixture
 def clone(tmp_path):
-    """A clone in a folder whose name has a space and other letters than English."""
-    clone = tmp_path / "mon église"
+    """A clone in a folder whose name has what addresses, shells and programs take for their own."""
+    clone = tmp_path / ODD
     (clone / "tools").mkdir(parents=True)
     for name in (*FILES, "Makefile", "tools/environment.py"):
         shutil.copy(ROOT / name, clone / name)
     return clone
 
 
-def set_up(clone, pip, *arguments, **more):
-    """Run the clone's `environment.py`, with `pip` replaced by this bit of shell script."""
-    script = FAKE.format(clone=clone, pip=pip, python=sys.executable)
+def set_up(clone, pip, *arguments, imports="exit 0", **more):
+    """Run the clone's `environment.py`, with bits of shell script for pip and for the imports."""
+    script = FAKE.format(
+        pip=pip, imports=imports, imported=environment.IMPORTED, python=sys.executable
+    )
     (clone / "fake.py").write_text(
         "import os, sys, runpy\n"
         f"sys.path.insert(0, {str(clone / 'tools')!r})\n"
@@ -51,18 +63,21 @@ def set_up(clone, pip, *arguments, **more):
         # a background job ignores interrupts, and hands that on; a reader's shell does not
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "real = environment.run\n"
-        "def run(command, log, progress):\n"
+        "def run(command, log, environ):\n"
         "    if command[1:3] == ['-m', 'venv']:\n"
         "        os.makedirs(os.path.join(command[3], 'bin'))\n"
         f"        open(os.path.join(command[3], 'bin', 'python'), 'w').write({script!r})\n"
         "        os.chmod(os.path.join(command[3], 'bin', 'python'), 0o755)\n"
         "    else:\n"
-        "        real(command, log, progress)\n"
+        "        real(command, log, environ)\n"
         "environment.run = run\n"
         "sys.exit(environment.main(sys.argv[1:]))\n"
     )
     return subprocess.run(
-        [sys.executable, clone / "fake.py", *arguments], capture_output=True, text=True, **more
+        [sys.executable, "-E", clone / "fake.py", *arguments],
+        capture_output=True,
+        text=True,
+        **more,
     )
 
 
@@ -160,7 +175,7 @@ FAILURES = {
 def test_a_failure_is_one_clear_line(clone, failure):
     printed, expected = FAILURES[failure]
     (clone / "printed").write_text(printed + "\n")
-    failed = set_up(clone, f'cat "{clone}/printed"; exit 1')
+    failed = set_up(clone, 'cat "$clone/printed"; exit 1')
     assert failed.returncode == 1
     (line,) = failed.stderr.splitlines()
     assert all(words in line for words in [*expected, ".cache/setup.log"]), line
@@ -219,13 +234,139 @@ def test_make_without_any_python_says_so(clone):
     assert ran.returncode != 0 and "3.11 or newer" in line and '"no-such-python"' in line
 
 
+def test_ready_is_what_can_be_imported(clone):
+    """Said, and noted, after an import of what was installed: pip may have put it elsewhere."""
+    broken = "echo \"ModuleNotFoundError: No module named 'torch'\"; exit 1"
+    failed = set_up(clone, "exit 0", imports=broken)
+    assert failed.returncode == 1 and "is ready" not in failed.stdout
+    (line,) = failed.stderr.splitlines()
+    assert "what was installed cannot be imported (ModuleNotFoundError: No module" in line
+    assert not (clone / ".venv" / "complete").exists()
+    assert "is ready" in set_up(clone, "exit 0").stdout
+
+
+def test_a_colon_in_the_path_is_named_before_anything_is_done(clone):
+    moved = clone.rename(clone.with_name("part 1: the book"))
+    failed = set_up(moved, "exit 0")
+    (line,) = failed.stderr.splitlines()
+    assert failed.returncode == 1 and "part 1: the book" in line and "rename" in line
+    assert not (moved / ".venv").exists()
+
+
+# What is set on the machine for other projects.
+
+ELSEWHERE = {
+    **{"PYTHONPATH": "/elsewhere", "PYTHONSAFEPATH": "1", "PYTHONHOME": "/elsewhere"},
+    **{"PYTHONOPTIMIZE": "2", "PYTHONSTARTUP": "/elsewhere.py", "PYTHONWARNINGS": "error"},
+    **{"PIP_PREFIX": "/elsewhere", "PIP_TARGET": "/elsewhere", "PIP_DRY_RUN": "1"},
+    **{"PIP_REQUIRE_HASHES": "1", "PIP_CONFIG_FILE": "/elsewhere"},
+    **{"JUPYTER_PATH": "/elsewhere", "JUPYTER_TOKEN_FILE": "/elsewhere", "JUPYTER_NO_CONFIG": "1"},
+    **{"JUPYTERLAB_DIR": "/elsewhere", "MPLBACKEND": "Qt5Agg", "MATPLOTLIBRC": "/elsewhere"},
+    **{"TORCH_LOGS": "all", "PYTORCH_JIT": "0"},
+}
+
+
 def test_other_projects_settings_do_not_reach_the_book(tmp_path):
-    given = {"PYTHONPATH": "/elsewhere", "PIP_USER": "1", "JUPYTER_PATH": "/old", "LANG": "C"}
+    given = {**ELSEWHERE, "PIP_USER": "1", "LANG": "C", "OMP_NUM_THREADS": "1"}
     found = environment.variables(str(tmp_path), given)
-    assert "PYTHONPATH" not in found and "JUPYTER_PATH" not in found
-    assert found["PIP_USER"] == "0" and found["LANG"] == "C"
+    assert not set(ELSEWHERE) & set(found)
+    assert found["PIP_USER"] == "0" and found["LANG"] == "C" and found["OMP_NUM_THREADS"] == "1"
     assert found["JUPYTER_DATA_DIR"].startswith(str(tmp_path / ".cache"))
     assert found["PATH"].split(os.pathsep)[0] == str(tmp_path / ".venv" / "bin")
+
+
+def test_where_packages_come_from_and_the_readers_token_are_kept(tmp_path):
+    given = {"PIP_INDEX_URL": "https://mirror", "PIP_CERT": "/ca", "JUPYTER_TOKEN": "mine"}
+    assert given.items() <= environment.variables(str(tmp_path), given).items()
+
+
+@pytest.mark.parametrize("given", [{}, {"HOME": ""}, {"HOME": "/no/such/folder"}])
+def test_there_is_a_home_to_write_to(tmp_path, given):
+    home = environment.variables(str(tmp_path), given)["HOME"]
+    assert os.access(home, os.W_OK)
+
+
+def test_the_machines_settings_do_not_stop_the_set_up(clone):
+    ran = set_up(clone, "exit 0", "-c", "print('runs')", env={**os.environ, **ELSEWHERE})
+    assert ran.returncode == 0 and ran.stdout.endswith("runs\n"), ran.stderr
+    again = set_up(clone, "exit 0", "-c", "print('runs')", env={**os.environ, **ELSEWHERE})
+    assert again.stdout == "runs\n"
+
+
+def test_of_pips_files_only_the_sources_hold(clone):
+    (clone / "pip-settings").write_text(
+        ":env:.index-url='https://env'\nglobal.extra-index-url='https://one\\nhttps://two'\n"
+        "global.index-url='https://file'\ninstall.target='/elsewhere'\ninstall.proxy='a=b'\n"
+    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    assert set_up(clone, "exit 0", env=kept | {"PIP_INDEX_URL": "https://env"}).returncode == 0
+    told = (clone / "pip-variables").read_text()
+    assert "PIP_INDEX_URL=https://env\n" in told and "PIP_PROXY=a=b\n" in told
+    assert "PIP_EXTRA_INDEX_URL=https://one\n" in told  # its second line is no variable's
+    assert "/elsewhere" not in told and f"PIP_CONFIG_FILE={os.devnull}\n" in told
+
+
+def test_pip_says_what_its_files_say(tmp_path):
+    """With the real pip, whose form of saying it we read."""
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    file = tmp_path / "pip.conf"
+    file.write_text("[global]\nindex-url = https://it's/100%\n[install]\ntarget = /elsewhere\n")
+    found = environment.pip_variables(str(tmp_path), {"PIP_CONFIG_FILE": str(file)})
+    assert found["PIP_INDEX_URL"] == "https://it's/100%" and "PIP_TARGET" not in found
+    file.write_text("no section\n")
+    with pytest.raises(environment.SetupError, match="pip cannot read its configuration"):
+        environment.pip_variables(str(tmp_path), {"PIP_CONFIG_FILE": str(file)})
+
+
+# What a reader gives to make.
+
+GIVEN = """my notes/x? #1 % ; & 'a' "b" *.ipynb"""
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "words"),
+    [
+        ("lab", {"HOST": "::1", "PORT": "-5"}, ["tools/lab.py", "--host", "::1", "--port", "-5"]),
+        ("lab", {}, ["tools/lab.py"]),
+        ("refresh", {"NOTEBOOK": GIVEN}, ["tools/refresh.py", GIVEN]),
+        ("refresh", {}, ["tools/refresh.py"]),
+        ("bench", {}, ["benchmarks/run.py", "--opponents"]),
+        ("remake", {}, ["-m", "utils.checkpoints", "remake", "--all"]),
+        ("remake", {"NAME": "a b"}, ["-m", "utils.checkpoints", "remake", "a", "b"]),
+        ("grade", {"COURSE": GIVEN, "GRADEBOOK": GIVEN}, ["-m", "tools.grading", "grade"]),
+    ],
+)
+def test_make_hands_on_what_it_is_given(clone, target, given, words):
+    ran = make_with_a_printing_python(clone, target, *(f"{n}={v}" for n, v in given.items()))
+    assert ran["arguments"] == ["-E", "tools/environment.py", *words]
+    assert {name: ran["variables"].get(name) for name in given} == given
+
+
+def test_make_takes_a_notebook_with_a_space_for_one(clone):
+    ran = make_with_a_printing_python(clone, "test-portable", f"NOTEBOOK={GIVEN}")
+    assert GIVEN in ran["arguments"]
+
+
+def test_names_that_shells_export_are_not_meant_for_us(clone):
+    environ = {**os.environ, "HOST": "laptop", "NAME": "laptop"}
+    for target in ("lab", "remake"):
+        assert "laptop" not in make_with_a_printing_python(clone, target, env=environ)["arguments"]
+
+
+def make_with_a_printing_python(clone, *arguments, **more):
+    """What a Python that only tells what it was given is given by make."""
+    python = clone / "a python"
+    python.write_text(
+        f"#!{sys.executable}\nimport json, os, sys\n"
+        "print(json.dumps({'arguments': sys.argv[1:], 'variables': dict(os.environ)}))\n"
+    )
+    python.chmod(0o755)
+    command = ["make", "--silent", "-C", clone, f"PYTHON={python}", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, **more)
+    return json.loads(ran.stdout.splitlines()[-1])
 
 
 class Terminal(io.StringIO):
@@ -254,13 +395,48 @@ def test_on_a_terminal_progress_stays_on_one_line():
 
 
 def test_the_next_free_port_is_taken():
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         assert port < lab.free_port("127.0.0.1", port) < port + 100
+
+
+def test_addresses_of_both_kinds():
+    token = "a b&c"
+    assert lab.address("0.0.0.0", 1, "lab", token) == "http://127.0.0.1:1/lab?token=a%20b%26c"
+    assert lab.address("::1", 1, "lab", "t") == "http://[::1]:1/lab?token=t"
+    assert lab.address("::", 1, "lab", "t") == "http://[::1]:1/lab?token=t"
+    assert lab.free_port("127.0.0.1", 20000) and lab.free_port("localhost", 20000)
+
+
+def test_the_newer_kind_of_address_has_free_ports():
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+            port = taken.getsockname()[1]
+            assert port < lab.free_port("::1", port) < port + 100
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+def test_what_is_no_address_of_this_machine_is_said_to_be_none(host):
+    with pytest.raises(SystemExit, match=f"HOST={host} is no address that this machine can"):
+        lab.free_port(host, 20000)
+
+
+@pytest.mark.parametrize("port", ["-5", "0", "65536", "many", "8_0", "²", "99999999999999999999"])
+def test_what_is_no_port_is_said_to_be_none(port):
+    with pytest.raises(SystemExit, match=f"PORT={port} is no port: give a number from 1 to 65535"):
+        lab.port_number(port)
+    assert lab.port_number("8888") == 8888
+
+
+@pytest.mark.parametrize("environ", [{}, {"JUPYTER_TOKEN": ""}])
+def test_without_a_token_there_is_a_new_one(environ):
+    token = lab.access_token(environ)
+    assert len(token) == 32 and environ == {"JUPYTER_TOKEN": token}
+    assert lab.access_token({"JUPYTER_TOKEN": "mine"}) == "mine"
 
 
 def test_a_container_is_recognised():

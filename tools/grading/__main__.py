@@ -8,6 +8,8 @@ WORKERS=2; formgrader HOST and PORT; feedback UNMARKED=1.
 import os
 import sys
 
+from tools import lab
+
 from . import sandbox
 from .course import GradingError, open_course
 from .feedback import export, feedback
@@ -17,6 +19,8 @@ from .release import release
 
 
 def main(command):
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show ü is shown \xfc
+        stream.reconfigure(errors="backslashreplace")
     say = os.environ.get
     only = say("ASSIGNMENT") or None
     course = open_course(say("COURSE") or None, say("GRADEBOOK") or None)
@@ -45,7 +49,7 @@ def main(command):
         for student, name, why in held_back:
             print(f"  none yet for {student}, {name}: {why}")
     elif command == "formgrader":
-        formgrader(course, say("HOST") or "127.0.0.1", int(say("PORT") or 8888))
+        formgrader(course, say("HOST") or "127.0.0.1", lab.port_number(say("PORT") or "8888"))
     elif command == "export":
         path, open_ones = export(course, only)
         print(path)

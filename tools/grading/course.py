@@ -17,6 +17,7 @@ import warnings
 from pathlib import Path
 
 import nbformat
+import sqlalchemy
 import sqlalchemy.exc
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
@@ -105,7 +106,8 @@ def open_course(root=None, url=None):
     config = Config()
     if (root / "nbgrader_config.py").exists():
         config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
-    url = url or config.CourseDirectory.get("db_url") or f"sqlite:///{root / 'gradebook.db'}"
+    own = sqlalchemy.URL.create("sqlite", database=str(root / "gradebook.db"))  # quotes the path
+    url = url or config.CourseDirectory.get("db_url") or own.render_as_string()
     scripts = os.path.join(sys.prefix, "bin")  # nbgrader asks a command there, by name
     if scripts not in os.environ["PATH"].split(os.pathsep):
         os.environ["PATH"] = scripts + os.pathsep + os.environ["PATH"]

@@ -1,7 +1,6 @@
 """`make formgrader`: nbgrader's pages for grading by hand, in a server for the teacher."""
 
 import os
-import secrets
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ def formgrader(course, host, port):
     settings = Path(os.environ.get("JUPYTER_CONFIG_DIR", course.root / ".jupyter"))
     os.environ["JUPYTER_CONFIG_DIR"] = str(settings.with_name(settings.name + "-teacher"))
     os.environ["GRADEBOOK"] = course.url
-    token = os.environ.setdefault("JUPYTER_TOKEN", secrets.token_hex(16))
+    token = lab.access_token(os.environ)
     free = lab.free_port(host, port)
     if free != port:
         print(f"Port {port} is taken; using {free}.")

@@ -21,7 +21,7 @@ from . import rebuild, report, sandbox, scores, submissions
 from .course import register, template, write
 
 NOT_ITS_OWN = {"CellTimeout", "SessionEnded", "TestEnded", "NotRun"}  # errors that we made
-VERSION = 2  # of how work is judged; another one makes everything be graded again
+VERSION = 3  # of how work is judged; another one makes everything be graded again
 
 
 @dataclasses.dataclass
@@ -82,7 +82,7 @@ def grade(course, only=None, *, force=False, trust=(), workers=None, limits=None
         job.strays = [sentence for _, meant, sentence in strays if meant in (None, name)]
         failures += job.run(force=force, trust=set(trust), workers=workers or os.cpu_count() or 2)
     for _, _, sentence in strays:
-        print(f"  NEEDS YOU  {sentence}")
+        print(f"  NEEDS YOU  {report.printable(sentence)}")
     return failures
 
 
@@ -162,6 +162,8 @@ class Job:
     def is_current(self, one, card):
         now = (one.digest, self.template.digest, VERSION, list(one.doubts))
         if card is None or (card.digest, card.template, card.version, card.doubts) != now:
+            return False
+        if card.notes[: len(one.notes)] != list(one.notes):
             return False
         folder = self.course.folder("autograded", one.student, one.assignment)
         with self.course.gradebook() as book:

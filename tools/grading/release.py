@@ -96,13 +96,17 @@ def check(course, name, released):
         raise GradingError(f"The released {name} has outputs.")
 
 
+def used(path, notebook):
+    """Whether a notebook names a checkpoint, or loads its recipe's by their seeds."""
+    recipe = re.sub(r"-\d+$", "", path.stem)
+    named = [name for name in (path.stem, recipe) if re.search(rf"\b{re.escape(name)}\b", notebook)]
+    by_seed = re.search(r"load_seeds|load_checkpoint\([^)]*,", notebook)
+    return path.stem in named or (recipe in named and by_seed is not None)
+
+
 def packed(name, notebook):
     """The bytes of a zip: the same for the same content."""
-    weights = [
-        path
-        for path in sorted((ROOT / "checkpoints").glob("*"))
-        if re.search(rf"\b{re.escape(path.stem)}\b", notebook)
-    ]
+    weights = [path for path in sorted((ROOT / "checkpoints").glob("*")) if used(path, notebook)]
     what = ";\nweights of small models, `checkpoints`" if weights else ""
     files = {
         f"{name}.ipynb": notebook.encode(),

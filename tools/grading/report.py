@@ -24,7 +24,17 @@ def put_on_top(rebuilt, card):
 
 def plain(text):
     """Text in which nothing is markup: some of its words are a student's."""
+    text = printable(text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("[", "&#91;").replace("`", "'")
+
+
+def printable(text):
+    """Text that a terminal and a file can take. A student's words, and names of files, may hold
+    half a character, a line break or an order to the terminal; these are shown as Python's repr
+    shows them."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
 
 
 def lines(job):
@@ -38,7 +48,10 @@ def lines(job):
         noted += [(student, one) for one in card.notes]
         for name, points, most in standing(job.course, student, job.template.name).beyond:
             urgent.append((student, f"{name!r} has {points:g} points by hand, of {most:g}."))
-    return sorted(urgent), sorted(noted)
+    return tuple(
+        sorted((printable(student), printable(sentence)) for student, sentence in told)
+        for told in (urgent, noted)
+    )
 
 
 def write_report(job):

@@ -5,9 +5,11 @@
     submitted/STUDENT.zip              may hold several assignments
 
 Of a zip only the notebook is read, after its list of contents has been looked at: a path that
-leads out of it, a link, or sizes that no homework has, and it is refused as a whole.
+leads out of it, a link, or sizes that no homework has, and it is refused as a whole. What lies
+there and is none of these, an archive of another kind or a PDF, is named and not read.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import hashlib
@@ -17,11 +19,13 @@ import stat
 import zipfile
 from pathlib import PurePosixPath
 
-MAX_NOTEBOOK = 10_000_000  # bytes
-MAX_ZIP = 20_000_000
-MAX_UNPACKED = 100_000_000
+MAX_NOTEBOOK = 10_000_000  # bytes, in a folder or a zip
+MAX_ZIP = MAX_UNPACKED = 100_000_000
 MAX_FILES = 500
-MAX_RATIO = 100  # of what a file would become to what it takes, from a megabyte on
+MAX_RATIO = 100  # of what a file would become to what it takes, if larger than a notebook may be
+NO_WORK = {"__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini"}  # what systems leave behind
+GIVEN = {"README.md", "requirements.txt", "constraints.txt", "LICENSE"}  # in a zip of `release`
+NBGRADERS = {"timestamp.txt", "submission_secret.txt"}
 STUDENT = re.compile(r"[A-Za-z0-9_][\w.@+-]{0,99}", re.ASCII)
 
 
@@ -51,29 +55,55 @@ class Submission:
 
 def students(course):
     """Who has a folder or a zip in `submitted`; and names there that no student can have."""
-    folder = course.root / "submitted"
     found, odd = set(), []
-    for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
-        name = entry.name.removesuffix(".zip") if entry.is_file() else entry.name
-        if entry.name.startswith(".") or (entry.is_file() and not entry.name.endswith(".zip")):
+    for entry in visible(course.root / "submitted"):
+        if entry.is_file() and kind(entry) != ".zip":
             continue
+        name = entry.stem if entry.is_file() else entry.name
         found.add(name) if STUDENT.fullmatch(name) else odd.append(entry.name)
     return sorted(found), odd
 
 
+def visible(folder):
+    """What lies in a folder, but for what systems leave there. Nothing if it is no folder."""
+    if not folder.is_dir():
+        return []
+    paths = sorted(folder.iterdir())
+    return [one for one in paths if not one.name.startswith(".") and one.name not in NO_WORK]
+
+
+def kind(path):
+    """How its name ends; some systems write .ZIP."""
+    return path.suffix.lower()
+
+
+def zips_called(name, folder):
+    return [path for path in visible(folder) if kind(path) == ".zip" and path.stem == name]
+
+
 def read(course, student, assignment):
-    """A Submission, or None if that student has handed in nothing here. Raises Refused."""
-    above = course.root / "submitted" / student
-    folder, whole = above / assignment, course.root / "submitted" / f"{student}.zip"
+    """A Submission, or None if that student has handed in nothing here. Raises Refused, whatever
+    it is that reading raises."""
+    try:
+        return _read(course, student, assignment)
+    except Refused:
+        raise
+    except Exception as error:  # of a disk, of somebody's rights, or a mistake of ours
+        raise Refused(f"cannot be read ({type(error).__name__}: {str(error)[:200]})") from error
+
+
+def _read(course, student, assignment):
+    top = course.root / "submitted"
+    above, folder = top / student, top / student / assignment
     notes = []
     for place in (above, folder):
         if place.is_symlink():
             raise Refused(f"has a link in place of the folder {place.name!r}")
-    choices = [path for path in (above / f"{assignment}.zip", whole) if exists(path)]
-    inside = sorted(folder.iterdir()) if folder.is_dir() else []
-    notebooks = [path for path in inside if path.suffix == ".ipynb"]
+    choices = zips_called(assignment, above) + zips_called(student, top)
+    inside = visible(folder)
+    notebooks = [path for path in inside if kind(path) == ".ipynb"]
     named = [path for path in notebooks if path.stem == assignment]
-    zips = [path for path in inside if path.suffix == ".zip"]
+    zips = [path for path in inside if kind(path) == ".zip"]
     if named or len(notebooks) == 1:
         chosen = (named or notebooks)[0]
         if not named:
@@ -83,31 +113,44 @@ def read(course, student, assignment):
         raise Refused(f"has {len(notebooks)} notebooks, none of them called {assignment}.ipynb")
     elif len(zips) == 1 or choices:
         chosen = zips[0] if len(zips) == 1 else choices[0]
-        regular(chosen, MAX_ZIP, read=False)
-        data, said = from_zip(chosen, assignment, needed=chosen != whole)
+        data, said = from_zip(chosen, assignment, needed=chosen.parent != top)
         if data is None:
             return None
         notes += said
     elif folder.is_dir():
-        raise Refused("has no notebook in its folder")
+        there = f"but {listed(inside)}" if inside else "which is empty"
+        raise Refused(f"has no notebook in its folder, {there}")
     else:
         return None
     others = [path for path in (*(named or notebooks), *zips, *choices) if path != chosen]
     doubts, many = [], f"There is more than one; graded is {chosen.relative_to(course.root)}."
-    if any(differs(path, assignment, data, path == above / f"{assignment}.zip") for path in others):
+    if any(differs(path, assignment, data, needed=path.parent == above) for path in others):
         doubts.append(f"{many} They differ: delete or rename the one that is not to count.")
     elif others:
         notes.append(many)
+    notes += beside([path for path in inside if not path.is_dir()])
     when = line(folder / "timestamp.txt", r"[\d :.T+A-Za-z-]+")
     secret = line(folder / "submission_secret.txt", r"[0-9a-zA-Z+/=_-]+")
     return Submission(student, assignment, data, when, secret, tuple(notes), tuple(doubts))
 
 
-def differs(path, assignment, data, needed):
+def beside(files):
+    """A note about files that are no notebook, no zip, and neither ours nor nbgrader's."""
+    known = GIVEN | NBGRADERS
+    unread = [one for one in files if kind(one) not in (".ipynb", ".zip") and one.name not in known]
+    return [f"Nobody has read what lies beside it: {listed(unread)}."] if unread else []
+
+
+def listed(paths):
+    """The names of at most three."""
+    names = ", ".join(repr(path.name) for path in paths[:3])
+    return names + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
+def differs(path, assignment, data, *, needed):
     """Whether a file beside the one that is graded holds another version of that notebook."""
     try:
-        if path.suffix == ".zip":
-            regular(path, MAX_ZIP, read=False)
+        if kind(path) == ".zip":
             other, _ = from_zip(path, assignment, needed=needed)
         else:
             other = regular(path, MAX_NOTEBOOK)
@@ -118,25 +161,50 @@ def differs(path, assignment, data, needed):
 
 def strays(course):
     """[(path in `submitted`, the assignment it may be meant for or None, a sentence)] of what no
-    assignment claims: notebooks and zips in a place, or under a name, where none is looked for.
+    assignment claims: what lies in a place, under a name or in a form where none is looked for.
     """
-    names, found = course.names(), []
-    top = course.root / "submitted"
-    for path in sorted(top.iterdir()) if top.is_dir() else []:
-        if path.suffix == ".ipynb":
-            found.append((path, path.stem, "lies in no student's folder"))
-        elif path.is_dir() and not path.is_symlink() and STUDENT.fullmatch(path.name):
-            for inner in sorted(path.iterdir()):
-                name = inner.stem if inner.suffix in (".zip", ".ipynb") else inner.name
-                if inner.suffix == ".ipynb":
-                    found.append((inner, name, "lies in no assignment's folder"))
-                elif name not in names and (inner.suffix == ".zip" or holds_work(inner)):
-                    found.append((inner, name, "is called as no assignment is"))
-        elif path.suffix == ".zip" and STUDENT.fullmatch(path.stem):
-            inside = notebooks_in(path)
-            if inside and not set(inside) & set(names):
-                found.append((path, inside[0], f"holds no assignment, but {inside[0]}.ipynb"))
+    names, found, top = course.names(), [], course.root / "submitted"
+    for path in visible(top):
+        with contextlib.suppress(Exception):  # of each that cannot be read `read` says so
+            found += strays_at(path, names)
     return [stray(path.relative_to(top), name, why, names) for path, name, why in found]
+
+
+def strays_at(path, names):
+    """[(path, what it is called, why nobody reads it)] for one entry of `submitted`."""
+    if not path.is_dir() and kind(path) != ".zip":
+        why = "lies in no student's folder" if kind(path) == ".ipynb" else UNREAD
+        return [(path, path.stem, why)]
+    if path.is_symlink() or not STUDENT.fullmatch(path.name if path.is_dir() else path.stem):
+        return []  # `read` and `students` say so
+    if path.is_dir():
+        inside = visible(path)
+        unread = [(inner, inner.stem, why_unread(inner, names)) for inner in inside]
+        unread = unread if inside else [(path, path.name, EMPTY)]
+        return [one for one in unread if one[-1]]
+    inside = files_in(path)
+    inside = [one for one in inside if kind(one) == ".ipynb"] or inside
+    if any(kind(one) == ".ipynb" and one.stem in names for one in inside):
+        return []
+    name = inside[0].stem if inside else ""
+    return [(path, name, f"holds no assignment, but {listed(inside) or 'nothing'}")]
+
+
+EMPTY = "is an empty folder"
+UNREAD = "is not read: only folders, zips and notebooks are"
+
+
+def why_unread(path, names):
+    """Why nobody reads what lies in a student's folder; None if somebody does."""
+    if path.is_dir():
+        if path.name in names:
+            return None
+        return "is called as no assignment is" if visible(path) else EMPTY
+    if kind(path) == ".ipynb":
+        return "lies in no assignment's folder"
+    if kind(path) == ".zip":
+        return None if path.stem in names else "is called as no assignment is"
+    return UNREAD
 
 
 def stray(path, name, why, names):
@@ -147,25 +215,23 @@ def stray(path, name, why, names):
     return path, meant, f"submitted/{path} {why}. {hint}Put it where the guide says, or remove it."
 
 
-def holds_work(folder):
-    if folder.is_symlink() or not folder.is_dir() or folder.name.startswith("."):
-        return False
-    return any(path.suffix in (".ipynb", ".zip") for path in folder.iterdir())
+def files_in(path):
+    """The paths of the files that a zip holds, but for what systems leave there."""
+    regular(path, MAX_ZIP, read=False)
+    with zipfile.ZipFile(path) as archive:
+        return [*files_of(archive.infolist()).values()]
 
 
-def notebooks_in(path):
-    """The names of the notebooks that a zip holds; none if it cannot be read."""
-    try:
-        regular(path, MAX_ZIP, read=False)
-        with zipfile.ZipFile(path) as archive:
-            paths = [PurePosixPath(one) for one in archive.namelist()[:MAX_FILES]]
-    except (Refused, zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
-        return []
-    return [one.stem for one in paths if one.suffix == ".ipynb" and one.parts[0] != "__MACOSX"]
-
-
-def exists(path):
-    return os.path.lexists(path)
+def files_of(entries):
+    """{entry: path} of the files among the entries of a zip, but for what systems leave there. A
+    backslash parts names, too: so do programs for Windows write them."""
+    paths = {entry: entry.filename.replace("\\", "/") for entry in entries}
+    files = {one: PurePosixPath(path) for one, path in paths.items() if not path.endswith("/")}
+    return {
+        entry: path
+        for entry, path in files.items()
+        if not any(part.startswith(".") or part in NO_WORK for part in path.parts)
+    }
 
 
 def regular(path, most, *, read=True):
@@ -178,34 +244,39 @@ def regular(path, most, *, read=True):
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode):
             raise Refused(f"has {path.name!r}, which is not an ordinary file")
-        if about.st_size > most:
-            raise Refused(
-                f"is too large: {path.name!r} has {about.st_size / 1e6:.0f} MB, "
-                f"{most / 1e6:.0f} MB are the limit"
-            )
+        small_enough(path.name, about.st_size, most)
         return file.read(most) if read else b""
+
+
+def small_enough(name, size, most):
+    if size > most:
+        raise Refused(
+            f"is too large: {name!r} has {size / 1e6:.0f} MB, {most / 1e6:.0f} MB are the limit"
+        )
 
 
 def from_zip(path, assignment, *, needed):
     """(the notebook's bytes, notes), or (None, []) if a zip of several has none of that name."""
+    regular(path, MAX_ZIP, read=False)
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             check(entries)
-            found = [
-                entry
-                for entry in entries
-                if entry.filename.endswith(".ipynb")
-                and not any(part.startswith((".", "__MACOSX")) for part in parts(entry))
-            ]
-            named = [entry for entry in found if parts(entry)[-1] == f"{assignment}.ipynb"]
+            files = files_of(entries)
+            found = [entry for entry, inner in files.items() if kind(inner) == ".ipynb"]
+            named = [entry for entry in found if files[entry].stem == assignment]
             named = named or (found if needed and len(found) == 1 else [])
             if not named:
                 if needed:
-                    raise Refused(f"is a zip without a notebook called {assignment}.ipynb")
+                    there = f"but {listed([*files.values()])}" if files else "and empty"
+                    raise Refused(f"is a zip without a notebook called {assignment}.ipynb, {there}")
                 return None, []
-            named.sort(key=lambda entry: (len(parts(entry)), entry.filename))
-            notes = []
+            named.sort(key=lambda entry: (len(files[entry].parts), entry.filename))
+            chosen = files[named[0]]
+            small_enough(chosen.name, named[0].file_size, MAX_NOTEBOOK)
+            if named[0].flag_bits & 1:
+                raise Refused("is a zip with a password")
+            notes = beside([one for one in files.values() if one.parent == chosen.parent])
             if len(named) > 1:
                 notes.append(
                     f"The zip holds {len(named)} notebooks of that name; "
@@ -213,10 +284,10 @@ def from_zip(path, assignment, *, needed):
                 )
             with archive.open(named[0]) as file:
                 data = file.read(MAX_NOTEBOOK + 1)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
+    except Refused:
+        raise
+    except Exception as error:  # zipfile's own, and those of each way to pack: zlib's, lzma's …
         raise Refused(f"is a zip that cannot be read ({str(error)[:80]})") from None
-    except RuntimeError:
-        raise Refused("is a zip with a password") from None
     if len(data) > MAX_NOTEBOOK:
         raise Refused("unpacks to far more than it says, as a zip bomb does")
     return data, notes
@@ -229,20 +300,19 @@ def check(entries):
     total = 0
     for entry in entries:
         name = entry.filename
-        if name.startswith("/") or ".." in parts(entry) or "\\" in name or ":" in name[:2]:
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in name[:2]:
             raise Refused(f"is a zip with the path {name[:80]!r}, which leads out of it")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise Refused(f"is a zip with a link, {name[:80]!r}")
         total += entry.file_size
         ratio = entry.file_size / max(1, entry.compress_size)
-        if total > MAX_UNPACKED or (entry.file_size > 1_000_000 and ratio > MAX_RATIO):
+        if total > MAX_UNPACKED or (entry.file_size > MAX_NOTEBOOK and ratio > MAX_RATIO):
+            most = MAX_UNPACKED if total > MAX_UNPACKED else MAX_NOTEBOOK
             raise Refused(
-                f"is a zip bomb: {name[:80]!r} would unpack to {entry.file_size / 1e6:.0f} MB"
+                f"is too large, as a zip bomb is: with {name[:80]!r} it would unpack to "
+                f"{total / 1e6:.0f} MB, {most / 1e6:.0f} MB are the limit"
             )
-
-
-def parts(entry):
-    return PurePosixPath(entry.filename).parts or ("",)
 
 
 def line(path, pattern):

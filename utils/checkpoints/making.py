@@ -31,6 +31,7 @@ def remake(name: str, *, folder: Path = FOLDER, progress=True) -> Card:
     start, parent_weights = _parent(recipe, seed, folder)
     made_by = recipe.made_by(parent_weights)  # now: files may change while the training runs
     measured_by = recipe.measured_by()
+    store.check_folder(folder)
     model, history = train(recipe, seed, start, progress=progress)
     weights = store.pack(model)
     card = Card(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -118,6 +119,13 @@ def write_checkpoint(card: Card, weights: bytes, *, folder: Path = FOLDER) -> No
 def write_card(card: Card, *, folder: Path = FOLDER) -> None:
     """Keep a card whose weights are there already."""
     write_whole(folder / f"{card.name}.json", json.dumps(asdict(card), indent=1) + "\n")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise OSError now, and not after an hour of training, if nothing can be kept there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def pack(model: Transformer) -> bytes:

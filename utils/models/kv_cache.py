@@ -18,7 +18,7 @@ class KVCache:
     for, by default as many as the model can read. `length` positions are filled.
 
         cache = KVCache.like(model)            # on the model's device, as precise as its weights
-        with torch.inference_mode():           # else every step keeps what its gradients would need
+        with torch.inference_mode():           # no gradients will be asked for, which saves time
             logits = model(prompt, cache)      # (1, length, vocab), the cache now holds the prompt
             logits = model(next_token, cache)  # (1, 1, vocab), one position's work
     """
@@ -71,11 +71,14 @@ class KVCache:
     def store(self, layer, keys, values):
         """Add keys and values, (batch, n_kv_heads, new, head_dim), after those that one layer has;
         return that layer's keys and values so far. `length` grows when all layers are done.
+
+        What is kept is cut off from what gradients need: else each step would hold on to all that
+        were before. So a model writes with a cache, and learns without one.
         """
         end = self.length + keys.shape[2]
         all_keys, all_values = self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
-        all_keys[:, :, self.length :] = keys
-        all_values[:, :, self.length :] = values
+        all_keys[:, :, self.length :] = keys.detach()
+        all_values[:, :, self.length :] = values.detach()
         return all_keys, all_values
 
     def crop(self, length):

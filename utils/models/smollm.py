@@ -23,7 +23,7 @@ import gguf
 import tokenizers
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.text.files import write_whole
@@ -72,7 +72,7 @@ def load(*, bits: int = 32) -> tuple[Transformer, Tokenizer]:
     weights, tokenizer = _convert(source)
     try:
         _write_copy(copy, weights, tokenizer)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the disk is full, or may not be written to
         warnings.warn(
             f"no copy kept in {copy.parent}, so the next load is slow: {error}", stacklevel=2
         )
@@ -237,9 +237,9 @@ def _byte_level_bpe(tokens, merges, types) -> tokenizers.Tokenizer:
 def _write_copy(path, weights, tokenizer):
     """One file for both, and its hash in another, as `sha256sum` writes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = save(weights, metadata={"tokenizer": tokenizer.to_str()})
-    write_whole(path, data)
-    write_whole(path.parent / CHECKSUM, f"{hashlib.sha256(data).hexdigest()}  {path.name}\n")
+    words = {"tokenizer": tokenizer.to_str()}
+    write_whole(path, lambda new: save_file(weights, new, metadata=words))
+    write_whole(path.parent / CHECKSUM, f"{_sha256(path)}  {path.name}\n")
 
 
 def _read_copy(path):

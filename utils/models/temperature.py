@@ -7,7 +7,7 @@ probability goes to the likeliest token, with a high temperature every token bec
 
 import torch
 
-from utils.models.precision import widened
+from utils.models.arithmetic import widened
 from utils.text.numbers import real
 
 

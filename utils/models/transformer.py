@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils.models.precision import widened
+from utils.models.arithmetic import threaded_matmul, widened
 from utils.text.numbers import SEED, real, whole
 
 
@@ -90,23 +90,6 @@ def check_tokens(tokens, config, start=0):
             f"token {low if low < 0 else high} is outside the vocabulary "
             f"(0..{config.vocab_size - 1}); encode the text with the model's own vocabulary"
         )
-
-
-def threaded_matmul(x, weight):
-    """x @ weight, for x (batch, length, in) and weight (in, out), on all threads.
-
-    When x has few rows, all the time goes into reading the weight from memory. One core cannot
-    read as fast as the memory can deliver, yet one core is all that such a product is given. So a
-    large weight is cut into blocks of rows, one for each thread, and their shares are added up.
-    """
-    if not isinstance(weight, torch.Tensor) or weight.numel() < 2**18:
-        return x @ weight  # one that brings a product of its own, or a small one
-    threads, (d_in, d_out) = torch.get_num_threads(), weight.shape
-    rows = x.numel() // d_in
-    if rows > 16 or d_in % threads or x.device.type != "cpu":
-        return x @ weight
-    shares = x.reshape(rows, threads, -1).transpose(0, 1) @ weight.view(threads, -1, d_out)
-    return shares.sum(0).view(*x.shape[:-1], d_out)
 
 
 def rms_norm(x, eps):

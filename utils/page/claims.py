@@ -190,8 +190,7 @@ class Evidence:
         return f"{line} ({self.note})" if self.note else line
 
     def _number(self, value: float, unit: str = "") -> str:
-        number = f"{value:,}" if isinstance(value, int) else f"{value:,.{self.digits}f}"
-        return number + (unit if unit in ("", "%", "×") else f" {unit}")
+        return f"{value:,.{self.digits}f}" + (unit if unit in ("", "%", "×") else f" {unit}")
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         return {"text/plain": repr(self), "text/html": self._html(), MIME: asdict(self)}
@@ -229,7 +228,7 @@ def evidence(
     n: how many tries, texts or tokens stand behind the value.
     interval: the 95% confidence interval; where it is another, the note says which.
     baseline: what the same measure gives without the effect, in the same unit.
-    digits: decimal places of value, interval and baseline. Whole numbers are shown whole.
+    digits: decimal places of value, interval and baseline; none if the value is a whole number.
     Raises ValueError for an unknown claim, a number that is not finite, an interval that leaves
     the value out, and rounding that would decide whether the bound is met.
     """
@@ -241,6 +240,8 @@ def evidence(
     n = whole("n", n, "give the number of tries behind the value, 1 or more", least=1)
     digits = whole("digits", digits, "choose 0 or more, such as 2", least=0, most=15)
     value = _finite(value, "value")
+    if isinstance(value, int):
+        digits = 0
     shown = _rounded(value, digits)
     if test.bound.met(value) != test.bound.met(shown):
         raise ValueError(

@@ -1,5 +1,6 @@
 // Makes a player of each film-strip that has this id. The strip stays, folded away.
-// words: the tokens' texts; a word is its place in that list, -1 is a mask.
+// words: the tokens' texts; a word is its place in that list, -1 is a mask. The text null is that
+// of a part of a character, which another token shows.
 // films: {kind, label, joiner, start, steps}. start is a text, a list of words. A step is
 // [length, [[position, word], …] that differ from before, [positions written], [hundredths of
 // probability], [[[word, hundredths], …], …] the roads not taken, note].
@@ -17,10 +18,15 @@ window.oneTokenPlayer = (id, words, films) => {
   };
   const bar = (p, name) => set(make("i", name), { style: "--p:" + p / 100 });
   const share = (p) => (p > 0 && p < 1 ? "<0.01" : (p / 100).toFixed(2));
+  // those that show nothing: padding, parts of characters
+  const bare = words.map((w) => !w);
+  words = words.map((w) => w ?? "◔");
   const lead = (w) => /^ */.exec(words[w])[0];
   const body = (w) => (w < 0 ? "▒" : words[w].slice(lead(w).length) || (words[w] ? "␣" : "∅"));
+  // what is drawn onto the character before it is given one to be drawn onto
+  const name = (w) => body(w).replace(/^[\p{M}\u200d]/u, "◌$&");
   const count = (n) => n + (n === 1 ? " step" : " steps");
-  const quote = (w) => "“" + body(w) + "”";
+  const quote = (w) => "“" + name(w) + "”";
 
   for (const film of films) {
     // frames[k]: the text after step k, and for each position the step that wrote it (0: given)
@@ -36,7 +42,8 @@ window.oneTokenPlayer = (id, words, films) => {
     });
     film.end = film.steps.length;
     const order = film.frames[film.end].when.filter(Boolean);
-    film.ordered = film.end < 100 && order.some((n, i) => n < order[i - 1]); // worth numbering
+    // is the order worth numbering?
+    film.ordered = film.end < 100 && order.some((n, i) => n < order[i - 1]);
   }
   const last = Math.max(...films.map((film) => film.end));
 
@@ -48,7 +55,7 @@ window.oneTokenPlayer = (id, words, films) => {
     let before = false;
     text.forEach((word, at) => {
       const i = step ? step[2].indexOf(at) : -1;
-      if (word >= 0 && !words[word] && i < 0) return; // padding and the like
+      if (bare[word] && i < 0) return;
       if (before) box.append(film.joiner);
       if (before && word >= 0) box.append(lead(word));
       before = true;
@@ -73,15 +80,16 @@ window.oneTokenPlayer = (id, words, films) => {
     if (k < 1 || k > film.end) return box;
     const [, , changed, p, others] = film.steps[k - 1];
     const { text } = film.frames[k];
-    const room = changed.length > 6 ? 0 : changed.length > 1 ? 1 : 9; // rivals shown for each token
+    // rivals shown for each token
+    const room = changed.length > 6 ? 0 : changed.length > 1 ? 1 : 9;
     changed.slice(0, 12).forEach((at, i) => {
       const rivals = (others[i] || []).filter(([word]) => word !== text[at]).slice(0, room);
       const rows = [[text[at], p[i], true], ...rivals].sort((a, b) => b[1] - a[1]);
       const list = make("ol");
       for (const [word, q, taken] of rows) {
-        const name = make("b", "", body(word));
-        if (word >= 0 && lead(word)) name.prepend(make("span", "ott-lead", "␣"));
-        list.append(make("li", taken ? "ott-taken" : "", name, bar(q), make("em", "", share(q))));
+        const shown = make("b", "", name(word));
+        if (word >= 0 && lead(word)) shown.prepend(make("span", "ott-lead", "␣"));
+        list.append(make("li", taken ? "ott-taken" : "", shown, bar(q), make("em", "", share(q))));
       }
       box.append(list);
     });
@@ -228,7 +236,8 @@ window.oneTokenPlayer = (id, words, films) => {
     root.onkeydown = (event) => {
       const { key, target } = event;
       if (event.altKey || event.ctrlKey || event.metaKey || key === "Escape") return;
-      event.stopPropagation(); // or JupyterLab would take the arrows for its cells
+      // or JupyterLab would take the arrows for its cells
+      event.stopPropagation();
       if (target.closest(key === " " ? "select,summary,button" : "select")) return;
       if (key === " ") play.click();
       else if (key === "ArrowRight") go(now + 1);

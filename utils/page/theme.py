@@ -4,6 +4,7 @@ picture, and the files of script and style."""
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,8 @@ INK = "#1b1f24"  # text, axes and known truths; in the page it becomes the colou
 def check_alt(alt: str) -> str:
     """alt, stripped; ValueError unless it is a sentence: it stands in for the whole picture."""
     alt = alt.strip() if isinstance(alt, str) else ""
-    if len(alt.split()) < 4:
+    letters = sum(unicodedata.category(c) == "Lo" for c in alt)  # of scripts without capitals,
+    if len(alt.split()) < 4 and letters < 8:  # some of which have no spaces either
         raise ValueError(
             f"alt is {alt!r}; write at least a sentence that says what one concludes from the "
             "picture, for readers who cannot see it"

@@ -8,6 +8,7 @@ a file and never import any.
 
 from __future__ import annotations
 
+import codecs
 import importlib.metadata
 from pathlib import Path
 
@@ -22,15 +23,19 @@ def load(path: str | Path) -> str:
     """The text of a UTF-8 file, line ends as "\\n", a byte-order mark dropped.
 
     Raises FileNotFoundError if there is no such file, IsADirectoryError for a folder, ValueError if
-    it is empty or not UTF-8 (with the offset of the first byte that is not).
+    it is empty, no text, or not UTF-8 (with the offset of the first byte that is not), and if it is
+    given a text in place of a path.
     """
+    _check_path(path)
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; load reads one text file")
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; give the path of a UTF-8 text file")
+    data = path.read_bytes()
+    _check_bytes(path, data)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}; "
@@ -81,3 +86,28 @@ def characters(text: str) -> Vocab:
     if not text:
         raise ValueError("text is empty; a vocabulary needs at least one character")
     return Vocab(sorted(set(text)))
+
+
+# -- what is checked -----------------------------------------------------------------------------
+
+
+def _check_path(path):
+    """No path has lines, or is as long as a text."""
+    if isinstance(path, str) and (len(path) > 1000 or set(path) & set("\n\r\0")):
+        raise ValueError(
+            f"load takes the path of a file, and {path[:20]!r}… looks like a text itself: "
+            "use it as it is, without load"
+        )
+
+
+def _check_bytes(path, data):
+    """Bytes of 0 are valid UTF-8, but no text has them. Half of a text in UTF-16 is such bytes."""
+    sixteen = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    if not sixteen and b"\0" not in data:
+        return
+    often = data.count(0) > len(data) / 4
+    if sixteen or (often and data.strip(b"\0")):
+        guess = f"{path} looks like UTF-16 or UTF-32"
+    else:
+        guess = f"{path} is no text: byte {data.index(0)} is 0"
+    raise ValueError(f"{guess}; save it as UTF-8 in your editor and load it again")

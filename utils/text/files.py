@@ -4,28 +4,47 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+LEFT_OVER = 3600  # seconds after which nobody is still writing
 
-def write_whole(path: Path | str, content: bytes | str) -> None:
+
+def write_whole(path: Path | str, content: bytes | str | Callable[[Path], None]) -> None:
     """Write `content` (text as UTF-8) to `path`, replacing what is there in one step.
 
-    It is first written in full beside it, under a name that begins with ".new-": an interruption, a
-    full disk or a crash leaves the old file as it was. Raises OSError if it cannot be written.
+    content: or a function that is given a path and writes to it, for what is too large to be held
+    in memory twice. It is first written in full beside it, under a name that begins with ".new-":
+    an interruption, a full disk or a crash leaves the old file as it was. What a killed program
+    left under such a name is removed an hour later, by the next that writes there. Raises OSError
+    if it cannot be written.
     """
     path = Path(path)
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    _clear(path.parent)
     handle, new = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
+            if callable(content):
+                content(Path(new))
+            else:
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
+                file.flush()
             os.fsync(file.fileno())  # on the disk, before the name points to it
         os.chmod(new, path.stat().st_mode if path.exists() else 0o666 & ~_umask())
         os.replace(new, path)
     except BaseException:
-        os.unlink(new)
+        with suppress(OSError):  # then what went wrong before is what matters
+            os.unlink(new)
         raise
+
+
+def _clear(folder: Path) -> None:
+    for left in folder.glob(".new-*"):
+        with suppress(OSError):  # another program may be doing the same
+            if time.time() - left.stat().st_mtime > LEFT_OVER:
+                left.unlink()
 
 
 def _umask() -> int:

@@ -48,34 +48,23 @@ LYING_BASES = {"Tensor", "Parameter", "ndarray", "int", "float", "str", "bool", 
     "type",
 }
 DUNDER = re.compile(r"__[a-z_]+__")
-MAGIC = re.compile(r"^\s*(%%?|!|\?)")
 
 
 def audit(source, imported=()):
     """What in one cell the teacher should see, as a list of short phrases; empty is usual.
 
-    imported: names that other cells have imported, whose attributes are not to be assigned to.
+    source: Python, which magics.py makes of a cell. imported: names that other cells have
+    imported, whose attributes are not to be assigned to.
     """
     try:
-        tree = ast.parse(without_magics(source))
+        tree = ast.parse(source)
         found = Reader(set(imported) | imports(tree))
         found.visit(tree)
     except SyntaxError:
         return []  # it will not run either
     except (RecursionError, MemoryError, ValueError):
         return ["is nested so deeply, or written so oddly, that it cannot be read"]
-    lines = source.splitlines()
-    if any(line.lstrip().startswith("!") or line.startswith("%%") for line in lines):
-        found.phrases.append("uses a shell command or a cell magic")
     return list(dict.fromkeys(found.phrases))
-
-
-def without_magics(source):
-    """The source with IPython's own lines (`%time …`, `!ls`, `name?`) made into comments."""
-    lines = source.splitlines()
-    return "\n".join(
-        "pass" if MAGIC.match(line) or line.rstrip().endswith("?") else line for line in lines
-    )
 
 
 def imports(tree):
@@ -91,7 +80,7 @@ def imports(tree):
 def imported_names(source):
     """The same of source that may be anything."""
     try:
-        return imports(ast.parse(without_magics(source)))
+        return imports(ast.parse(source))
     except (SyntaxError, RecursionError, MemoryError, ValueError):
         return set()
 

@@ -10,7 +10,6 @@ import ast
 import base64
 import contextlib
 import io
-import re
 import signal
 import sys
 
@@ -87,7 +86,7 @@ def run(source, namespace, name, *, seconds, last=None, hidden=()):
 
 
 def execute(source, namespace, name, last, shown):
-    tree = _compile(plain_python(source), name, "exec", ast.PyCF_ONLY_AST)
+    tree = _compile(source, name, "exec", ast.PyCF_ONLY_AST)
     final = None
     if tree.body and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";"):
         final = ast.Expression(tree.body.pop().value)
@@ -98,22 +97,6 @@ def execute(source, namespace, name, last, shown):
             shown.append(bundle(value))
     if last is not None:
         _exec(_compile(f"{last} = True", name, "exec"), namespace)
-
-
-def plain_python(source):
-    """Source without IPython's own lines: they only change how things are shown."""
-    try:
-        ast.parse(source)
-        return source
-    except SyntaxError:
-        lines = source.splitlines()
-        magic = re.compile(r"^(\s*)(%|!|\?)")
-        return "\n".join(
-            magic.match(line).group(1) + "pass"
-            if magic.match(line) or line.rstrip().endswith("?")
-            else line
-            for line in lines
-        )
 
 
 @contextlib.contextmanager

@@ -1,0 +1,451 @@
+"""Every number that a reader can give is checked: finite and in range, whatever kind it comes as.
+
+`ARGUMENTS` lists them, each with numbers that will do. What is out of range, or no number, is an
+error that begins with the argument's name and the value; what will do does the same whether it
+comes from Python, NumPy or torch.
+"""
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.small_models import lively, tokens
+from utils.checkpoints.store import at_seed
+from utils.experiments import compounding, derailment
+from utils.generation import diffusion, revision, rewriting, sampling, uniform
+from utils.generation.ragged import continue_each
+from utils.generation.rounds import until_settled
+from utils.measure import enumeration, intervals, likelihood
+from utils.measure.probes import Doubt
+from utils.models import markov
+from utils.models.kv_cache import KVCache
+from utils.models.temperature import at_temperature, check_temperature
+from utils.models.transformer import Transformer, TransformerConfig
+from utils.text import corpus
+from utils.text.tokenizer import byte_pair_tokenizer
+from utils.text.trace import written
+from utils.training import batches
+from utils.training.fit import fit
+from utils.training.losses import next_token_loss
+from utils.worlds.pets import PETS
+from utils.worlds.sentences import Sentences
+from utils.worlds.totals import Totals
+from utils.worlds.verdicts import Verdicts
+
+CONFIG = TransformerConfig(20, d_model=8, n_layers=1, n_heads=1, max_len=16)
+CAUSAL = lively(CONFIG)
+DENOISER = lively(TransformerConfig(20, d_model=8, n_layers=1, n_heads=1, max_len=16, causal=False))
+TEXT, BLANK = tokens(2, 6, 19), torch.full((1, 4), 19)
+LOGITS = torch.tensor([[0.5, 2.0, -1.0, 0.0]])
+CHAIN = markov.fit(torch.tensor([0, 1, 2, 1, 0, 2]), 2, 3)
+WORDS = "the word was with the word " * 20
+PAIRS, SMALL = Verdicts(high=3), Verdicts()
+TABLE = enumeration.Table(torch.zeros(1, 4, 2), torch.zeros(1, 4, 2))
+SEED = (0, 2**63 - 1)
+
+
+def dice():
+    return torch.Generator().manual_seed(0)
+
+
+def filled_cache():
+    cache = KVCache(CONFIG)
+    CAUSAL(TEXT[:1], cache)
+    return cache
+
+
+def trained(**how):
+    model = Transformer(CONFIG)
+    how = {"steps": 2, "lr": 1e-2, "seed": 0, "progress": False} | how
+    return fit(model, [TEXT], next_token_loss, **how).losses
+
+
+def timed(seconds):
+    return len(trained(steps=1, seconds=seconds))
+
+
+def shape(**change):
+    return TransformerConfig(
+        **{"vocab_size": 20, "d_model": 8, "n_heads": 1, "max_len": 9} | change
+    )
+
+
+def written_from(prompt=TEXT, n=3, **how):
+    return sampling.generate(CAUSAL, prompt, n, generator=dice(), **how)
+
+
+def chained(n=4, **how):
+    return markov.generate(CHAIN, torch.tensor([0]), n, **{"seed": 0, **how})
+
+
+def noisy(rate_of=None, **how):
+    return diffusion.sample(DENOISER, BLANK, 19, generator=dice(), **how)
+
+
+def read(k, **how):
+    return diffusion.elbo(DENOISER, TEXT, 19, samples=k, generator=dice())
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument called `name`: `call(value)` uses it. It is from `least` to `most`, and not
+    those themselves where it is `open`; a whole number unless `real`. good: some that will do."""
+
+    call: Callable
+    good: tuple
+    least: float = -math.inf
+    most: float = math.inf
+    open: str = ""  # "(" and ")" at the ends that do not count
+    real: bool = False
+    name: str = ""  # where it is not the last word of its key
+
+
+def a_whole(call, *good, least=0, most=math.inf, name=""):
+    return Argument(call, good, least, most, name=name)
+
+
+def a_real(call, *good, least=-math.inf, most=math.inf, open="", name=""):
+    return Argument(call, good, least, most, open, real=True, name=name)
+
+
+def a_seed(call):
+    return Argument(call, (0, 3), *SEED)
+
+
+ARGUMENTS = {
+    # text
+    "corpus.split held_out": a_real(
+        lambda v: corpus.split(WORDS, v), 0.25, least=0, most=1, open="()"
+    ),
+    "byte_pair_tokenizer vocab_size": a_whole(
+        lambda v: len(byte_pair_tokenizer(WORDS, v)), 18, least=1
+    ),
+    "written most": a_whole(
+        lambda v: written([1, 2], [1], LOGITS.softmax(-1), most=v).alternatives, 0, 2
+    ),
+    # models
+    "TransformerConfig vocab_size": a_whole(lambda v: shape(vocab_size=v), 7, least=1),
+    "TransformerConfig d_model": a_whole(lambda v: shape(d_model=v), 8, least=1),
+    "TransformerConfig n_layers": a_whole(lambda v: shape(n_layers=v), 3, least=1),
+    "TransformerConfig n_heads": a_whole(lambda v: shape(n_heads=v), 2, least=1),
+    "TransformerConfig n_kv_heads": a_whole(lambda v: shape(n_kv_heads=v), 1, least=1),
+    "TransformerConfig d_ff": a_whole(lambda v: shape(d_ff=v), 9, least=1),
+    "TransformerConfig max_len": a_whole(lambda v: shape(max_len=v), 5, least=1),
+    "TransformerConfig rope_theta": a_real(lambda v: shape(rope_theta=v), 2.0, least=1),
+    "TransformerConfig norm_eps": a_real(lambda v: shape(norm_eps=v), 0.5, least=0, open="("),
+    "Transformer seed": a_seed(lambda v: Transformer(CONFIG, seed=v).output),
+    "KVCache batch_size": a_whole(lambda v: KVCache(CONFIG, v).nbytes, 3, least=1),
+    "KVCache max_len": a_whole(lambda v: KVCache(CONFIG, 1, v).nbytes, 7, least=1, most=16),
+    "KVCache.crop length": a_whole(lambda v: filled_cache().crop(v).length, 0, 6, most=6),
+    "markov.fit order": a_whole(lambda v: markov.fit(TEXT[0], v, 20).order, 0, 2),
+    "markov.fit vocab_size": a_whole(lambda v: markov.fit(TEXT[0], 1, v).vocab_size, 20, least=1),
+    "contexts_seen order": a_whole(CHAIN.contexts_seen, 0, 2, most=2),
+    "next_probs order": a_whole(lambda v: CHAIN.next_probs([0], order=v), 1, most=2),
+    "log_probs add_k": a_real(
+        lambda v: CHAIN.log_probs(torch.tensor([0, 1]), order=0, add_k=v), 0.5, 2, least=0
+    ),
+    "markov.generate max_new_tokens": a_whole(chained, 0, 3),
+    "markov.generate stop": a_whole(lambda v: chained(stop=v), 2, most=2),
+    "markov.generate seed": a_seed(lambda v: chained(seed=v)),
+    "markov.generate temperature": a_real(lambda v: chained(temperature=v), 0, 0.5, 2, least=0),
+    "check_temperature temperature": a_real(check_temperature, 0, 0.5, 2, least=0),
+    "at_temperature temperature": a_real(lambda v: at_temperature(LOGITS, v), 0, 0.5, 2, least=0),
+    # training
+    "world_batches batch_size": a_whole(
+        lambda v: next(batches.world_batches(PAIRS, batch_size=v, seed=0)), 3, least=1
+    ),
+    "world_batches seed": a_seed(
+        lambda v: next(batches.world_batches(PAIRS, batch_size=2, seed=v))
+    ),
+    "sentence_batches seed": a_seed(
+        lambda v: next(batches.sentence_batches(Sentences(PETS), batch_size=2, seed=v))
+    ),
+    "edited share": a_real(
+        lambda v: next(batches.edited([TEXT], lambda rows, d: rows, v, 0)), 0.5, 0, least=0, most=1
+    ),
+    "edited seed": a_seed(lambda v: next(batches.edited([TEXT], lambda rows, d: rows, 0.5, v))),
+    "windows batch_size": a_whole(
+        lambda v: next(batches.windows(TEXT[0], batch_size=v, length=2, seed=0)), 3, least=1
+    ),
+    "windows length": a_whole(
+        lambda v: next(batches.windows(TEXT[0], batch_size=2, length=v, seed=0)), 3, least=1, most=5
+    ),
+    "windows seed": a_seed(
+        lambda v: next(batches.windows(TEXT[0], batch_size=2, length=2, seed=v))
+    ),
+    "fit steps": a_whole(lambda v: trained(steps=v), 1, 3, least=1),
+    "fit seconds": a_real(timed, 60, least=0, open="("),
+    "fit lr": a_real(lambda v: trained(lr=v), 0.5, least=0, open="("),
+    "fit seed": a_seed(lambda v: trained(seed=v)),
+    "fit measure_at": a_real(
+        lambda v: trained(measure=lambda m: 1.0, measure_at=[v]), 0.5, least=0, most=1
+    ),
+    # generation
+    "generate max_new_tokens": a_whole(lambda v: written_from(n=v), 0, 3),
+    "generate temperature": a_real(lambda v: written_from(temperature=v), 0, 0.5, least=0),
+    "generate top_k": a_whole(lambda v: written_from(temperature=1, top_k=v), 2, 99, least=1),
+    "generate top_p": a_real(
+        lambda v: written_from(temperature=1, top_p=v), 0.5, 1, least=0, most=1, open="("
+    ),
+    "generate stop": a_whole(lambda v: written_from(stop=v), 3, most=19),
+    "draw temperature": a_real(
+        lambda v: sampling.draw(LOGITS, temperature=v, generator=dice()), 0, 0.5, least=0
+    ),
+    "draw top_k": a_whole(
+        lambda v: sampling.draw(LOGITS, temperature=0, top_k=v, generator=dice()), 2, least=1
+    ),
+    "distribution top_p": a_real(
+        lambda v: sampling.distribution(LOGITS, top_p=v), 0.5, least=0, most=1, open="("
+    ),
+    "continue_each n": a_whole(lambda v: continue_each(CAUSAL, [TEXT[0]], v, [3])[0], 0, 3),
+    "elbo samples": a_whole(read, 2, least=1),
+    "sample steps": a_whole(lambda v: noisy(steps=v), 2, least=1, most=4),
+    "sample temperature": a_real(lambda v: noisy(temperature=v), 0, 0.5, least=0),
+    "sample threshold": a_real(lambda v: noisy(threshold=v), 0.5, 1, least=0, most=1, open="("),
+    "sample mask_id": a_whole(lambda v: diffusion.sample(DENOISER, BLANK, v), 19, most=19),
+    "revise rounds": a_whole(
+        lambda v: revision.revise(DENOISER, TEXT, 19, [1], rounds=v), 1, 2, least=1
+    ),
+    "revise remask": a_whole(
+        lambda v: revision.revise(DENOISER, TEXT, 19, [1, 2], rounds=1, remask=v),
+        2,
+        least=1,
+        most=2,
+    ),
+    "until_settled rounds": a_whole(
+        lambda v: until_settled(TEXT, lambda rows: rows, v), 2, least=1
+    ),
+    "backtrack rounds": a_whole(
+        lambda v: rewriting.backtrack(CAUSAL, TEXT, range(1, 6), rounds=v), 1, least=1
+    ),
+    "gibbs sweeps": a_whole(
+        lambda v: rewriting.gibbs(CAUSAL, TEXT, [2], sweeps=v, candidates=2), 0, 2
+    ),
+    "gibbs candidates": a_whole(
+        lambda v: rewriting.gibbs(CAUSAL, TEXT, [2], sweeps=1, candidates=v), 2, least=1
+    ),
+    "gibbs temperature": a_real(
+        lambda v: rewriting.gibbs(
+            CAUSAL, TEXT, [2], sweeps=1, candidates=2, temperature=v, generator=dice()
+        ),
+        0.5,
+        least=0,
+    ),
+    "edit rounds": a_whole(lambda v: uniform.edit(DENOISER, TEXT, [1], rounds=v), 2, least=1),
+    "edit most": a_whole(
+        lambda v: uniform.edit(DENOISER, TEXT, [1, 2], rounds=1, most=v), 1, least=1
+    ),
+    # measure
+    "wilson n": a_whole(lambda v: intervals.wilson(0, v), 5, least=1),
+    "wilson successes": a_whole(lambda v: intervals.wilson(v, 5), 0, 5, most=5),
+    "wilson confidence": a_real(
+        lambda v: intervals.wilson(1, 5, v), 0.5, least=0, most=1, open="()"
+    ),
+    "bootstrap_mean seed": a_seed(lambda v: intervals.bootstrap_mean([1, 2, 4], seed=v)),
+    "bootstrap_mean confidence": a_real(
+        lambda v: intervals.bootstrap_mean([1, 2], seed=0, confidence=v),
+        0.5,
+        least=0,
+        most=1,
+        open="()",
+    ),
+    "bootstrap_mean resamples": a_whole(
+        lambda v: intervals.bootstrap_mean([1, 2], seed=0, resamples=v), 9, least=1
+    ),
+    "bootstrap_ratio seed": a_seed(lambda v: intervals.bootstrap_ratio([1, 2], [3, 4], seed=v)),
+    "write_probs size": a_whole(
+        lambda v: enumeration.write_probs(TABLE, "random", size=v)[1], 2, least=1
+    ),
+    "write_probs threshold": a_real(
+        lambda v: enumeration.write_probs(TABLE, "confidence", threshold=v)[1],
+        0.5,
+        least=0,
+        most=1,
+        open="(",
+    ),
+    "bits_per_character n_characters": a_whole(
+        lambda v: likelihood.bits_per_character(CAUSAL, tokens(1, 40, 19)[0], v), 9, least=1
+    ),
+    "bound_per_character samples": a_whole(
+        lambda v: likelihood.bound_per_character(DENOISER, tokens(1, 40, 19)[0], 9, 19, samples=v),
+        1,
+        least=1,
+    ),
+    "Doubt hidden": a_whole(
+        lambda v: Doubt(DENOISER, TEXT, TEXT > 3, [1], hidden=v, steps=1)(DENOISER, TEXT, 19, [1]),
+        2,
+        least=1,
+    ),
+    "Doubt steps": a_whole(
+        lambda v: Doubt(DENOISER, TEXT, TEXT > 3, [1], steps=v)(DENOISER, TEXT, 19, [1]),
+        2,
+        least=1,
+    ),
+    # experiments and checkpoints
+    "write_totals temperature": a_real(
+        lambda v: compounding.write_totals(CAUSAL, TEXT[:, :3], temperature=v, generator=dice()),
+        0.5,
+        least=0,
+    ),
+    "hazards temperature": a_real(
+        lambda v: compounding.hazards(CAUSAL, TEXT, temperature=v), 0.5, least=0
+    ),
+    "predicted temperature": a_real(
+        lambda v: derailment.predicted(
+            lambda t: torch.zeros(*t.shape, len(SMALL.vocab)), SMALL, SMALL.sample(2, seed=0), v
+        )["all right"],
+        0.5,
+        least=0,
+        open="(",
+    ),
+    "at_seed seed": a_seed(lambda v: at_seed("name", v)),
+    # worlds
+    "Totals n": a_whole(lambda v: Totals(v).length, 4, least=1),
+    "Totals.sample n": a_whole(lambda v: Totals(3).sample(v, seed=0), 0, 4),
+    "Totals.sample seed": a_seed(lambda v: Totals(3).sample(2, seed=v)),
+    "Verdicts low": a_whole(lambda v: len(Verdicts(v, 4).seen), 2, most=3),
+    "Verdicts high": a_whole(lambda v: len(Verdicts(0, v).seen), 3, least=1),
+    "Verdicts held_out": a_real(
+        lambda v: len(Verdicts(held_out=v).seen), 0, 0.5, least=0, most=1, open=")"
+    ),
+    "Verdicts seed": a_seed(lambda v: Verdicts(0, 4, seed=v).seen),
+    "Verdicts.sample n": a_whole(lambda v: PAIRS.sample(v, seed=0), 0, 3),
+    "Verdicts.sample seed": a_seed(lambda v: PAIRS.sample(3, seed=v)),
+    "Sentences.sample n": a_whole(lambda v: Sentences(PETS).sample(v, seed=0), 0, 3),
+    "Sentences.sample seed": a_seed(lambda v: Sentences(PETS).sample(3, seed=v)),
+}
+WRAPS = {
+    "np.float64": np.float64,
+    "np.float32": np.float32,
+    "np.float16": np.float16,
+    "np.array": np.array,
+    "np.int64": np.int64,
+    "np.uint8": np.uint8,
+    "torch.tensor": torch.tensor,
+    "torch.float64": lambda v: torch.tensor(v, dtype=torch.float64),
+    "torch.bfloat16": lambda v: torch.tensor(v, dtype=torch.bfloat16),
+    "torch.int64": lambda v: torch.tensor(v, dtype=torch.int64),
+}
+NO_NUMBERS = {
+    "text": "1",
+    "bytes": b"1",
+    "a list": [1],
+    "an array": np.array([1, 2]),
+    "a row": torch.tensor([1.0, 2.0]),
+    "one in a row": torch.tensor([1]),
+    "complex": 1j,
+    "a truth value": True,
+    "NumPy's truth value": np.True_,
+    "torch's truth value": torch.tensor(True),
+    "no number": object(),
+    "a function": len,
+}
+
+
+def plain(value):
+    """What a learner sees as the result, so that two can be compared."""
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return value.tolist()
+    return value
+
+
+def will_do(argument, number):
+    inside = (
+        number not in (10**400, -(10**400))
+        and math.isfinite(number)
+        and argument.least <= number <= argument.most
+    )
+    if argument.open.startswith("("):
+        inside = inside and number > argument.least
+    if argument.open.endswith(")"):
+        inside = inside and number < argument.most
+    return inside and (argument.real or number == int(number))
+
+
+NUMBERS = (
+    st.floats()
+    | st.integers(-(2**70), 2**70)
+    | st.sampled_from(
+        [
+            0,
+            -1,
+            0.5,
+            -0.0,
+            1e-46,
+            1e-320,
+            1e39,
+            1e308,
+            2**63,
+            10**400,
+            math.nan,
+            math.inf,
+            -math.inf,
+        ]
+    )
+)
+
+
+@pytest.mark.parametrize("key", ARGUMENTS)
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_what_is_out_of_range_is_refused_by_name(key, data):
+    argument, number = ARGUMENTS[key], data.draw(NUMBERS)
+    wrap = WRAPS.get(data.draw(st.sampled_from(["as it is", *WRAPS])), lambda v: v)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of NumPy, where it becomes infinite
+            value = wrap(number)
+    except (OverflowError, ValueError, RuntimeError, TypeError):
+        return  # there is no such number
+    if will_do(argument, value.item() if hasattr(value, "item") else value):
+        return
+    with pytest.raises(ValueError, match=f"^{key.split()[-1]} is "):
+        argument.call(value)
+
+
+@pytest.mark.parametrize("key", ARGUMENTS)
+@pytest.mark.parametrize("what", NO_NUMBERS)
+def test_what_is_no_number_is_refused_by_name(key, what):
+    if key == "generate stop" and what in ("a list", "an array", "a row", "one in a row"):
+        return  # there may be several
+    with pytest.raises(ValueError, match=f"^{key.split()[-1]} is .*; "):
+        ARGUMENTS[key].call(NO_NUMBERS[what])
+
+
+@pytest.mark.parametrize("key", ARGUMENTS)
+def test_the_same_number_does_the_same_from_wherever_it_comes(key):
+    for number in ARGUMENTS[key].good:
+        expected = plain(ARGUMENTS[key].call(number))
+        for name, wrap in [("2.0", float), *WRAPS.items()]:
+            value = wrap(number)
+            if float(value) == number:  # not every kind has a half
+                assert plain(ARGUMENTS[key].call(value)) == expected, name
+
+
+# -- numbers at the edge of what floats can hold ---------------------------------------------------
+
+
+@given(
+    temperature=st.floats(0, allow_infinity=False),
+    top_p=st.none() | st.floats(0, 1, exclude_min=True),
+    top_k=st.none() | st.integers(1, 2**70),
+    dtype=st.sampled_from([torch.float64, torch.float32, torch.float16, torch.bfloat16]),
+    scale=st.sampled_from([0, 1e-3, 1, 100, 3e4]),
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_the_knobs_what_is_drawn_from_is_a_distribution(
+    temperature, top_p, top_k, dtype, scale
+):
+    logits = (torch.linspace(-2, 2, 7) * scale).to(dtype)
+    logits[2] = -torch.inf
+    probs = sampling.distribution(logits, temperature=temperature, top_p=top_p, top_k=top_k)
+    assert probs.isfinite().all() and (probs >= 0).all()
+    assert abs(float(probs.sum()) - 1) < 1e-3 and probs[2] == 0
+    drawn = sampling.draw(logits, temperature=temperature, top_p=top_p, top_k=top_k)
+    assert probs[drawn] > 0

@@ -1,0 +1,90 @@
+"""Reading the book in JupyterLab changes none of its files, wherever they lie, and opens no source.
+
+The chapters are stored as JupyterLab writes them, so that a reader who has only looked finds git
+clean. Pages that chapters link to are shown, not put into an editor.
+"""
+
+import os
+import re
+import shutil
+import sys
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.places import ROOT
+from tests.servers import running
+from tests.tools.test_environment import ODD
+from tools import environment
+
+CHAPTER = "my notes/01? #2.ipynb"  # has folded outputs, numbers as data, and links
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A small book in an oddly named folder, with a chapter in another."""
+    root = tmp_path_factory.mktemp("a book") / ODD
+    shutil.copytree(ROOT / "book", root / "book", ignore=shutil.ignore_patterns("_*"))
+    (root / CHAPTER).parent.mkdir()
+    shutil.copy(ROOT / "chapters" / "01_markov_chains.ipynb", root / CHAPTER)
+    return root
+
+
+@pytest.fixture(scope="module")
+def address(root):
+    environ = environment.variables(str(root), os.environ) | {"SSH_TTY": "opens no browser"}
+    environ["JUPYTER_TOKEN"] = ""  # to Jupyter that is none, and it would make up its own
+    script = [sys.executable, ROOT / "tools/lab.py"]
+    command = [*script, "--root", root, "--host", "127.0.0.1", CHAPTER]
+    with running(command, cwd=root, env=environ) as address:
+        yield address
+
+
+@pytest.fixture
+def lab(browser, address):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield page, lambda name: page.goto(address.replace(quote(CHAPTER), quote(name)) + "&reset")
+    page.close()
+
+
+def test_opening_and_saving_a_chapter_changes_nothing(lab, root):
+    page, visit = lab
+    visit(CHAPTER)
+    page.locator(".jp-Notebook .jp-MarkdownCell h1").first.wait_for(timeout=60_000)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+    page.wait_for_timeout(1000)  # what the kernel says of itself is stored, if it differs
+    assert page.locator(".jp-mod-dirty").count() == 0
+    before = (root / CHAPTER).stat()
+    page.locator(".jp-Notebook").first.click(position={"x": 5, "y": 5})
+    with page.expect_response(lambda answer: answer.request.method == "PUT" and answer.ok):
+        page.keyboard.press("ControlOrMeta+s")
+    assert (root / CHAPTER).stat().st_mtime_ns > before.st_mtime_ns
+    stored = ROOT / "chapters" / "01_markov_chains.ipynb"
+    assert (root / CHAPTER).read_bytes() == stored.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_link_to_the_glossary_shows_it(lab):
+    page, visit = lab
+    visit(CHAPTER)
+    link = page.locator(".jp-Notebook a[href*='/book/glossary.md']").first
+    link.wait_for(timeout=60_000)
+    link.click()
+    shown = page.locator(".jp-MarkdownViewer")
+    expect(shown.locator("dt", has_text="attention").first).to_be_visible(timeout=30_000)
+    meanings = re.findall("^: ", (ROOT / "book" / "glossary.md").read_text("utf-8"), re.MULTILINE)
+    assert shown.locator("dt").count() == shown.locator("dd").count() == len(meanings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["claims", "glossary", "teaching"])
+def test_what_chapters_link_to_is_a_page(lab, name):
+    page, visit = lab
+    visit(f"book/{name}.md")
+    shown = page.locator(".jp-MarkdownViewer")
+    shown.locator("h1").wait_for(timeout=60_000)
+    text = shown.inner_text()
+    assert not any(markup in text for markup in ("Unknown", ":::", "{div}", "{term}", "{doc}"))
+    if name == "claims":
+        assert "Each word cuts what can still be said" in text and "holds with limits" in text
