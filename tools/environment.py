@@ -229,12 +229,28 @@ def make(root):
         say("{}/3 {}".format(number, what))
         pip = [venv_python(root), "-m", "pip", "install", "--progress-bar", "off"]
         run(pip + arguments, log, environ)
+    mend_scripts(root)
     run([venv_python(root), "-I", "-c", IMPORTED], log, variables(root, os.environ))
     partial = os.path.join(venv, "complete.part")
     with open(partial, "w") as file:
         file.write(stamp(root))
     os.replace(partial, os.path.join(venv, "complete"))
     say("The environment is ready, after {:.0f} seconds.".format(time.monotonic() - start))
+
+
+def mend_scripts(root):
+    """Quote the path of Python in the commands that pip has made: it heeds spaces, and no quote."""
+    python = venv_python(root)
+    quoted = re.sub(r'([\\"$`])', r"\\\1", python)
+    line = "#!/bin/sh\n'''exec' \"{}\" "
+    folder = os.path.dirname(python)
+    for name in os.listdir(folder) if quoted != python else ():
+        path = os.path.join(folder, name)
+        with open(path, "rb") as file:
+            content = file.read()
+        if content.startswith(line.format(python).encode()):
+            with open(path, "wb") as file:
+                file.write(content.replace(python.encode(), quoted.encode(), 1))
 
 
 def run(command, log, environ):

@@ -68,7 +68,7 @@ def main():
     wanted = port_number(arguments.port)
     port = free_port(host, wanted)
     token = access_token(os.environ)
-    prepare(arguments.root, Path(os.environ["JUPYTER_CONFIG_DIR"]), Path(os.environ["IPYTHONDIR"]))
+    prepare(arguments.root, os.environ)
     if port != wanted:
         print(f"Port {wanted} is taken; using {port}.")
     if container and host == "0.0.0.0":
@@ -103,17 +103,15 @@ def server(root, page, host, port, *, browser):
     ]
 
 
-def prepare(root, config, ipython):
-    """Write JupyterLab's settings, and vouch for the book's notebooks so that their players run.
-
-    config, ipython: the folders where Jupyter and its kernels look for what they are told.
-    """
+def prepare(root, environ):
+    """Write JupyterLab's settings, and vouch for the book's notebooks so that their players run."""
+    config = Path(environ["JUPYTER_CONFIG_DIR"])
     (config / "labconfig").mkdir(parents=True, exist_ok=True)
     (config / "labconfig" / "page_config.json").write_text(json.dumps(PAGE))
     (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
     (config / "jupyter_server_config.d").mkdir(exist_ok=True)
     (config / "jupyter_server_config.d" / "nbgrader.json").write_text(json.dumps(SERVER))
-    startup = ipython / "profile_default" / "startup"
+    startup = Path(environ["IPYTHONDIR"]) / "profile_default" / "startup"
     startup.mkdir(parents=True, exist_ok=True)
     (startup / "00-language.py").write_text(KERNEL)
     notary = NotebookNotary()

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -20,7 +19,7 @@ from tools.grading import grade, sandbox
 def course(tmp_path):
     if not os.environ.get("CI") and (reason := sandbox.unavailable()):
         pytest.skip(reason)
-    course = small.make(tmp_path / "a course")
+    course = small.make(tmp_path / "a course? #1 % ; & 'a'")
     small.submit(course, "alice")
     small.run(course)
     return course
@@ -30,7 +29,7 @@ def course(tmp_path):
 def address(course, tmp_path):
     """The address that the command prints, where `make lab` has run before."""
     environ = environment.variables(str(tmp_path), os.environ)
-    lab.prepare(tmp_path, Path(environ["JUPYTER_CONFIG_DIR"]))
+    lab.prepare(tmp_path, environ)
     environ |= {"SSH_TTY": "opens no browser", "COURSE": str(course.root), "HOST": "127.0.0.1"}
     command = [sys.executable, "-m", "tools.grading", "formgrader"]
     with running(command, cwd=ROOT, env=environ, stderr=subprocess.DEVNULL) as address:

@@ -253,6 +253,17 @@ def test_a_colon_in_the_path_is_named_before_anything_is_done(clone):
     assert not (moved / ".venv").exists()
 
 
+def test_commands_start_whatever_the_folder_is_called(clone):
+    """As nbgrader starts alembic. pip puts the path of Python between quotes, as it is."""
+    python = clone / ".venv" / "bin" / "python"
+    command = clone / "seven"
+    command.write_text(f"#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\nprint(7)\n")
+    command.chmod(0o755)
+    assert set_up(clone, 'cp -p "$clone/seven" "$clone/.venv/bin/"').returncode == 0
+    ran = subprocess.run([python.with_name("seven")], capture_output=True, text=True)
+    assert ran.stdout == "7\n", ran.stderr
+
+
 # What is set on the machine for other projects.
 
 ELSEWHERE = {

@@ -11,14 +11,14 @@ import functools
 import hashlib
 import json
 import logging
-import os
-import sys
 import warnings
 from pathlib import Path
 
 import nbformat
 import sqlalchemy
 import sqlalchemy.exc
+from alembic.script import ScriptDirectory
+from nbgrader import api, dbutil
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
@@ -33,10 +33,15 @@ from nbgrader.preprocessors import (
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
+from utils.text.files import write_whole
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 # nbgrader 0.9.6 was written before SQLAlchemy 2.1, which warns of an order that it got right.
 warnings.filterwarnings("ignore", category=sqlalchemy.exc.SAWarning, module="nbgrader")
+
+# For each new gradebook nbgrader would start a command, which a % in the path of its files ends.
+api.get_alembic_version = functools.cache(ScriptDirectory(dbutil.ALEMBIC_DIR).get_current_head)
 
 
 class GradingError(Exception):
@@ -108,9 +113,6 @@ def open_course(root=None, url=None):
         config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
     own = sqlalchemy.URL.create("sqlite", database=str(root / "gradebook.db"))  # quotes the path
     url = url or config.CourseDirectory.get("db_url") or own.render_as_string()
-    scripts = os.path.join(sys.prefix, "bin")  # nbgrader asks a command there, by name
-    if scripts not in os.environ["PATH"].split(os.pathsep):
-        os.environ["PATH"] = scripts + os.pathsep + os.environ["PATH"]
     logging.getLogger("alembic").setLevel(logging.WARNING)
     course = Course(root, config, url)
     try:
@@ -213,6 +215,4 @@ def register(course, template):
 def write(path, text):
     """Write a file in one step: it is never there by half."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    partial.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "replace"))
-    os.replace(partial, path)
+    write_whole(path, text if isinstance(text, bytes) else text.encode("utf-8", "replace"))

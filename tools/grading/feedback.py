@@ -1,11 +1,12 @@
 """`make feedback`: a page for each student, by nbgrader; `make export`: the table of grades."""
 
 import logging
-import os
 
 from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateFeedback
 from nbgrader.plugins import CsvExportPlugin
+
+from utils.text.files import write_whole
 
 from . import rebuild, submissions
 from .course import GradingError, template
@@ -58,9 +59,7 @@ def export(course, only=None, to=None):
         names = [name for name in names if graded(book, name)]
         if not names:
             raise GradingError("There are no grades yet: run `make grade` first.")
-        partial = path.with_name(path.name + ".part")
-        CsvExportPlugin(to=str(partial), assignment=names).export(book)
-    os.replace(partial, path)
+        write_whole(path, lambda new: CsvExportPlugin(to=str(new), assignment=names).export(book))
     waiting = [(name, unsettled(course, name)) for name in names]
     return path, [(who, name, why) for name, each in waiting for who, (why, _) in each.items()]
 

@@ -51,7 +51,7 @@ def row_of_ids(ids: Iterable | Any, size: int) -> list[int]:
     a vocabulary of this size, and for what is no row of numbers."""
     ids = ids.tolist() if hasattr(ids, "tolist") else ids
     if isinstance(ids, str) or not isinstance(ids, Iterable):
-        raise TypeError(
+        raise ValueError(
             f"{_short(ids)} is no row of ids; give a list of them, or a tensor (length,)"
         )
     found = []
