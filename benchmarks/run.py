@@ -356,18 +356,22 @@ def measure(comparison: Comparison) -> dict:
     """Run the race: the comparison's words, with ratio (median), low and high (middle half)."""
     low, ratio, high = (round(x, 2) for x in statistics.quantiles(race(comparison), n=4))
     words = {key: value for key, value in vars(comparison).items() if not callable(value)}
-    return words | {"ratio": ratio, "low": low, "high": high, "machine": machine()}
+    found = {"ratio": ratio, "low": low, "high": high}
+    return words | found | {"machine": machine(), "gflops": gflops()}
+
+
+def gflops() -> int:
+    """The speed at which it multiplies just now, for names of processors say little."""
+    a = torch.ones(1024, 1024)
+    a @ a  # to warm up
+    return round(2 * 1024**3 / min(timed(lambda: drop(a @ a)) for _ in range(20)) / 1e9)
 
 
 def machine() -> str:
-    """What ran it, in a line; its speed too, for names of processors say little."""
-    a = torch.ones(1024, 1024)
-    a @ a  # to warm up
-    seconds = min(timed(lambda: drop(a @ a)) for _ in range(20))
+    """What ran it, in a line."""
     threads, version = torch.get_num_threads(), torch.__version__.split("+")[0]
     return (
-        f"{processor()}, {threads} thread{'s' * (threads > 1)}, "
-        f"{2 * 1024**3 / seconds / 1e9:.0f} GFLOP/s, torch {version}, "
+        f"{processor()}, {threads} thread{'s' * (threads > 1)}, torch {version}, "
         f"Python {platform.python_version()}"
     )
 
@@ -392,8 +396,11 @@ def table(results: dict[str, dict]) -> str:
         row = f"| {r['what']} | {r['ours']}{note} | {r['theirs']} | {r['ratio']:.2f} | "
         row += f"{r['low']:.2f} to {r['high']:.2f} | {r['rounds']} | {r['target']} |"
         lines.append(row)
-    machines = sorted({r["machine"] for r in results.values()})
-    return "\n".join([*lines, "", f"Median over rounds. Measured on: {'; '.join(machines)}.", ""])
+    speeds = {}
+    for r in results.values():
+        speeds.setdefault(r["machine"], []).append(r["gflops"])
+    where = "; ".join(f"{m}, {min(each)} to {max(each)} GFLOP/s" for m, each in speeds.items())
+    return "\n".join([*lines, "", f"Median over rounds. Measured on {where}.", ""])
 
 
 def install_opponents():
@@ -413,7 +420,7 @@ def main() -> None:
         parser.error(f"there is no {unknown[0]!r}; choose from {', '.join(COMPARISONS)}")
     if options.opponents:
         install_opponents()
-    print(machine(), flush=True)
+    print(f"{machine()}, {gflops()} GFLOP/s", flush=True)
     kept = HERE / "results.json"
     results = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
     for name in names:
