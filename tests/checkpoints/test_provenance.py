@@ -252,6 +252,19 @@ def test_what_has_no_name_is_refused(ours):
         provenance.provenance({"loss": recipes.Model.step})  # it would be sought as a module's own
 
 
+def test_what_only_an_address_tells_apart_is_refused():
+    """The repr of such an object is another one in each process."""
+    with pytest.raises(TypeError, match=r"world is <object object.*give plain values"):
+        provenance.provenance({"world": object()})
+
+
+def test_a_function_whose_results_are_kept_is_read_all_the_same():
+    """The King James Bible is made ready once; what it is made ready by counts."""
+    found = RECIPES["kjv-ar"].made_by(None)
+    assert found["world"] == "utils.checkpoints.recipes.kjv.king_james"
+    assert {"utils.text.corpus.split", "utils.text.tokenizer.byte_pair_tokenizer"} <= set(found)
+
+
 def made_by_hand():
     def inner():
         pass

@@ -12,6 +12,7 @@ import ast
 import functools
 import hashlib
 import importlib.util
+import inspect
 import io
 import tokenize
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from types import FunctionType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent  # the package whose code is ours
+PLAIN = (bool, int, float, complex, str, bytes, range)
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
 
 
@@ -46,6 +48,7 @@ def changes(before: dict[str, str], now: dict[str, str]) -> list[str]:
 
 def _describe(name, value, values, roots):
     """Plain values into `values` under their names, functions and classes of ours into `roots`."""
+    value = inspect.unwrap(value) if hasattr(value, "__wrapped__") else value  # of a `cache`
     if isinstance(value, FunctionType | type):
         ours = value.__module__.partition(".")[0] == ROOT.name
         if "<" in value.__qualname__ or (ours and not value.__qualname__.isidentifier()):
@@ -65,8 +68,10 @@ def _describe(name, value, values, roots):
     elif isinstance(value, list | tuple):
         for i, inner in enumerate(value):
             _describe(f"{name}.{i}".lstrip("."), inner, values, roots)
-    else:
+    elif value is None or isinstance(value, PLAIN):
         values[name] = repr(value)
+    else:
+        raise TypeError(f"{name} is {value!r}; give plain values, or functions that have a name")
 
 
 # -- what code reaches -----------------------------------------------------------------------------
