@@ -7,6 +7,7 @@ printed in each of these situations. The suite itself runs in an environment mad
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -369,11 +370,14 @@ def test_names_that_shells_export_are_not_meant_for_us(clone):
 
 def make_with_a_printing_python(clone, *arguments, **more):
     """What a Python that only tells what it was given is given by make."""
-    python = clone / "a python"
-    python.write_text(
-        f"#!{sys.executable}\nimport json, os, sys\n"
+    python, telling = clone / "a python", clone / "telling.py"
+    telling.write_text(
+        "import json, os, sys\n"
         "print(json.dumps({'arguments': sys.argv[1:], 'variables': dict(os.environ)}))\n"
     )
+    # A script of the shell's, since the first line of a script cannot name a Python with a space.
+    words = " ".join(shlex.quote(str(word)) for word in (sys.executable, telling))
+    python.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     python.chmod(0o755)
     command = ["make", "--silent", "-C", clone, f"PYTHON={python}", *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, **more)
