@@ -45,8 +45,7 @@ class Coin:
     """Stands in for a model: right in everything, except that the verdict is wrong with `p`."""
 
     def __init__(self, p):
-        self.p, model = p, small()
-        self.config, self.output = model.config, model.output
+        self.p, self.config = p, small().config  # all that a model has to have
 
     def __call__(self, tokens, cache=None):
         read = tokens if cache is None else self.read(tokens, cache)

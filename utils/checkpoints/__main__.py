@@ -52,7 +52,10 @@ def show(name):
     for names, what in (("made_by", "the weights"), ("measured_by", "the results")):
         pieces = card.pop(names)
         card[names] = f"{len(pieces)} pieces that {what} depend on; they are in {name}.json"
-    print(f"{name}: {recipe.about}\n{json.dumps(card, indent=1)}\n")
+    print(f"{name}: {recipe.about}\n{json.dumps(card, indent=1)}\n\nIts recipe:")
+    for setting, value in recipe.made_by(None).items():
+        if not setting.startswith("utils."):  # those are the pieces that the settings reach
+            print(f"  {setting}: {value}")
     for done, names in making.stale(name).items():
         print(f"Changed since it was {done}: {', '.join(names) or 'nothing'}.")
 

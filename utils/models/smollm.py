@@ -50,8 +50,8 @@ def load(*, bits: int = 32) -> tuple[Transformer, Tokenizer]:
     """The model and its tokenizer. Needs 0.5 GB of disk for the copy and as much memory.
 
     bits: of a weight. With 4, the matrices stay as they are in the package, and torch multiplies
-    with them as they are: about twice as fast on a processor, but its logits are less exact; see
-    `FourBits`. Everything else takes 32.
+    with them as they are: faster on a processor, but its logits are less exact; see `FourBits`.
+    Everything else takes 32.
 
     The copy lives in the folder that the environment variable ONE_TOKEN_CACHE names, else in the
     user's cache folder. It is checked by its hash, and made again when it is damaged. Raises
