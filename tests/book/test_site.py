@@ -237,6 +237,12 @@ def test_the_players_numbers_stay_in_one_line(visit, width):
 def test_the_landing_page_shows_the_player_of_the_first_chapter(visit):
     page = visit("book/intro.html")
     assert page.locator(".ott-player.ott-live").count() == 1
+    assert "A picture of the player" not in page.locator("main").inner_text()  # that is elsewhere
+
+
+def test_the_bibliography_is_the_sites_own_list(visit):
+    entries = (ROOT / "book" / "references.bib").read_text("utf-8").count("\n@")
+    assert visit("book/bibliography.html").locator("[role=doc-biblioentry]").count() == entries
 
 
 def test_a_knob_changes_the_page(visit):
