@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.places import ROOT
+from tests.sites import DESK, PHONE
 from utils.checkpoints.store import load_checkpoint, read_card
 from utils.generation import diffusion, revision, sampling
 from utils.generation.rewriting import backtrack
@@ -174,3 +175,195 @@ def test_an_answer_is_judged(models):
         assert models.evaluate("([a, b]) => oneToken.judge(a, b)", [row, tokens]).startswith(
             judgement
         )
+
+
+# --- the reader's hands -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def playground(visit):
+    """Opens the playground at a state, and waits for the models."""
+
+    def opened(state="", **options):
+        page = visit(f"book/playground.html{state}", reduced_motion="reduce", **options)
+        page.locator("#pg:not([data-waiting])").wait_for()
+        return page
+
+    return opened
+
+
+def lanes(page):
+    """The answers that stand in the lanes, and what is said of them."""
+    return page.locator(".pg-lane").evaluate_all("""(lanes) => lanes.map((lane) => [
+      [...lane.querySelectorAll(".pg-word:not(.pg-given)")].map((word) =>
+        word.classList.contains("pg-blank") ? "_" : word.firstChild.textContent).join(" "),
+      lane.querySelector(".pg-verdict").textContent,
+    ])""")
+
+
+def draft(page):
+    return page.locator(".pg-draft [data-at]").evaluate_all(
+        "(all) => all.map((word) => word.textContent || '_').join(' ')"
+    )
+
+
+def press(page, name):
+    page.locator("#pg").get_by_role("button", name=name, exact=True).click()
+
+
+STUCK = "no , because 1 + 1 = 2 ."
+MENDED = "yes , because 1 + 1 = 2 ."
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_no_is_final_in_one_and_mended_in_the_other(playground, width):
+    page = playground(width=width)
+    assert [answer for answer, _ in lanes(page)] == ["no" + " _" * 8] * 2
+    press(page, "Step")
+    assert lanes(page)[0][0] == "no ," + " _" * 7
+    told = page.locator(".pg-said").inner_text()
+    assert told.startswith("Step 1. One token at a time wrote “,” 1.00. All tokens at once wrote “")
+    press(page, "End")
+    (stuck, why), (mended, right) = lanes(page)
+    assert (stuck, mended) == (STUCK, MENDED)
+    assert why.startswith("It contradicts itself") and right.startswith("Right")
+    assert MENDED in page.locator(".pg-said").inner_text()
+    press(page, "Start")
+    assert [answer for answer, _ in lanes(page)] == ["no" + " _" * 8] * 2
+
+
+def test_it_plays_to_the_end_by_itself(playground):
+    page = playground("#scene=once")
+    press(page, "Play")
+    page.get_by_text("9 forward passes, finished").wait_for()
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+    assert "ends with" in page.locator(".pg-said").inner_text()
+
+
+def test_an_address_shows_everybody_the_same(playground):
+    page = playground("#scene=back&step=9")
+    assert draft(page) == "is 1 + 1 = 2 ? no" + " _" * 8
+    assert lanes(page)[0][0] == " ".join("_" * 9)  # gone back to the first word
+    shared = page.evaluate("location.hash")
+    assert shared == "#text=is_1_+_1_=_2_?_no&ar=back&diffusion=doubt&at=7&step=9"
+    again = playground(shared)
+    assert (draft(again), lanes(again)) == (draft(page), lanes(page))
+    again.evaluate("location.hash = '#scene=slip&step=99'")
+    again.get_by_text("12 =").or_(
+        again.locator(".pg-about", has_text="one wrong number")
+    ).wait_for()
+    assert [answer for answer, _ in lanes(again)] == ["yes , because 2 + 9 = 11 ."] * 2
+
+
+@pytest.mark.parametrize(
+    "state", ["#scene=none", "#text=nonsense", "#text=is_1&step=-3&at=99", "#%"]
+)
+def test_an_address_that_makes_no_sense_does_no_harm(playground, state):
+    assert draft(playground(state)) == "is 1 + 1 = 2 ? no" + " _" * 8
+
+
+def test_everything_can_be_done_by_keyboard_alone(playground):
+    page = playground()
+    keys = page.keyboard
+    here = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"
+    for _ in range(60):
+        if page.evaluate(here) == "no, word 8 of 16":
+            break
+        keys.press("Tab")
+    assert page.evaluate(here) == "no, word 8 of 16"
+    keys.type("yes")
+    keys.press("Enter")
+    assert draft(page) == "is 1 + 1 = 2 ? yes" + " _" * 8
+    assert page.evaluate(here) == "yes, word 8 of 16"
+    assert page.locator(".pg-said").inner_text() == "Word 8 is “yes” now. Both begin again."
+    keys.press("ArrowLeft")
+    keys.press("ArrowLeft")
+    assert page.evaluate(here) == "2, word 6 of 16"
+    keys.press("Delete")
+    assert "The question stays" in page.locator(".pg-said").inner_text()
+    keys.type("38")
+    keys.press("Enter")
+    keys.press("End")
+    for _ in range(12):
+        keys.press("Shift+ArrowLeft")
+    keys.press("Backspace")
+    assert draft(page) == "is 1 + 1 = 38 ?" + " _" * 9
+    keys.type("maybe")
+    keys.press("Enter")
+    assert "“maybe” is none of their words" in page.locator(".pg-said").inner_text()
+
+
+def test_a_word_is_changed_by_the_road_not_taken(playground):
+    page = playground(width=PHONE, has_touch=True)
+    page.locator(".pg-draft [data-at='7']").tap()
+    road = page.locator(".pg-roads .pg-diffusion").get_by_role("button", name="put yes here")
+    assert float(road.inner_text().split()[-1]) > 0.9
+    road.tap()
+    assert draft(page) == "is 1 + 1 = 2 ? yes" + " _" * 8
+    press(page, "Undo")
+    assert draft(page) == "is 1 + 1 = 2 ? no" + " _" * 8
+    press(page, "Blank from here on")
+    assert draft(page) == "is 1 + 1 = 2 ?" + " _" * 9
+    blind = page.locator(".pg-roads .pg-ar .pg-asked")
+    page.locator(".pg-draft [data-at='9']").tap()
+    assert "nothing to say here yet" in blind.inner_text()
+
+
+def test_a_span_is_marked_by_dragging(playground):
+    page = playground("#scene=slip")
+    boxes = [page.locator(f".pg-draft [data-at='{i}']").bounding_box() for i in (10, 14)]
+    (x, y), (to, _) = [(box["x"] + 5, box["y"] + 5) for box in boxes]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    # the first touch unfolds what stands below, and nothing above it
+    page.mouse.move(to, y, steps=9)
+    page.mouse.up()
+    press(page, "Blank it")
+    assert draft(page) == "is 2 + 9 = 11 ? yes , because" + " _" * 5 + " ."
+
+
+def test_the_way_of_writing_can_be_chosen(playground):
+    page = playground("#scene=once")
+    diffusion = page.locator(".pg-lane.pg-diffusion")
+    press(page, "End")
+    few = diffusion.locator(".pg-count").inner_text()
+    diffusion.get_by_role("combobox").select_option("left")
+    assert not diffusion.get_by_role("slider").is_visible()
+    press(page, "End")
+    assert diffusion.locator(".pg-count").inner_text() == "9 forward passes, finished" != few
+    assert "Right" in lanes(page)[1][1]
+
+
+def test_it_works_from_a_file(browser, html):
+    page, complaints = browser.new_page(), []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto((html / "book" / "playground.html").as_uri() + "#scene=no&step=99")
+    page.locator("#pg:not([data-waiting])").wait_for()
+    assert [answer for answer, _ in lanes(page)] == [STUCK, MENDED]
+    assert complaints == []
+    page.close()
+
+
+# --- the landing page -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_a_word_can_be_put_into_their_mouths(visit, width):
+    page, asked = visit("book/intro.html", width=width, reduced_motion="reduce"), []
+    page.on("request", lambda request: asked.append(request.url.rsplit("/", 1)[-1]))
+    mouth = page.locator("#mouth")
+    assert mouth.bounding_box()["y"] < 400
+    at_rest = lanes(page)
+    scripts = page.locator("script[src]").evaluate_all("(all) => all.map((one) => one.src)")
+    assert not any(name in script for name in NAMES for script in scripts)
+    mouth.get_by_role("button", name="7").click()
+    page.locator(".pg-verdict", has_text="Not an answer.").wait_for()
+    assert asked == [f"{name}.js" for name in NAMES]
+    mouth.get_by_role("button", name="no").click()
+    page.locator(".pg-verdict", has_text="It contradicts itself").wait_for()
+    assert lanes(page) == at_rest  # what the page said before is what the models say
+    assert [answer for answer, _ in at_rest] == [STUCK, MENDED]
+    for box in mouth.get_by_role("checkbox").all():
+        box.click()
+    page.locator(".pg-lane.pg-ar", has_text="Right").wait_for()
+    assert [answer for answer, _ in lanes(page)] == [MENDED, STUCK]

@@ -21,7 +21,7 @@
         const { value, done } = writing.next();
         if (done) return false;
         const written = { ...steps.at(-1).written }; // at which probability each word was written
-        value.changed.forEach((i, k) => (written[i] = value.undone ? undefined : value.odds[k]));
+        value.changed.forEach((i, k) => (written[i] = value.was ? undefined : value.odds[k]));
         steps.push({ ...value, written });
       }
       return true;
@@ -45,8 +45,9 @@
         word.classList.add("pg-blank");
         word.append(make("span", { class: "pg-quiet" }, "blank"));
         if (row) word.append(make("i", {}, tokens[best]));
+        else if (step.was && step.was[i] !== blank) word.append(make("s", {}, tokens[step.was[i]]));
       }
-      if (step.changed.includes(i)) word.classList.add(step.undone ? "pg-undone" : "pg-new");
+      if (step.changed.includes(i)) word.classList.add(step.was ? "pg-undone" : "pg-new");
       const p = row ? row[best] : step.asked?.[i] ?? step.written[i];
       if (p !== undefined) {
         word.style.setProperty("--p", p);
@@ -58,11 +59,10 @@
     element.replaceChildren(...words.flatMap((word) => [word, " "]));
   };
 
-  // What a step did, in words; `before` is the text before it.
-  oneToken.tell = ({ text, changed, odds, undone }, before, tokens) => {
-    if (!changed.length) return "as it was given";
-    const name = (i, k) => `“${tokens[(undone ? before : text)[i]]}” ${oneToken.odds(odds[k])}`;
-    if (!undone) return `wrote ${changed.map(name).join(", ")}`;
+  // What a step did, in words.
+  oneToken.tell = ({ text, changed, odds, was }, tokens) => {
+    const name = (i, k) => `“${tokens[(was ?? text)[i]]}” ${oneToken.odds(odds[k])}`;
+    if (!was) return `wrote ${changed.map(name).join(", ")}`;
     const rest = changed.length > 1 ? " and all after it" : "";
     return `took back ${name(changed[0], 0)}${rest}`;
   };

@@ -54,7 +54,7 @@
     said.textContent = lanes
       .map(({ name, verdict }, i) => {
         const answer = runs[i].at(step).text.slice(given).map((token) => tokens[token]).join(" ");
-        return `${name}: ${answer} ${verdict.textContent}`;
+        return `${name}: “${answer}” ${verdict.textContent}`;
       })
       .join(" ");
   }

@@ -69,13 +69,18 @@
     return text.map((token) => (tokens[token] === "<undo>" ? blank : token));
   }
 
+  function parse(hash) {
+    const pairs = hash.replace(/^#/, "").split("&").map((pair) => {
+      const at = pair.indexOf("="); // the first: the text has one of its own
+      return [pair.slice(0, at), decodeURIComponent(pair.slice(at + 1))];
+    });
+    return Object.fromEntries(pairs);
+  }
   function restore(hash) {
-    const given = Object.fromEntries(
-      decodeURIComponent(hash.replace(/^#/, "")).split("&").map((pair) => {
-        const at = pair.indexOf("=");
-        return [pair.slice(0, at), pair.slice(at + 1)];
-      }),
-    );
+    let given = {};
+    try {
+      given = parse(hash);
+    } catch {} // no address of ours
     const scene = SCENES[given.scene] ?? (given.text ? {} : SCENES.no);
     try {
       draft = encode(given.text ?? scene.text);
@@ -211,19 +216,19 @@
     show();
   }
   function go(to) {
-    const before = lanes.map(({ run }) => run.at(step));
     step = to;
     show();
-    const steps = lanes.map(({ name, run }, i) => {
-      const did = run.has(step) ? oneToken.tell(run.at(step), before[i].text, tokens) : "has finished";
-      return `${name}: ${did}.`;
+    if (!step) return say("At the start.");
+    const steps = lanes.map(({ name, run }) => {
+      const did = run.has(step) ? oneToken.tell(run.at(step), tokens) : "has finished";
+      return `${name} ${did}.`;
     });
     if (!playing) say(`Step ${step}. ${steps.join(" ")}${more() ? "" : " " + outcome()}`);
   }
   const outcome = () =>
     lanes.map(({ name, run }) => {
       const { text } = run.at(step), answer = text.slice(QUESTION).map((token) => tokens[token]).join(" ");
-      return `${name} ends with: ${answer} ${oneToken.judge(text, tokens)}`;
+      return `${name} ends with “${answer}” ${oneToken.judge(text, tokens)}`;
     }).join(" ");
 
   function pause() {

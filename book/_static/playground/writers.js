@@ -4,7 +4,7 @@
 // returns what the model says of each position: (vocab,) probabilities, or undefined where it cannot
 // say anything. A way of writing is a generator of steps:
 // {text, changed: [positions], odds: [their probabilities], passes: so far}; where words are taken
-// back, undone: true, and asked: what was found about each word, {position: probability}
+// back, was: the text before, and asked: what was found about its words, {position: probability}
 (() => {
   "use strict";
   const oneToken = (window.oneToken ??= {});
@@ -45,7 +45,7 @@
     const least = Object.keys(asked).map(Number).reduce((a, b) => (asked[b] < asked[a] ? b : a));
     const changed = [...text.keys()].filter((i) => i === least || (andAfter && i > least));
     const after = text.map((token, i) => (changed.includes(i) ? blank : token));
-    return { text: after, changed, odds: changed.map((i) => asked[i]), undone: true, asked, passes };
+    return { text: after, changed, odds: changed.map((i) => asked[i]), was: text, asked, passes };
   }
   const each = (positions, ask) => Object.fromEntries(positions.map((i) => [i, ask(i)]));
 

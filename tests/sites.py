@@ -1,0 +1,18 @@
+"""Building the site, for tests that visit it."""
+
+import subprocess
+import sys
+from http.server import SimpleHTTPRequestHandler
+from pathlib import Path
+
+PHONE, DESK = 390, 1280  # pixels
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def build(root, directory):
+    command = [sys.executable, str(Path(root) / "tools" / "site.py"), "build", str(directory)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
