@@ -296,7 +296,7 @@ def test_everything_can_be_done_by_keyboard_alone(playground):
 def test_a_word_is_changed_by_the_road_not_taken(playground):
     page = playground(width=PHONE, has_touch=True)
     page.locator(".pg-draft [data-at='7']").tap()
-    road = page.locator(".pg-roads .pg-diffusion").get_by_role("button", name="put yes here")
+    road = page.locator(".pg-roads .pg-diffusion").get_by_role("button", name="yes")
     assert float(road.inner_text().split()[-1]) > 0.9
     road.tap()
     assert draft(page) == "is 1 + 1 = 2 ? yes" + " _" * 8

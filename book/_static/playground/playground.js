@@ -178,12 +178,12 @@
       const blind = "It reads only what stands before, where a blank is left: it has nothing to say here yet.";
       find(".pg-asked", place).textContent = row ? `${lane.name}, ${sight}.${here}` : blind;
       const best = row ? [...row.keys()].filter((id) => id !== blank).sort((x, y) => row[y] - row[x]).slice(0, 4) : [];
+      find("ol", place).setAttribute("aria-label", `Words to put here instead, as likely as: ${lane.name}`);
       find("ol", place).replaceChildren(
         ...best.map((id) => {
-          const button = make("button", { type: "button", "data-word": id }, make("span", {}, tokens[id]), make("i"), make("b", {}, oneToken.odds(row[id])));
+          const button = make("button", { type: "button", "data-word": id }, make("span", {}, tokens[id]), " ", make("i"), make("b", {}, oneToken.odds(row[id])));
           button.style.setProperty("--p", row[id]);
           button.classList.toggle("pg-taken", id === now[chosen]);
-          button.setAttribute("aria-label", `put ${tokens[id]} here, ${oneToken.odds(row[id])}`);
           return make("li", {}, button);
         }),
       );
