@@ -1,5 +1,6 @@
 """Building the site, for tests that visit it."""
 
+import os
 import subprocess
 import sys
 from http.server import SimpleHTTPRequestHandler
@@ -13,6 +14,7 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-def build(root, directory):
+def build(root, directory, base=""):
     command = [sys.executable, str(Path(root) / "tools" / "site.py"), "build", str(directory)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "BASE": base}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

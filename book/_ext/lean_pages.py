@@ -1,7 +1,6 @@
 """Leave out of a page what it has no use for.
 
-Sphinx loads MathJax, a megabyte, on a page with formulas and on every page above such a page in the
-table of contents, as the front page is. Each player and each set of knobs brings its look and its
+Each player and each set of knobs brings its look and its
 behaviour along, so that an output stands on its own; a page needs them once, and as they are now.
 The bibliography has roles that are out of use. What a cell prints is either columns, which scroll
 where they are too wide, or sentences, which wrap.
@@ -22,14 +21,6 @@ SHARED = {
     "<script>window.oneTokenPlayer ": f"<script>{asset('player.js')}</script>",
     "<script>window.oneTokenKnobs ": f"<script>{asset('knobs.js')}</script>",
 }
-
-
-def drop_unused_mathjax(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
-    has_formulas = app.env.get_domain("math").data["has_equations"].get(page, False)
-    if not has_formulas and "script_files" in context:
-        context["script_files"] = [
-            script for script in context["script_files"] if "/mathjax/" not in str(script.filename)
-        ]
 
 
 def share(body: str) -> str:
@@ -68,5 +59,4 @@ def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
 
 def setup(app: Sphinx) -> dict:
     app.connect("html-page-context", tidy)
-    app.connect("html-page-context", drop_unused_mathjax, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
