@@ -226,6 +226,9 @@ def test_mathematics_is_set_and_numbered(visit):
           .map((one) => one.getBoundingClientRect().height)"""
     )
     assert len(sizes) > 5 and min(sizes) > 8
+    fonts = """document.fonts.ready.then((all) =>
+      [...all].filter((font) => font.status === "loaded").map((font) => font.family))"""
+    assert any("Book Math" in family for family in page.evaluate(fonts))
     assert page.locator("article .math", has_text="\\").count() == 0  # no LaTeX is left over
 
 
