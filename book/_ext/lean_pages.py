@@ -1,8 +1,8 @@
 """Leave out of a page what it has no use for.
 
-Each player and each set of knobs brings its look and its
-behaviour along, so that an output stands on its own; a page needs them once, and as they are now.
-The bibliography has roles that are out of use. What a cell prints is either columns, which scroll
+Each player and each set of knobs brings its look and its behaviour along, so that an output stands
+on its own; a page needs them once, and as they are now. The bibliography has roles that are out of
+use, and a fold a name that is not what it shows. What a cell prints is either columns, which scroll
 where they are too wide, or sentences, which wrap.
 """
 
@@ -54,6 +54,7 @@ def tell_columns(body: str) -> str:
 def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if "body" in context:
         body = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
+        body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
         context["body"] = tell_columns(share(body))
 
 
