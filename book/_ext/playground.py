@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from utils.page import weights
+from utils.checkpoints import javascript
 from utils.worlds import Verdicts
 
 MODELS = ("verdicts-first", "verdicts-diffusion")
@@ -27,7 +27,7 @@ def export_weights(app: Sphinx, failed: Exception | None) -> None:
     if failed is None and app.builder.format == "html":
         folder = Path(app.outdir) / "_static" / "playground"
         for name in MODELS:
-            text = weights.script(name, Verdicts().vocab)
+            text = javascript.script(name, Verdicts().vocab)
             (folder / f"{name}.js").write_text(text, encoding="ascii")
 
 

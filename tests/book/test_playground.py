@@ -1,18 +1,14 @@
 """What runs in the reader's browser is the book's models, and does what the library does."""
 
-import base64
-import hashlib
-import json
-
 import pytest
 import torch
 
 from tests.places import ROOT
 from tests.sites import DESK, PHONE
-from utils.checkpoints.store import load_checkpoint, read_card
+from utils.checkpoints import javascript
+from utils.checkpoints.store import load_checkpoint
 from utils.generation import diffusion, revision, sampling
 from utils.generation.rewriting import backtrack
-from utils.page import weights
 from utils.worlds import Verdicts
 
 NAMES = ("verdicts-first", "verdicts-diffusion")
@@ -27,7 +23,7 @@ def models(browser, tmp_path_factory):
     """A page, opened from a file, with the models' scripts and weights beside it."""
     folder = tmp_path_factory.mktemp("a page")
     for name in NAMES:
-        (folder / f"{name}.js").write_text(weights.script(name, WORLD.vocab), encoding="ascii")
+        (folder / f"{name}.js").write_text(javascript.script(name, WORLD.vocab), encoding="ascii")
     scripts = ("transformer.js", "writers.js", "lane.js")
     for script in scripts:
         (folder / script).write_bytes((FOLDER / script).read_bytes())
@@ -85,23 +81,9 @@ def test_a_pass_over_sixteen_tokens_is_quick(models, name):
     assert models.evaluate(timed, name) < 200  # ms; 50 where nothing else runs
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_script_holds_the_checkpoints_own_file(name):
-    script = weights.script(name, WORLD.vocab)
-    sent = json.loads(script[script.index("{") : script.rindex("}") + 1])
-    assert sent["tokens"] == list(WORLD.vocab.tokens)
-    data = base64.b64decode(sent["base64"])
-    assert hashlib.sha256(data).hexdigest() == read_card(name).weights_sha256
-
-
 def test_all_that_the_page_loads_is_small():
     scripts = sum(path.stat().st_size for path in FOLDER.iterdir())
-    assert scripts + sum(len(weights.script(name, WORLD.vocab)) for name in NAMES) < 1.5e6
-
-
-def test_weights_that_the_script_cannot_compute_are_refused():
-    with pytest.raises(ValueError, match="knows 50 tokens, the vocabulary 42"):
-        weights.script("verdicts-first", Verdicts(high=15).vocab)
+    assert scripts + sum(len(javascript.script(name, WORLD.vocab)) for name in NAMES) < 1.5e6
 
 
 # --- ways of writing --------------------------------------------------------------------------
