@@ -4,10 +4,13 @@ import torch
 
 from tests.small_models import lively
 from utils.models.transformer import TransformerConfig
-from utils.worlds import PETS, Sentences, Totals, Verdicts
+from utils.worlds import PETS, Sentences, Squares, Tangle, Totals, Verdicts
 from utils.worlds.common import until_impossible
 
-WORLDS = [Sentences(), Sentences(PETS), Totals(), Totals(carry=False), Verdicts()]
+WORLDS = [
+    *(Sentences(), Sentences(PETS), Totals(), Totals(carry=False), Verdicts()),
+    *(Squares(), Tangle()),
+]
 
 
 def test_nothing_counts_after_the_first_impossible_token():
