@@ -657,7 +657,14 @@ EXEMPT = {
     **{f"intervals.newcombe {name}": "handed on to `wilson`" for name in NEWCOMBE},
 }
 KNOWN = {key.split()[-1] for key in ARGUMENTS}
-AMBIGUOUS = {"mask_id", "stop", "order", "digits", "given"}  # ids, and words for other things too
+AMBIGUOUS = {
+    "mask_id",
+    "stop",
+    "order",
+    "digits",
+    "given",
+    "keep",
+}  # ids, and words for other things too
 
 
 def is_numeric(parameter):
