@@ -63,7 +63,8 @@ def root(tmp_path, monkeypatch):
     listed, shown = claims.load(tmp_path / "book" / "claims.yml"), []
     monkeypatch.setattr(claims, "load", lambda path=None: listed)
     monkeypatch.setattr(claims, "display", shown.append)
-    claims.evidence("narrowing", 0.0, n=10, interval=(0.0, 0.1), baseline=1.0, control=0.0)
+    spans = {"interval": (0.0, 0.1), "control_interval": (0.0, 0.0)}
+    claims.evidence("narrowing", 0.0, n=10, baseline=1.0, control=0.0, **spans)
     data = json.loads(json.dumps(shown[0]._repr_mimebundle_()))
     notebook = book(code("x", html(data.pop("text/html"), **data)))
     path = tmp_path / "chapters" / "01_words.ipynb"
