@@ -91,7 +91,8 @@ def test_numbers_have_their_digits_though_jupyterlab_stores_1_for_1_00(root):
 
 def test_control_registration_and_amendments_are_on_the_page(root):
     page = ledger.page(root)
-    assert "*Control:* the same without words: **0.00, clean if at most 0.1**." in page
+    control = r"the same without words: **0.00 \[0.00, 0.00\], clean if at most 0.1**."
+    assert f"*Control:* {control}" in page
     assert "*Control:* Nothing else could." in page
     assert "*The limit that matters:* One language." in page
     assert "*Registered* on 20 November 2026, before the final measurement." in page

@@ -303,7 +303,7 @@ class Evidence:
         )
         if self.control is not None:
             line += f"; control, {self.control_measure}: {self.controlled()}"
-        line += f"; verdict: {self.verdict}"
+        line += f"; the claim {'is ' * (self.verdict == 'open')}{self.verdict}"
         return f"{line} ({self.note})" if self.note else line
 
     def _span(self, interval: tuple[float, float] | None) -> str:
