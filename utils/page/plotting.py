@@ -26,19 +26,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from PIL import Image
 
 from utils.page.publish import publish
 from utils.page.theme import AR, BASELINE, DIFFUSION, INK, MASK, check_alt, theme
 
+WIDTH = 5.0  # inches: at this width the lettering is large enough on a phone, and lines fit
 _LABEL = "direct label"
+_PHONE, _LEGIBLE = 354, 11  # pixels: what a page 390 wide leaves a figure; the smallest lettering
 
 
 def style() -> None:
     """Set matplotlib's defaults to the book's: legible on a phone, no frame, direct labels."""
     matplotlib.rcParams.update(
         {
-            "figure.figsize": (5.8, 3.7),
+            "figure.figsize": (WIDTH, 3.6),
             "figure.constrained_layout.use": True,
             "figure.facecolor": "none",
             "axes.facecolor": "none",
@@ -125,7 +128,8 @@ def show(fig: Figure, alt: str, *, name: str | None = None) -> None:
     """Display a figure once, as inline SVG with a PNG and the alt text beside it, and close it.
 
     alt: at least one sentence on what a sighted reader would conclude. name: an anchor, so that
-    the text can link to the figure as #name. Raises ValueError when alt is missing or too short.
+    the text can link to the figure as #name. Raises ValueError when alt is missing or too short,
+    and when the lettering would be too small on a phone.
     """
     publish(
         {
@@ -174,6 +178,7 @@ _FIGURE_CSS = (
 def _svg(fig: Figure, alt: str) -> str:
     """The inside of an <svg …> tag onward, fit for a page that holds other figures too."""
     tidy(fig)
+    _check_lettering(fig)
     out = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": alt, "svg.fonttype": "path"}):
         fig.savefig(out, format="svg", facecolor="none", metadata={"Date": None})
@@ -194,6 +199,20 @@ def _svg(fig: Figure, alt: str) -> str:
     box = re.search(r'viewBox="[^"]+"', svg)[0]
     head = f'{box} width="{width}" height="{height}" stroke-linejoin="round" stroke-linecap="butt">'
     return head + re.sub(r"\s*\n\s*", "\n", body)
+
+
+def _check_lettering(fig: Figure) -> None:
+    texts = [text for text in fig.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    if not texts:
+        return
+    smallest = min(texts, key=Text.get_fontsize)
+    pixels = smallest.get_fontsize() / 72 * min(96, _PHONE / fig.get_figwidth())
+    if pixels < _LEGIBLE:
+        raise ValueError(
+            f"on a phone {smallest.get_text()!r} would be {pixels:.1f} pixels high, and under "
+            f"{_LEGIBLE} is too small to read; the figure is {fig.get_figwidth():.1f} inches wide: "
+            f"make it {WIDTH:.0f}, or its letters larger (plotting.style() does both)"
+        )
 
 
 def _shorter(numbers: str) -> str:
