@@ -29,11 +29,11 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 
-from utils.page.publish import publish
 from utils.page.theme import AR, BASELINE, DIFFUSION, INK, MASK, check_alt, theme
+from utils.text.publish import publish
 
 WIDTH = 5.0  # inches: at this width the lettering is large enough on a phone, and lines fit
-_LABEL = "direct label"
+_LABEL, _MARK = "direct label", "name of a place"
 _PHONE, _LEGIBLE = 354, 11  # pixels: what a page 390 wide leaves a figure; the smallest lettering
 
 
@@ -99,7 +99,7 @@ def mark(ax: Axes, x: float, text: str) -> None:
     """A dotted line straight up at `x`, with its name at its upper end."""
     ax.axvline(x, color=MASK, linestyle=":")
     top = ax.get_xaxis_transform()  # x as in the data, y from 0 to 1 of the axes
-    ax.text(x, 1, text, transform=top, ha="left", va="top", color=MASK)
+    ax.text(x, 1, text, transform=top, ha="left", va="top", color=MASK, gid=_MARK)
 
 
 def label_line(ax: Axes, where: Line2D | tuple[float, float], text: str, color: str | None = None):
@@ -220,16 +220,19 @@ def _shorter(numbers: str) -> str:
 
 
 def tidy(fig: Figure) -> None:
-    """Wrap titles that would run off the figure, and move direct labels apart."""
+    """Wrap titles that would run off the figure or into a neighbour, and move labels apart."""
     fig.draw_without_rendering()
-    edge = fig.bbox.x1
     for ax in fig.axes:
         for title in (ax.title, ax._left_title, ax._right_title):
             text = " ".join(title.get_text().split(" "))
             for width in range(len(text), 19, -1):
-                if title.get_window_extent().x1 <= edge and title.get_window_extent().x0 >= 0:
+                box = title.get_window_extent()
+                if box.x1 <= _edge(fig, ax, box) and box.x0 >= 0:
                     break
                 title.set_text(textwrap.fill(text, width))
+        for text in ax.texts:
+            if text.get_gid() == _MARK and text.get_window_extent().x1 > fig.bbox.x1:
+                text.set_ha("right")
         labels = [text for text in ax.texts if text.get_gid() == _LABEL]
         labels.sort(key=lambda text: text.get_window_extent().y0)
         for below, above in pairwise(labels):
@@ -237,6 +240,16 @@ def tidy(fig: Figure) -> None:
             if a.x0 < b.x1 and b.x0 < a.x1 and b.y0 < a.y1 + 2:
                 x, y = above.get_position()
                 above.set_position((x, y + (a.y1 + 2 - b.y0) * 72 / fig.dpi))
+
+
+def _edge(fig, ax, box):
+    """How far to the right a title may reach: to what stands beside it, such as a colour bar."""
+    beside = [
+        other.bbox.x0
+        for other in fig.axes
+        if other is not ax and other.bbox.x0 >= ax.bbox.x1 and other.bbox.y1 > box.y0
+    ]
+    return min(beside, default=fig.bbox.x1)
 
 
 def close(fig: Figure) -> None:
