@@ -49,7 +49,7 @@ def style() -> None:
             "axes.spines.right": False,
             "axes.titlelocation": "left",
             "axes.titleweight": "bold",
-            "axes.titlesize": 13.5,
+            "axes.titlesize": 13,
             "axes.titlepad": 12,
             "axes.labelsize": 12.5,
             "axes.grid": True,
@@ -229,7 +229,7 @@ def tidy(fig: Figure) -> None:
                 box = title.get_window_extent()
                 if box.x1 <= _edge(fig, ax, box) and box.x0 >= 0:
                     break
-                title.set_text(textwrap.fill(text, width))
+                title.set_text(_balanced(text, width))
         for text in ax.texts:
             if text.get_gid() == _MARK and text.get_window_extent().x1 > fig.bbox.x1:
                 text.set_ha("right")
@@ -240,6 +240,14 @@ def tidy(fig: Figure) -> None:
             if a.x0 < b.x1 and b.x0 < a.x1 and b.y0 < a.y1 + 2:
                 x, y = above.get_position()
                 above.set_position((x, y + (a.y1 + 2 - b.y0) * 72 / fig.dpi))
+
+
+def _balanced(text, width):
+    """The text in as few lines of at most this width as it needs, which are about equally long."""
+    needed = len(textwrap.wrap(text, width))
+    while len(textwrap.wrap(text, width - 1)) == needed:
+        width -= 1
+    return textwrap.fill(text, width)
 
 
 def _edge(fig, ax, box):
