@@ -1,8 +1,9 @@
 """Leave out of a page what it has no use for.
 
 Each player and each set of knobs brings its look and its behaviour along, so that an output stands
-on its own; a page needs them once, and as they are now. The bibliography has roles that are out of
-use, and a fold a name that is not what it shows. What a cell prints in columns becomes a table.
+on its own; a page needs them once, and as they are now. In programs, what has the colour of text
+needs no element around it, which is three in four of them. The bibliography has roles that are out
+of use, and a fold a name that is not what it shows. What a cell prints in columns becomes a table.
 """
 
 from __future__ import annotations
@@ -34,6 +35,13 @@ def share(body: str) -> str:
     return re.sub(r"(?s)<(style|script)>.*?</\1>", once, body)
 
 
+def plain_code(body: str) -> str:
+    """The page's HTML, with names, signs and gaps of its programs as plain text, and words of code
+    in one piece: most elements of a chapter would be around those."""
+    body = re.sub(r'<span class="(?:n|nn|o|p|w|pre)">([^<]*)</span>', r"\1", body)
+    return body.replace("<pre><span></span>", "<pre>")
+
+
 def tabulate(body: str) -> str:
     """The page's HTML, each printed output that stands in columns as a table."""
 
@@ -54,7 +62,7 @@ def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if "body" in context:
         body = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
-        context["body"] = tabulate(share(body))
+        context["body"] = tabulate(plain_code(share(body)))
 
 
 def setup(app: Sphinx) -> dict:

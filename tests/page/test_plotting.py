@@ -61,6 +61,12 @@ def test_the_same_figure_gives_the_same_bytes():
     assert plotting.html(figure(), ALT) == plotting.html(figure(), ALT)
 
 
+def test_a_figure_has_no_groups_that_say_nothing():
+    html = plotting.html(figure(), ALT)
+    assert "<g>" not in html and html.count("<g ") == html.count("</g>") > 10
+    assert 'd="M 0 ' not in html.split("<defs>")[0]  # the invisible ground
+
+
 def test_figures_on_one_page_do_not_share_names():
     one, other = (plotting.html(figure(title), ALT) for title in ("One", "Another"))
     page = Page(one + other)

@@ -51,6 +51,8 @@ def style() -> None:
             "axes.titleweight": "bold",
             "axes.titlesize": 13,
             "axes.titlepad": 12,
+            "figure.titleweight": "bold",
+            "figure.titlesize": 13,
             "axes.labelsize": 12.5,
             "axes.grid": True,
             "axes.axisbelow": True,
@@ -194,11 +196,25 @@ def _svg(fig: Figure, alt: str) -> str:
     short = {name: f"f{key}-{i}" for i, name in enumerate(names)}  # no other figure has these
     svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{short[m[1]]}"' if m[1] in short else "", svg)
     svg = re.sub(r'(href="#|url\(#)([^")]+)', lambda m: m[1] + short[m[2]], svg)
+    svg = _flat(svg)
     width, height = (round(inches * 96) for inches in fig.get_size_inches())
     body = svg[svg.index(">", svg.index("<svg")) + 1 :]
     box = re.search(r'viewBox="[^"]+"', svg)[0]
     head = f'{box} width="{width}" height="{height}" stroke-linejoin="round" stroke-linecap="butt">'
     return head + re.sub(r"\s*\n\s*", "\n", body)
+
+
+def _flat(svg):
+    """The same picture without groups that say nothing, and without shapes that nobody sees."""
+    svg = re.sub(r'<path d="[^"]*" style="fill: none"/>', "", svg)
+    kept, open_groups = [], []
+    for piece in re.split(r"(<g>|<g [^>]*>|</g>)", svg):
+        if piece.startswith("<g"):
+            open_groups.append(piece != "<g>")
+        if piece == "<g>" or (piece == "</g>" and not open_groups.pop()):
+            continue
+        kept.append(piece)
+    return "".join(kept)
 
 
 def _check_lettering(fig: Figure) -> None:
