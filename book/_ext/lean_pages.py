@@ -36,10 +36,18 @@ def share(body: str) -> str:
 
 
 def plain_code(body: str) -> str:
-    """The page's HTML, with names, signs and gaps of its programs as plain text, and words of code
-    in one piece: most elements of a chapter would be around those."""
+    """The page's HTML, with names, signs and gaps of its programs as plain text, each string as one
+    piece, and one box around the whole: else these were most of a chapter's elements."""
     body = re.sub(r'<span class="(?:n|nn|o|p|w|pre)">([^<]*)</span>', r"\1", body)
-    return body.replace("<pre><span></span>", "<pre>")
+    strings = r'(?:<span class="(?:s1|s2|sa|si)">[^<]*</span>)+'
+    body = re.sub(
+        strings, lambda run: f'<span class="s2">{re.sub("<[^>]+>", "", run[0])}</span>', body
+    )
+    boxes = (
+        r'(?s)<div class="(highlight-[^"]*)"><div class="highlight"><pre>(?:<span></span>)?'
+        r"(.*?</pre>)</div>\s*</div>"
+    )
+    return re.sub(boxes, r'<div class="\1 highlight"><pre>\2</div>', body)
 
 
 def tabulate(body: str) -> str:
@@ -62,7 +70,7 @@ def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if "body" in context:
         body = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
-        context["body"] = tabulate(plain_code(share(body)))
+        context["body"] = plain_code(tabulate(share(body)))
 
 
 def setup(app: Sphinx) -> dict:

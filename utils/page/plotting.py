@@ -57,6 +57,8 @@ def style() -> None:
             "axes.grid": True,
             "axes.axisbelow": True,
             "axes.prop_cycle": matplotlib.cycler(color=[AR, DIFFUSION, BASELINE, MASK]),
+            "xtick.bottom": False,  # the grid says where they are
+            "ytick.left": False,
             "grid.alpha": 0.14,
             "grid.linewidth": 0.8,
             "font.size": 12.5,
