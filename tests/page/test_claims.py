@@ -89,7 +89,7 @@ def test_one_line_says_it_all(shown):
     claims.evidence("narrowing", 0.8449, n=2000, interval=(0.83, 0.86), baseline=0.1, note="seen")
     assert repr(shown[0]) == (
         "words narrow: a share 0.84 [0.83, 0.86], n = 2,000, baseline 0.10; "
-        "the claim needs at least 0.5: met; verdict: holds (seen)"
+        "the claim needs at least 0.5: met; the claim holds (seen)"
     )
 
 
