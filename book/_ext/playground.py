@@ -7,9 +7,13 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from utils.checkpoints import javascript
+from utils.checkpoints.recipes.verdicts import MOMENTS
 from utils.worlds import Verdicts
 
-MODELS = ("verdicts-first", "verdicts-diffusion")
+KINDS = ("first", "diffusion")
+MODELS = {f"verdicts-{kind}": False for kind in KINDS} | {
+    f"verdicts-small-{kind}-after-{steps}": True for kind in KINDS for steps in MOMENTS
+}  # {name: whether a byte a weight will do}
 SCRIPTS = {
     "book/playground": ("transformer.js", "writers.js", "lane.js", "playground.js"),
     "book/intro": ("transformer.js", "writers.js", "lane.js", "mouth.js"),
@@ -26,9 +30,9 @@ def add_scripts(app: Sphinx, page: str, template: str, context: dict, doctree) -
 def export_weights(app: Sphinx, failed: Exception | None) -> None:
     if failed is None and app.builder.format == "html":
         folder = Path(app.outdir) / "_static" / "playground"
-        for name in MODELS:
-            text = javascript.script(name, Verdicts().vocab)
-            (folder / f"{name}.js").write_text(text, encoding="ascii")
+        for name, in_bytes in MODELS.items():
+            script = javascript.script(name, Verdicts().vocab, in_bytes=in_bytes)
+            (folder / f"{name}.js").write_bytes(script)
 
 
 def setup(app: Sphinx) -> dict:
