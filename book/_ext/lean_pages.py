@@ -3,7 +3,8 @@
 Each player and each set of knobs brings its look and its behaviour along, so that an output stands
 on its own; a page needs them once, and as they are now. The bibliography has roles that are out of
 use, and a fold a name that is not what it shows. What a cell prints is either columns, which scroll
-where they are too wide, or sentences, which wrap.
+where they are too wide, or sentences, which wrap. Links in an output are made for JupyterLab, where
+a chapter is a notebook.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from utils.page.theme import asset
 SHARED = {
     "<style>.ott-player{": f"<style>{asset('player.css')}</style>",
     "<style>.ott-knobs{": f"<style>{asset('knobs.css')}</style>",
+    "<style>.ott-debate{": f"<style>{asset('debate.css')}</style>",
+    "<script>window.oneTokenDebate ": f"<script>{asset('debate.js')}</script>",
     "<script>window.oneTokenPlayer ": f"<script>{asset('player.js')}</script>",
     "<script>window.oneTokenKnobs ": f"<script>{asset('knobs.js')}</script>",
 }
@@ -32,6 +35,11 @@ def share(body: str) -> str:
         return found[0] if start is None else left.pop(start, "")
 
     return re.sub(r"(?s)<(style|script)>.*?</\1>", once, body)
+
+
+def lead_to_pages(body: str) -> str:
+    """The page's HTML, where links in outputs lead to pages, not to what these are made of."""
+    return re.sub(r'(href="\.\./(?:book|chapters)/\w+)\.(?:md|ipynb)(?=["#])', r"\1.html", body)
 
 
 def columns(text: str) -> bool:
@@ -55,7 +63,7 @@ def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if "body" in context:
         body = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
-        context["body"] = tell_columns(share(body))
+        context["body"] = tell_columns(lead_to_pages(share(body)))
 
 
 def setup(app: Sphinx) -> dict:

@@ -41,19 +41,24 @@ class _Row:
     chapter: str  # two digits, or the topic of a chapter to come
 
 
-def show(listed: Iterable[claims.Claim] | None = None) -> None:
-    """Display the debate in a notebook. listed: the claims; those of the book where not given."""
-    listed = claims.load() if listed is None else tuple(listed)
-    publish({"text/html": html(listed), "text/plain": text(listed)})
+def show(listed: Iterable[claims.Claim], *, start: str) -> None:
+    """Display the debate in a notebook. See `html` for the arguments and errors."""
+    listed = tuple(listed)
+    publish({"text/html": html(listed, start=start), "text/plain": text(listed)})
 
 
-def html(listed: Iterable[claims.Claim]) -> str:
+def html(listed: Iterable[claims.Claim], *, start: str) -> str:
     """The table, and the script that draws it; the same claims give the same bytes.
 
-    Raises ValueError where there are no claims.
+    listed: such as `claims.load()`. start: the id of the claim that is chosen at first. Raises
+    ValueError where it is none of the claims.
     """
-    listed = _checked(listed)
-    body = "".join(f"<tbody>{_rows(claim)}</tbody>" for claim in listed)
+    listed = tuple(listed)
+    if start not in {claim.id for claim in listed}:
+        raise ValueError(f"start is {start!r}; give the id of a claim that is shown")
+    body = "".join(
+        f"<tbody{' data-start' * (claim.id == start)}>{_rows(claim)}</tbody>" for claim in listed
+    )
     return (
         f'<figure class="ott ott-debate"><style>{theme()}</style>'
         f"<style>{asset('debate.css')}</style>"
@@ -67,7 +72,7 @@ def html(listed: Iterable[claims.Claim]) -> str:
 
 def text(listed: Iterable[claims.Claim]) -> str:
     """The same as plain text: a line for each claim, and one for each of its tests."""
-    listed = _checked(listed)
+    listed = tuple(listed)
     lines = [_title(listed)]
     for claim in listed:
         lines += ["", " ".join(claim.statement.split())]
@@ -78,13 +83,6 @@ def text(listed: Iterable[claims.Claim]) -> str:
 def side(claim: claims.Claim) -> str:
     """Whose claim it is, as the picture's row is called."""
     return SIDES.get(claim.held_by.split()[0], OTHERS)
-
-
-def _checked(listed: Iterable[claims.Claim]) -> tuple[claims.Claim, ...]:
-    listed = tuple(listed)
-    if not listed:
-        raise ValueError("there are no claims to show; give some, such as claims.load()")
-    return listed
 
 
 def _title(listed: tuple[claims.Claim, ...]) -> str:
@@ -118,7 +116,7 @@ def _rows(claim: claims.Claim) -> str:
         link = _notebook(row.chapter)
         place = f'<a href="../chapters/{link}">{name}</a>' if link else escape(name)
         found.append(
-            f'<tr>{"" if found else head}<td>{_words(row.asked)} <small>{place}</small></td>'
+            f"<tr>{'' if found else head}<td>{_words(row.asked)} <small>{place}</small></td>"
             f'<td class="ott-is-{row.verdict.replace(" ", "-")}">{row.verdict}</td></tr>'
         )
     return "".join(found)
