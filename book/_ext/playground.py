@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -27,6 +28,14 @@ def add_scripts(app: Sphinx, page: str, template: str, context: dict, doctree) -
         app.add_css_file("playground/playground.css")
 
 
+def name_scenes(app: Sphinx, env) -> None:
+    """Let a page link to `playground.md#scene=NAME`, for the scenes there are."""
+    script = Path(app.srcdir) / "book" / "_static" / "playground" / "playground.js"
+    slugs = env.metadata["book/playground"].setdefault("myst_slugs", {})
+    for name in re.findall(r"(?m)^    (\w+): \{$", script.read_text(encoding="utf-8")):
+        slugs[f"scene={name}"] = (0, f"scene={name}", "Playground")
+
+
 def export_weights(app: Sphinx, failed: Exception | None) -> None:
     if failed is None and app.builder.format == "html":
         folder = Path(app.outdir) / "_static" / "playground"
@@ -37,5 +46,6 @@ def export_weights(app: Sphinx, failed: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict:
     app.connect("html-page-context", add_scripts)
+    app.connect("env-updated", name_scenes)
     app.connect("build-finished", export_weights)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

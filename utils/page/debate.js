@@ -13,6 +13,7 @@ window.oneTokenDebate = () => {
     holds: ["holds", "holds with limits"],
     "no test yet, or none needed": ["by construction", "waits"],
   };
+  const NAMES = { "by construction": "settled by how the models are built", waits: "waits for its chapter" };
   document.querySelectorAll(".ott-debate:not(.ott-live)").forEach((root) => {
     root.classList.add("ott-live");
     const table = root.querySelector(".ott-tests");
@@ -23,24 +24,29 @@ window.oneTokenDebate = () => {
         return { body, head, asked, verdict: verdict.textContent, kind: verdict.className, i, of: body.rows.length };
       });
     });
-    const sides = [...new Set(tests.map(({ head }) => head.dataset.side))];
+    const rows = new Map(tests.map(({ head: { dataset } }) => [dataset.side, Number(dataset.row)]));
+    const sides = [...rows.keys()].sort((a, b) => rows.get(a) - rows.get(b));
     const told = make("div", { class: "ott-told", "aria-live": "polite" });
     const columns = Object.entries(COLUMNS);
     const heads = columns.map(([name]) => make("th", { scope: "col" }, name));
     const map = make("table", { class: "ott-map" }, make("thead", {}, make("tr", {}, ...heads)));
     for (const side of sides) {
       const cells = columns.map(([, verdicts]) => {
-        const here = tests.filter(({ head, verdict }) => head.dataset.side === side && verdicts.includes(verdict));
+        const ours = tests.filter(({ head }) => head.dataset.side === side);
+        const here = verdicts.flatMap((one) => ours.filter(({ verdict }) => verdict === one));
         return make("td", {}, make("div", { class: "ott-marks" }, ...here.map(mark)));
       });
       const name = make("th", { scope: "rowgroup", colspan: columns.length }, side);
       map.append(make("tbody", {}, make("tr", {}, name), make("tr", {}, ...cells)));
     }
-    const key =
-      "A cross does not hold, a ring is open, a full disc holds, half a disc holds with limits; a square " +
-      "is settled by how the models are built, a dotted ring waits for its chapter. Choose one; arrow keys move.";
+    const key = make("p", { class: "ott-key" }, "Choose a mark, by touch or with the arrow keys. ");
+    for (const verdict of columns.flatMap(([, verdicts]) => verdicts)) {
+      const { kind } = tests.find((test) => test.verdict === verdict) ?? {};
+      const icon = make("i", { class: kind, "aria-hidden": true });
+      if (kind) key.append(make("span", {}, icon, NAMES[verdict] ?? verdict));
+    }
     const fold = make("details", {}, make("summary", {}, "The same as a table"));
-    root.append(map, make("p", { class: "ott-key" }, key), told, fold);
+    root.append(map, key, told, fold);
     fold.append(table);
     const copy = (node) => node.cloneNode(true);
     const marks = [...map.querySelectorAll("button")];

@@ -80,9 +80,11 @@ def text(listed: Iterable[claims.Claim]) -> str:
     return "\n".join(lines)
 
 
-def side(claim: claims.Claim) -> str:
-    """Whose claim it is, as the picture's row is called."""
-    return SIDES.get(claim.held_by.split()[0], OTHERS)
+def _side(claim: claims.Claim) -> tuple[int, str]:
+    """Whose claim it is: in which row of the picture it stands, and what that is called."""
+    sides = [*dict.fromkeys([*SIDES.values(), OTHERS])]
+    name = SIDES.get(claim.held_by.split()[0], OTHERS)
+    return sides.index(name), name
 
 
 def _title(listed: tuple[claims.Claim, ...]) -> str:
@@ -103,10 +105,10 @@ def _tests(claim: claims.Claim) -> list[_Row]:
 
 
 def _rows(claim: claims.Claim) -> str:
-    tests = _tests(claim)
+    tests, (place, side) = _tests(claim), _side(claim)
     ledger = f'<a href="../book/claims.md#claim-{claim.id}">{_words(claim.statement)}</a>'
     head = (
-        f'<th scope="rowgroup" rowspan="{len(tests)}" data-side="{escape(side(claim))}" '
+        f'<th scope="rowgroup" rowspan="{len(tests)}" data-row="{place}" data-side="{escape(side)}" '
         f'data-short="{_words(claim.short or claim.statement)}">{ledger}'
         f"<small>Held by {_words(claim.held_by)}</small></th>"
     )
