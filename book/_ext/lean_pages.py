@@ -4,6 +4,7 @@ Each player and each set of knobs brings its look and its behaviour along, so th
 on its own; a page needs them once, and as they are now. In programs, what has the colour of text
 needs no element around it, which is three in four of them. The bibliography has roles that are out
 of use, and a fold a name that is not what it shows. What a cell prints in columns becomes a table.
+Links in an output are made for JupyterLab, where a chapter is a notebook.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from utils.text import columns
 SHARED = {
     "<style>.ott-player{": f"<style>{asset('player.css')}</style>",
     "<style>.ott-knobs{": f"<style>{asset('knobs.css')}</style>",
+    "<style>.ott-debate{": f"<style>{asset('debate.css')}</style>",
+    "<script>window.oneTokenDebate ": f"<script>{asset('debate.js')}</script>",
     "<script>window.oneTokenPlayer ": f"<script>{asset('player.js')}</script>",
     "<script>window.oneTokenKnobs ": f"<script>{asset('knobs.js')}</script>",
 }
@@ -50,6 +53,11 @@ def plain_code(body: str) -> str:
     return re.sub(boxes, r'<div class="\1 highlight"><pre>\2</div>', body)
 
 
+def lead_to_pages(body: str) -> str:
+    """The page's HTML, where links in outputs lead to pages, not to what these are made of."""
+    return re.sub(r'(href="\.\./(?:book|chapters)/\w+)\.(?:md|ipynb)(?=["#])', r"\1.html", body)
+
+
 def tabulate(body: str) -> str:
     """The page's HTML, each printed output that stands in columns as a table."""
 
@@ -70,7 +78,7 @@ def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if "body" in context:
         body = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
-        context["body"] = plain_code(tabulate(share(body)))
+        context["body"] = plain_code(tabulate(lead_to_pages(share(body))))
 
 
 def setup(app: Sphinx) -> dict:
