@@ -15,8 +15,8 @@ from html import escape
 from pathlib import Path
 
 from utils.page import claims
-from utils.page.publish import publish
 from utils.page.theme import asset, theme
+from utils.text.publish import publish
 
 # Sides by the first word of `held_by`; who takes no side, or another, stands in the last row.
 SIDES = {
@@ -107,9 +107,10 @@ def _tests(claim: claims.Claim) -> list[_Row]:
 def _rows(claim: claims.Claim) -> str:
     tests, (place, side) = _tests(claim), _side(claim)
     ledger = f'<a href="../book/claims.md#claim-{claim.id}">{_words(claim.statement)}</a>'
+    short = _words(claim.short or claim.statement)
     head = (
-        f'<th scope="rowgroup" rowspan="{len(tests)}" data-row="{place}" data-side="{escape(side)}" '
-        f'data-short="{_words(claim.short or claim.statement)}">{ledger}'
+        f'<th scope="rowgroup" rowspan="{len(tests)}" data-row="{place}" '
+        f'data-side="{escape(side)}" data-short="{short}">{ledger}'
         f"<small>Held by {_words(claim.held_by)}</small></th>"
     )
     found = []
