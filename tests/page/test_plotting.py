@@ -97,6 +97,19 @@ def test_direct_labels_never_overlap(heights):
     plt.close(fig)
 
 
+def test_labels_at_the_top_stay_clear_of_the_title():
+    fig = figure(title="Long enough to reach the labels at the right end")
+    ax = fig.axes[0]
+    for height in (0.97, 0.98, 1):
+        plotting.label_line(ax, (8, ax.get_ylim()[1] * height), "a label that is long")
+    plotting.html(fig, ALT)
+    title = ax._left_title.get_window_extent()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert all(box.y1 < title.y0 for box in boxes)
+    boxes.sort(key=lambda box: box.y0)
+    assert all(a.y1 <= b.y0 + 0.5 for a, b in pairwise(boxes))
+
+
 def test_the_png_is_small_and_opaque():
     import io
 
