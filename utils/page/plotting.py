@@ -207,7 +207,8 @@ def _svg(fig: Figure, alt: str) -> str:
 
 
 def _flat(svg):
-    """The same picture without groups that say nothing, and without shapes that nobody sees."""
+    """The same picture without groups that say nothing and shapes that nobody sees; what it uses
+    again stands in one place."""
     svg = re.sub(r'<path d="[^"]*" style="fill: none"/>', "", svg)
     kept, open_groups = [], []
     for piece in re.split(r"(<g>|<g [^>]*>|</g>)", svg):
@@ -216,7 +217,11 @@ def _flat(svg):
         if piece == "<g>" or (piece == "</g>" and not open_groups.pop()):
             continue
         kept.append(piece)
-    return "".join(kept)
+    flat = "".join(kept)
+    shapes = re.findall(r"(?s)<defs>\s*(.*?)\s*</defs>", flat)
+    flat = re.sub(r"(?s)<defs>.*?</defs>\s*", "", flat)
+    start = flat.index(">", flat.index("<svg")) + 1
+    return flat[:start] + f"<defs>{''.join(shapes)}</defs>" + flat[start:]
 
 
 def _check_lettering(fig: Figure) -> None:
