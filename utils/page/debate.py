@@ -108,8 +108,8 @@ def _rows(claim: claims.Claim) -> str:
     tests, (place, side) = _tests(claim), _side(claim)
     ledger = f'<a href="../book/claims.md#claim-{claim.id}">{_words(claim.statement)}</a>'
     head = (
-        f'<th scope="rowgroup" rowspan="{len(tests)}" data-row="{place}" data-side="{escape(side)}" '
-        f'data-short="{_words(claim.short or claim.statement)}">{ledger}'
+        f'<th scope="rowgroup" rowspan="{len(tests)}" data-row="{place}" '
+        f'data-side="{escape(side)}" data-short="{_words(claim.short or claim.statement)}">{ledger}'
         f"<small>Held by {_words(claim.held_by)}</small></th>"
     )
     found = []
