@@ -195,7 +195,7 @@ window.oneTokenPlayer = (id, words, films) => {
       }
       head.style.left = ((step + 0.5) / (last + 1)) * 100 + "%";
       slider.value = step;
-      set(slider, { "aria-valuetext": "step " + step + " of " + last });
+      slider.ariaValueText = "step " + step + " of " + last;
       const tale = (film) => (film.label || "Step " + step) + ": " + tell(film, step);
       said.textContent = films.map(tale).join("; ");
       first.ariaDisabled = back.ariaDisabled = step === 0;
@@ -204,7 +204,7 @@ window.oneTokenPlayer = (id, words, films) => {
     }
     function face(label, path) {
       play.replaceChildren(icon(path), make("span", "", label));
-      set(play, { title: label, "aria-label": label });
+      play.title = play.ariaLabel = label;
     }
     function pause() {
       clearTimeout(timer);
