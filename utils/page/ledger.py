@@ -61,8 +61,8 @@ def _summary(listed: tuple[claims.Claim, ...], found: dict[str, claims.Evidence]
     waiting = len(listed) - tested - built
     return (
         f"{len(listed)} claims: {tested} tested, {built} settled by how the models are built, "
-        f"{waiting} waiting for their chapters. Verdicts so far, one for each test (a claim may have "
-        f"several): {verdicts.total()}, of which {ended}."
+        f"{waiting} waiting for their chapters. Verdicts so far, one for each test (a claim may "
+        f"have several): {verdicts.total()}, of which {ended}."
     )
 
 
