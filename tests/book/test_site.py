@@ -121,7 +121,12 @@ def test_a_site_with_an_address_says_so(tmp_path):
     page = (html / "chapters" / "04_forced_prefix.html").read_text(encoding="utf-8")
     assert f'<link rel="canonical" href="{home}chapters/04_forced_prefix.html"' in page
     assert f'<meta property="og:image" content="{home}_static/card.png">' in page
-    assert (html / "_static" / "card.png").read_bytes().startswith(b"\x89PNG")
+    card = (html / "_static" / "card.png").read_bytes()
+    assert card.startswith(b"\x89PNG")
+    size = int.from_bytes(card[16:20], "big"), int.from_bytes(card[20:24], "big")
+    assert size == (1200, 630)
+    for name, number in zip(("width", "height"), size, strict=True):
+        assert f'<meta property="og:image:{name}" content="{number}">' in page
     sitemap = (html / "sitemap.xml").read_text(encoding="utf-8")
     assert {f"{home}{name}.html" for name in PAGES} <= set(re.findall("<loc>(.*?)</loc>", sitemap))
     assert '<base href="/a/book/">' in (html / "404.html").read_text(encoding="utf-8")
@@ -282,13 +287,14 @@ def test_the_player_steps_and_plays(visit, width):
     page = visit("chapters/00_start_here.html", width=width)
     player = page.locator(".ott-player").first
     stage = player.locator(".ott-stage")
-    before = stage.inner_text()
-    player.get_by_role("button", name="Step forward").click()
     first = stage.inner_text()
-    assert "step 1 of" in first and first != before
+    assert "step 1 of" in first  # at rest, since on the step before a box is empty
     assert player.locator(".ott-now").count() >= 1
+    player.get_by_role("button", name="Step forward").click()
+    assert "step 2 of" in stage.inner_text() and first != stage.inner_text()
     stage.press("ArrowRight")
-    assert "step 2 of" in stage.inner_text()
+    assert "step 3 of" in stage.inner_text()
+    stage.press("ArrowLeft")
     stage.press("ArrowLeft")
     assert "step 1 of" in stage.inner_text()
     player.get_by_role("button", name="Play").click()
@@ -297,6 +303,46 @@ def test_the_player_steps_and_plays(visit, width):
         "([player, text]) => player.textContent.includes(text)",
         arg=[player.element_handle(), f"step {last} of {last}"],
     )
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_opens_with_something_to_play(visit, chapter):
+    page = visit(f"chapters/{chapter.stem}.html", width=PHONE)
+    tops = page.locator(".ott-player.ott-live, .ott-knobs.ott-live").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().top)"
+    )
+    assert tops[0] < 4 * 844  # within the first screens of a phone
+    words = (
+        page.locator(".ott-player")
+        .first.locator(".ott-film")
+        .evaluate_all(
+            """all => all.map((one) => one.querySelectorAll(
+          ".ott-text:not(.ott-ghost) span:not(.ott-caret, .ott-mask)").length)"""
+        )
+    )
+    assert min(words) > 0  # and it is not an empty box
+
+
+@pytest.mark.parametrize(
+    "chapter, scene",
+    [("00_start_here", "no"), ("04_forced_prefix", "no"), ("06_changing_its_mind", "stays")],
+)
+def test_a_chapter_leads_to_its_scene_of_the_playground(visit, chapter, scene):
+    page = visit(f"chapters/{chapter}.html", width=PHONE, reduced_motion="reduce")
+    page.locator(f"article a[href$='playground.html#scene={scene}']").first.click()
+    page.locator("#pg:not([data-waiting])").wait_for()
+    assert page.locator(f".pg-scenes [data-scene={scene}]").get_attribute("aria-pressed") == "true"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_debate_is_a_picture_whose_links_lead_to_pages(visit, theme):
+    page = visit("chapters/00_start_here.html", width=PHONE, theme=theme)
+    picture = page.locator(".ott-debate.ott-live")
+    picture.get_by_role("button").first.click()
+    told = picture.locator(".ott-told")
+    assert told.evaluate("e => e.getBoundingClientRect().bottom") <= 844
+    told.get_by_role("link").first.click()
+    page.wait_for_url("**/book/claims.html#claim-*")
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
