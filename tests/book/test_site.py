@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import nbformat
 import pytest
 import yaml
+from fontTools.ttLib import TTFont
 
 from tests.places import CHAPTERS, ROOT
 from tests.servers import running
@@ -240,12 +241,10 @@ def test_what_is_printed_in_columns_is_a_table(html, chapter):
     tables = 0
     for cell in json.loads(chapter.read_text(encoding="utf-8"))["cells"]:
         for output in cell.get("outputs", []):
-            text = "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
-            if "image/png" not in output.get("data", {}) and columns.has_table(text):
-                rows = [
-                    row for part in columns.parts(text) if isinstance(part, list) for row in part
-                ]
-                tables += "ott-player" not in str(output) and bool(rows)
+            data = output.get("data", {})
+            text = "".join(output.get("text", data.get("text/plain", "")))
+            shown = "".join(data.get("text/html", ""))
+            tables += "ott-columns" in shown or (not shown and columns.has_table(text))
     assert page.count('<div class="ott-columns">') == tables
 
 
@@ -627,7 +626,19 @@ def test_a_downloaded_notebook_runs_from_any_folder(html, tmp_path):
         code = [
             c.source for c in nbformat.read(chapter, as_version=4).cells if c.cell_type == "code"
         ]
-        assert not re.search(r"""open\(|Path\(|["']\.\.?/""", "\n".join(code)), chapter.stem
+        assert not re.search(r"""\bopen\(|Path\(["']|["']\.\.?/""", "\n".join(code)), chapter.stem
+
+
+def test_the_icon_font_has_every_icon_of_the_pages(visit, html):
+    font = next(html.rglob("fa-solid-900.woff"))
+    assert font.stat().st_size < 12_000
+    drawn = TTFont(font).getBestCmap()
+    page = visit("chapters/01_markov_chains.html")
+    asked = page.evaluate("""[...document.querySelectorAll("*")]
+      .flatMap((e) => ["::before", "::after"].map((part) => getComputedStyle(e, part)))
+      .filter((style) => style.fontFamily.includes("Awesome") && style.content.length === 3)
+      .map((style) => style.content.codePointAt(1))""")
+    assert len(asked) > 5 and set(asked) <= set(drawn)
 
 
 # --- how heavy a page is ----------------------------------------------------------------------
@@ -638,17 +649,16 @@ FULL = {"01_markov_chains": 4_800}  # six figures and eighty cells: the one with
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_is_light(browser, address, chapter):
-    sizes = {}
     with browser.new_context(viewport={"width": PHONE, "height": 844}) as context:
-        page = context.new_page()
-        page.on("response", lambda answer: sizes.update({answer.url: answer.body()}))
+        page, answers = context.new_page(), []
+        page.on("response", lambda answer: answers.append(answer))
         page.goto(f"{address}chapters/{chapter.stem}.html")
         page.wait_for_load_state("networkidle")
         nodes = page.evaluate(
             "[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility()).length"
         )
-    packed = sum(len(gzip.compress(body)) for body in sizes.values())
-    assert packed < MOST_KIB * 1024, {url: len(gzip.compress(body)) for url, body in sizes.items()}
+        sizes = {answer.url: len(gzip.compress(answer.body())) for answer in answers}
+    assert sum(sizes.values()) < MOST_KIB * 1024, sizes
     assert nodes < FULL.get(chapter.stem, MOST_NODES)
 
 
