@@ -1,20 +1,27 @@
 """Probes: small networks that read what a model keeps inside, while the model is left as it is.
 
+`Linear` reads a label off the states of one place (Alain & Bengio 2016, arXiv:1610.01644). What it
+finds there the model need not use. So read the same with `control_labels`, which mean nothing
+(Hewitt & Liang 2019, arXiv:1909.03368), and off a network that has learned nothing; and then
+*patch*: put the state of another text in its place, and see what the model does.
+
 `Doubt` reads, at each position, how likely the token there is to be right. It is a *signal* for
 `revision.revise`, learned from mistakes as in PRISM (Kim et al. 2025, arXiv:2510.01384) and as
 cheap as a single forward pass.
 """
 
+from contextlib import contextmanager
+
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from utils.generation import diffusion
 from utils.generation.rounds import checked_positions
 from utils.generation.sampling import draw
 from utils.models.transformer import rms_norm
 from utils.text import chance
-from utils.text.numbers import SEED, whole
+from utils.text.numbers import SEED, real, whole
 
 
 @torch.no_grad()
@@ -31,6 +38,91 @@ def features(model, tokens):
         for hook in hooks:
             hook.remove()
     return torch.cat([rms_norm(stream, model.config.norm_eps) for stream in kept], -1)
+
+
+@torch.no_grad()
+def states(model, tokens, layer, position):
+    """The stream at one position after so many layers, 0 to n_layers: (batch, d_model)."""
+    kept = []
+    with _watched(model, layer, lambda x: kept.append(x[:, position])):
+        model(tokens)
+    return kept[0]
+
+
+@contextmanager
+def patched(model, layer, position, given):
+    """Within this, every pass of the model over whole texts has the states `given`, (batch,
+    d_model), at this position after so many layers, whatever it would have had there."""
+
+    def put(x):
+        x = x.clone()
+        x[:, position] = given
+        return x
+
+    with _watched(model, layer, put):
+        yield
+
+
+@contextmanager
+def _watched(model, layer, see):
+    """`see(stream)` is called with the stream after so many layers; what it returns, if anything,
+    takes the stream's place."""
+    depth = len(model.layers)
+    layer = whole("layer", layer, f"choose 0, before the first layer, to {depth}", least=0, most=depth)
+    if layer < depth:
+        block = model.layers[layer]
+
+        def before(block, given):
+            x = see(given[0])
+            return None if x is None else (x, *given[1:])
+
+        hook = block.register_forward_pre_hook(before)
+    else:
+        hook = model.layers[-1].register_forward_hook(lambda block, given, out: see(out))
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+class Linear:
+    """A linear classifier of states, learned by heart from (n, d_model) states and (n,) labels.
+
+    Called with states it gives the logits of the labels; `accuracy` is the share it gets right. The
+    states are first brought to a mean of 0 and a spread of 1 in each channel. penalty: on the
+    squares of its weights, so that it does not rely on channels that hardly vary.
+    """
+
+    def __init__(self, states, labels, *, penalty=1e-3):
+        penalty = real("penalty", penalty, "choose 0 or more, such as 1e-3", least=0)
+        self.mean, self.spread = states.mean(0), states.std(0) + 1e-8
+        self.weight = states.new_zeros(states.shape[1], int(labels.max()) + 1, requires_grad=True)
+        self.bias = states.new_zeros(int(labels.max()) + 1, requires_grad=True)
+        optimizer = torch.optim.LBFGS([self.weight, self.bias], max_iter=100)
+
+        def loss():
+            optimizer.zero_grad()
+            wrong = cross_entropy(self(states), labels) + penalty * self.weight.square().sum()
+            wrong.backward()
+            return wrong
+
+        optimizer.step(loss)
+        self.weight.requires_grad_(False), self.bias.requires_grad_(False)
+
+    def __call__(self, states):
+        return (states - self.mean) / self.spread @ self.weight + self.bias
+
+    def accuracy(self, states, labels):
+        return float((self(states).argmax(-1) == labels).double().mean())
+
+
+def control_labels(words, labels, *, seed):
+    """Labels that mean nothing: every word gets one at random, the same wherever it stands, and
+    each label is as frequent as before. words, labels: (n,) int64. Returns (n,) int64."""
+    dice = torch.Generator().manual_seed(whole("seed", seed, **SEED))
+    kinds, at = words.unique(return_inverse=True)
+    own = torch.empty_like(kinds).scatter(0, at, labels)  # of each word, the label it really has
+    return own[torch.randperm(len(kinds), generator=dice)][at]
 
 
 class Doubt:

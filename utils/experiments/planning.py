@@ -1,0 +1,143 @@
+"""Is the last word chosen before the line is written? Experiments on `Couplets` and `Graphs`.
+
+To *read* a word to come in a model's states, to *change* it by changing a state, and to find it
+*settled* before it is written are three different things: `measure/probes.py` reads and changes,
+`share_moved` says how much a change changed, `still_open` how much is not settled. Two models are
+trained otherwise than by their parts alone: a *myopic* one is not told what later words would have
+needed (Wu et al. 2024, arXiv:2404.00859), and a *narrow* one sees the first line only through the
+end of that line.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import torch
+
+from utils.measure.probes import patched, states
+
+# -- models that are trained otherwise ------------------------------------------------------------
+
+
+@contextmanager
+def myopic(model):
+    """Within this, no loss at a later position reaches the states of an earlier one. What the model
+    computes is the same, and what it learns is another thing: a state is there for its own next
+    token alone, and later positions make do with that."""
+    layers = [layer.attention for layer in model.layers]
+    for attention in layers:
+        attention.forward = _short_sighted(attention)
+    try:
+        yield
+    finally:
+        for attention in layers:
+            del attention.forward
+
+
+def _short_sighted(attention):
+    def forward(x, rotary, mask, cache=None, where=...):
+        q, k, v = attention.project(x, rotary)
+        _, past_k, past_v = attention.project(x.detach(), rotary)
+        own = torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
+        scores = torch.where(own, q @ k.transpose(-2, -1), q @ past_k.transpose(-2, -1))
+        scores = (scores / attention.head_dim**0.5).masked_fill(~mask, -torch.inf)
+        weights = scores.softmax(-1)
+        gathered = weights.masked_fill(own, 0) @ past_v + weights.diagonal(0, -2, -1)[..., None] * v
+        return gathered.transpose(1, 2).flatten(2)[where] @ attention.out
+
+    return forward
+
+
+@contextmanager
+def narrow(model, gate):
+    """Within this, positions after `gate` see nothing before it but through it: they may look at
+    `gate` and at what follows it."""
+
+    def hide(layer, given):
+        x, rotary, mask, *others = given
+        at = torch.arange(mask.shape[1], device=mask.device)
+        return (x, rotary, mask & ~((at[-len(mask):, None] > gate) & (at < gate)), *others)
+
+    hooks = [layer.register_forward_pre_hook(hide) for layer in model.layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+# -- what a model says of a couplet ----------------------------------------------------------------
+
+
+@torch.no_grad()
+def number_odds(model, world, rows):
+    """Log-odds of *these* against *this* where the number is due, in nats: (n,)."""
+    said = model(rows[:, : world.at["number"]])[:, -1]
+    this, these = (world.vocab.id(word) for word in ("this", "these"))
+    return said[:, these] - said[:, this]
+
+
+@torch.no_grad()
+def last_odds(model, world, rows, one, other):
+    """Log-odds of the last word `one` against `other`, ids (n,), where it is due, in nats: (n,)."""
+    said = model(rows[:, : world.at["last"]])[:, -1]
+    return said.gather(1, one[:, None])[:, 0] - said.gather(1, other[:, None])[:, 0]
+
+
+@torch.no_grad()
+def open_words(model, world, rows):
+    """What a model leaves open of the last word, exactly: p(last word | a text cut anywhere), (n,
+    t) -> (n, 48) float64, by adding up all that can stand between."""
+    if rows.shape[1] <= world.at["first"]:
+        raise ValueError(f"rows has {rows.shape[1]} tokens; give the first line at least")
+    paths, chances = rows, torch.zeros(len(rows), 1, dtype=torch.float64)
+    while paths.shape[1] < world.at["last"]:
+        said = model(paths)[:, -1].double().log_softmax(-1)
+        options = world.options(paths.shape[1])
+        chances = (chances.reshape(-1, 1) + said[:, options]).reshape(len(rows), -1)
+        paths = torch.cat(
+            [paths.repeat_interleave(len(options), 0), options.repeat(len(paths))[:, None]], 1
+        )
+    said = model(paths)[:, -1].double().softmax(-1)[:, world.last]
+    return (chances.exp()[..., None] * said.unflatten(0, (len(rows), -1))).sum(1)
+
+
+def bits(chances):
+    """The entropy of distributions, (…, k) -> (…), in bits."""
+    return torch.special.entr(chances).sum(-1) / torch.log(torch.tensor(2.0))
+
+
+# -- patching -----------------------------------------------------------------------------------
+
+
+def donors(world, rows, *, seed):
+    """For each couplet another that differs in its two rhyming words alone, which have another
+    rhyme; the number, and with it all that stands between, is the same. (n, 9) -> (n, 9)."""
+    dice = torch.Generator().manual_seed(seed)
+    first, last = (world.place(rows[:, world.at[part]]) for part in ("first", "last"))
+    found = rows.clone()
+    other = (world.rhyme[first] + torch.randint(1, 6, first.shape, generator=dice)) % 6
+    found[:, world.at["first"]] = world.last[8 * other + torch.randint(8, first.shape, generator=dice)]
+    fitting = world.given_rhyme[other] * (world.plural == world.plural[last][:, None])
+    found[:, world.at["last"]] = world.last[fitting.multinomial(1, generator=dice)[:, 0]]
+    return found
+
+
+def share_moved(model, world, rows, given, layer, position, part):
+    """How far a patch moves what is said where `part` is due, "number" or "last": 0 as if nothing
+    had been patched, 1 as if the text were the donor's. Of all rows together.
+
+    rows, given: couplets and their `donors`, (n, 9); the state of `given` at this position, after
+    so many layers, takes the place of that of `rows`.
+    """
+    end = world.at[part]
+
+    def said(text):
+        if part == "number":
+            return number_odds(model, world, text)
+        return last_odds(model, world, text, given[:, end], rows[:, end])
+
+    before, wanted = said(rows), said(given)
+    with patched(model, layer, position, states(model, given[:, : end], layer, position)):
+        after = said(rows)
+    return float(((after - before) * (wanted - before).sign()).sum() / (wanted - before).abs().sum())
