@@ -1,4 +1,4 @@
-"""Is the last word chosen before the line is written? Experiments on `Couplets` and `Graphs`.
+"""Is the last word chosen before the line is written? Experiments on `Couplets`.
 
 To *read* a word to come in a model's states, to *change* it by changing a state, and to find it
 *settled* before it is written are three different things: `measure/probes.py` reads and changes,
@@ -56,7 +56,7 @@ def narrow(model, gate):
     def hide(layer, given):
         x, rotary, mask, *others = given
         at = torch.arange(mask.shape[1], device=mask.device)
-        return (x, rotary, mask & ~((at[-len(mask):, None] > gate) & (at < gate)), *others)
+        return (x, rotary, mask & ~((at[-len(mask) :, None] > gate) & (at < gate)), *others)
 
     hooks = [layer.register_forward_pre_hook(hide) for layer in model.layers]
     try:
@@ -75,6 +75,20 @@ def number_odds(model, world, rows):
     said = model(rows[:, : world.at["number"]])[:, -1]
     this, these = (world.vocab.id(word) for word in ("this", "these"))
     return said[:, these] - said[:, this]
+
+
+def information_used(model, world, rows):
+    """How much of what the first line says of the number a model uses: 1 if its chances of *these*
+    are the exact ones, 0 if it does no better than one that always gives the average."""
+    exact = world.open_words(rows[:, : world.at["number"]]) @ world.plural.double()
+    said = number_odds(model, world, rows).double().sigmoid()
+    average = world.plural_share().mean().expand_as(exact)
+    return float(1 - _apart(exact, said) / _apart(exact, average))
+
+
+def _apart(p, q):
+    """The mean divergence of two chances, in nats."""
+    return (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean()
 
 
 @torch.no_grad()
@@ -117,7 +131,9 @@ def donors(world, rows, *, seed):
     first, last = (world.place(rows[:, world.at[part]]) for part in ("first", "last"))
     found = rows.clone()
     other = (world.rhyme[first] + torch.randint(1, 6, first.shape, generator=dice)) % 6
-    found[:, world.at["first"]] = world.last[8 * other + torch.randint(8, first.shape, generator=dice)]
+    found[:, world.at["first"]] = world.last[
+        8 * other + torch.randint(8, first.shape, generator=dice)
+    ]
     fitting = world.given_rhyme[other] * (world.plural == world.plural[last][:, None])
     found[:, world.at["last"]] = world.last[fitting.multinomial(1, generator=dice)[:, 0]]
     return found
@@ -138,6 +154,8 @@ def share_moved(model, world, rows, given, layer, position, part):
         return last_odds(model, world, text, given[:, end], rows[:, end])
 
     before, wanted = said(rows), said(given)
-    with patched(model, layer, position, states(model, given[:, : end], layer, position)):
+    with patched(model, layer, position, states(model, given[:, :end], layer, position)):
         after = said(rows)
-    return float(((after - before) * (wanted - before).sign()).sum() / (wanted - before).abs().sum())
+    return float(
+        ((after - before) * (wanted - before).sign()).sum() / (wanted - before).abs().sum()
+    )

@@ -68,7 +68,9 @@ def _watched(model, layer, see):
     """`see(stream)` is called with the stream after so many layers; what it returns, if anything,
     takes the stream's place."""
     depth = len(model.layers)
-    layer = whole("layer", layer, f"choose 0, before the first layer, to {depth}", least=0, most=depth)
+    layer = whole(
+        "layer", layer, f"choose 0, before the first layer, to {depth}", least=0, most=depth
+    )
     if layer < depth:
         block = model.layers[layer]
 

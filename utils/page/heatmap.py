@@ -93,7 +93,7 @@ def text(
 ) -> str:
     """The same as plain text: the table of numbers."""
     _check(cells, rows, columns)
-    shown = [[""] + list(columns)]
+    shown = [["", *list(columns)]]
     for name, row in zip(rows, cells, strict=True):
         shown.append([name, *(f"{cell.share:.2f}" if cell else "" for cell in row)])
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]

@@ -82,7 +82,9 @@ class Couplets:
     def write(self, verb, owner, first, link, kind, last) -> torch.Tensor:
         """Couplets of these words, one a row: ids of the fillers, places in `last` of the two words
         that rhyme, or do not: arrays (n,) -> (n, 9) int64."""
-        verb, owner, first, link, kind, last = map(np.asarray, (verb, owner, first, link, kind, last))
+        verb, owner, first, link, kind, last = map(
+            np.asarray, (verb, owner, first, link, kind, last)
+        )
         ends, number = self.last.numpy(), self._numbers[self.plural.numpy()[last].astype(int)]
         start, pause = (np.full(len(first), self.vocab.id(word)) for word in (START, BREAK))
         columns = [start, verb, owner, ends[first], pause, link, number, kind, ends[last]]

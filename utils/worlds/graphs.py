@@ -109,7 +109,9 @@ class Graphs:
         (n,) float64; -inf for a row that `sample` never gives."""
         rows = torch.from_numpy(checked(tokens, self))
         if rows.shape[1] != self.length:
-            raise ValueError(f"a text has {self.length} tokens, not {rows.shape[1]}; give whole ones")
+            raise ValueError(
+                f"a text has {self.length} tokens, not {rows.shape[1]}; give whole ones"
+            )
         shapes = lgamma(self.nodes + 1) - lgamma(self.arms)  # which arm is named second is nothing
         score = -shapes - lgamma(self.edges + 1)
         possible = torch.tensor([self._is_one(row) for row in rows.tolist()], dtype=torch.bool)

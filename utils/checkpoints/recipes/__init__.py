@@ -2,6 +2,8 @@
 
 from utils.checkpoints.recipes import (
     bare_words,
+    couplets,
+    graphs,
     kjv,
     pets,
     sentences,
@@ -20,4 +22,6 @@ RECIPES = (
     | squares.RECIPES
     | tangle.RECIPES
     | bare_words.RECIPES
+    | couplets.RECIPES
+    | graphs.RECIPES
 )  # {name: Recipe}, parents before their children
