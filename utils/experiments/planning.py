@@ -2,7 +2,7 @@
 
 To *read* a word to come in a model's states, to *change* it by changing a state, and to find it
 *settled* before it is written are three different things: `measure/probes.py` reads and changes,
-`share_moved` says how much a change changed, `still_open` how much is not settled. Two models are
+`share_moved` says how much a change changed, `open_words` what is not settled. Two models are
 trained otherwise than by their parts alone: a *myopic* one is not told what later words would have
 needed (Wu et al. 2024, arXiv:2404.00859), and a *narrow* one sees the first line only through the
 end of that line.
@@ -131,9 +131,8 @@ def donors(world, rows, *, seed):
     first, last = (world.place(rows[:, world.at[part]]) for part in ("first", "last"))
     found = rows.clone()
     other = (world.rhyme[first] + torch.randint(1, 6, first.shape, generator=dice)) % 6
-    found[:, world.at["first"]] = world.last[
-        8 * other + torch.randint(8, first.shape, generator=dice)
-    ]
+    eighth = torch.randint(8, first.shape, generator=dice)
+    found[:, world.at["first"]] = world.last[8 * other + eighth]
     fitting = world.given_rhyme[other] * (world.plural == world.plural[last][:, None])
     found[:, world.at["last"]] = world.last[fitting.multinomial(1, generator=dice)[:, 0]]
     return found
@@ -156,6 +155,5 @@ def share_moved(model, world, rows, given, layer, position, part):
     before, wanted = said(rows), said(given)
     with patched(model, layer, position, states(model, given[:, :end], layer, position)):
         after = said(rows)
-    return float(
-        ((after - before) * (wanted - before).sign()).sum() / (wanted - before).abs().sum()
-    )
+    way = wanted - before
+    return float(((after - before) * way.sign()).sum() / way.abs().sum())

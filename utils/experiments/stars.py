@@ -33,8 +33,8 @@ def _unseen(model, world, rows):
 
 
 def blind_loss(model, rows, world):
-    """Training without a teacher: all nodes of the way are predicted at once, each from the question
-    and the number of blanks before it (Bachmann & Nagarajan 2024, section 5)."""
+    """Training without a teacher: all nodes of the way are predicted at once, each from the
+    question and the number of blanks before it (Bachmann & Nagarajan 2024, section 5)."""
     said = _unseen(model, world, rows)
     return cross_entropy(said.flatten(0, 1), rows[:, -world.steps :].flatten())
 

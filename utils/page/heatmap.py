@@ -1,7 +1,7 @@
 """A heat map in which every cell is an experiment, and shows what came of it when it is chosen.
 
-`show(cells, rows=, columns=, title=, alt=)` displays a table of numbers, shaded by their size. Under
-it, folded away, stands the text that belongs to each cell: so it reads where nothing but text
+`show(cells, rows=, columns=, title=, alt=)` displays a table of numbers, shaded by their size.
+Under it, folded away, stands the text that belongs to each cell: so it reads where nothing but text
 survives. Where scripts run, heatmap.js turns the cells into buttons, which one chooses by touch or
 by the arrow keys to read what came of it.
 """
@@ -74,7 +74,8 @@ def html(
         f'<p class="ott-alt">{escape(alt)}</p>'
         f'<table class="ott-cells"><thead><tr><td></td>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table>"
-        f"<details><summary>What came out, cell by cell</summary><dl>{''.join(folded)}</dl></details>"
+        "<details><summary>What came out, cell by cell</summary>"
+        f"<dl>{''.join(folded)}</dl></details>"
     )
     key = hashlib.sha256(inside.encode()).hexdigest()[:10]
     return (

@@ -1,0 +1,119 @@
+"""How far ahead is a text settled? Cut one that a model has written, and let it go on many times.
+
+After a cut the model continues with other dice. What all continuations have in common was settled
+at the cut; where they part, it was not. `after_cut` says, for each of the next tokens, how much of
+it is open: the mixture of what the model says in all continuations is its distribution given the
+text up to the cut alone. It is estimated from so many continuations, and with few of them looks
+more settled than it is, which `half` shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from utils.experiments.planning import bits
+from utils.generation.sampling import generate
+from utils.models import smollm
+from utils.models.kv_cache import KVCache
+from utils.models.transformer import LAST
+
+REQUESTS = (
+    "Tell me a short story about a lighthouse keeper.",
+    "Describe a market on a rainy morning.",
+    "Explain how bread is made.",
+    "Tell me a short story about a lost dog.",
+    "Describe an old library.",
+    "Explain why leaves change colour in autumn.",
+    "Write a letter to a friend who has moved away.",
+    "Describe the sea at night.",
+    "Explain how a bicycle stays upright.",
+    "Write a short speech for a retiring teacher.",
+    "Describe a long train journey.",
+    "Explain what a bank does.",
+)
+CUTS, AHEAD, CONTINUATIONS, TOKENS = (4, 12, 20), 8, 64, 28
+SHOWN = 4  # continuations whose words are kept
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One text after one cut. Of each of the next tokens, in order:
+
+    bits: how much of it is open. half: the same by half of the continuations. next_bits: how open
+    it is once all before it stand, on average. most: the probability of the likeliest token. same:
+    that of the token which stood there before the cut.
+    request: what was asked. at: tokens before the cut. kept, went_on: the words before the cut, and
+    some of the continuations.
+    """
+
+    request: str
+    at: int
+    bits: list[float]
+    half: list[float]
+    next_bits: list[float]
+    most: list[float]
+    same: list[float]
+    kept: str
+    went_on: list[str]
+
+
+def own_text(model, tokenizer, request, *, seed):
+    """What the model answers, drawn at temperature 1: ids of the prompt and of the answer."""
+    prompt = tokenizer.encode(smollm.chat_prompt(request))
+    dice = torch.Generator().manual_seed(seed)
+    text = generate(model, prompt[None], TOKENS, temperature=1.0, generator=dice)
+    return prompt, text[0, len(prompt) :]
+
+
+def mixtures(model, tokens, *, ahead=AHEAD, n=CONTINUATIONS, seed):
+    """What a model says of the next `ahead` tokens, given no more than `tokens`, (length,): for
+    each the distributions in n continuations, (ahead, n, vocab), and these, (n, ahead).
+
+    In all continuations the first is the same; the mean over n is the mixture.
+    """
+    dice = torch.Generator().manual_seed(seed)
+    cache = KVCache.like(model, n, len(tokens) + ahead)
+    with torch.inference_mode():
+        unread, said, drawn = tokens.repeat(n, 1), [], []
+        for _ in range(ahead):
+            chances = model(unread, cache, LAST).softmax(-1)
+            said.append(chances)
+            unread = chances.multinomial(1, generator=dice)
+            drawn.append(unread)
+    return torch.stack(said), torch.cat(drawn, 1)
+
+
+def after_cut(model, tokenizer, request, prompt, answer, at, *, seed) -> Cut:
+    """Cut an answer after `at` tokens and let the model go on."""
+    said, drawn = mixtures(model, torch.cat([prompt, answer[:at]]), seed=seed)
+    mixed = said.mean(1)
+    before = answer[at : at + AHEAD, None]
+
+    def rounded(numbers):
+        return [round(x, 4) for x in numbers.tolist()]
+
+    return Cut(
+        request=request,
+        at=at,
+        bits=rounded(bits(mixed)),
+        half=rounded(bits(said[:, : CONTINUATIONS // 2].mean(1))),
+        next_bits=rounded(bits(said).mean(1)),
+        most=rounded(mixed.amax(1)),
+        same=rounded(mixed.gather(1, before)[:, 0]),
+        kept=tokenizer.decode(answer[:at]),
+        went_on=[tokenizer.decode(row) for row in drawn[:SHOWN]],
+    )
+
+
+def ask(requests=REQUESTS) -> list[Cut]:
+    """Let SmolLM2 answer every request, and cut each answer. Minutes."""
+    model, tokenizer = smollm.load()
+    found = []
+    for seed, request in enumerate(requests):
+        prompt, answer = own_text(model, tokenizer, request, seed=seed)
+        for at in CUTS:
+            how = {"seed": 1000 + seed}
+            found.append(after_cut(model, tokenizer, request, prompt, answer, at, **how))
+    return found
