@@ -44,7 +44,8 @@ def accept(path: Path = PATH) -> None:
     ValueError, and accepts nothing, if it does not."""
     fingerprints, before = made_by(), kept(path)
     for old, new in zip(before, horizon.ask(horizon.REQUESTS[:1]), strict=False):
-        if old.kept != new.kept or max(abs(a - b) for a, b in zip(old.bits, new.bits)) > 0.1:
+        apart = max(abs(a - b) for a, b in zip(old.bits, new.bits, strict=True))
+        if old.kept != new.kept or apart > 0.1:
             raise ValueError(
                 "after the first request the model no longer writes what is kept; make all of it "
                 "again: python -m utils.checkpoints remake cuts"

@@ -74,9 +74,16 @@ def mixtures(model, tokens, *, ahead=AHEAD, n=CONTINUATIONS, seed):
     In all continuations the first is the same; the mean over n is the mixture.
     """
     dice = torch.Generator().manual_seed(seed)
-    cache = KVCache.like(model, n, len(tokens) + ahead)
+    read = len(tokens) - 1
+    once = KVCache.like(model, 1, max(read, 1))
+    cache = KVCache.like(model, n, read + ahead)
     with torch.inference_mode():
-        unread, said, drawn = tokens.repeat(n, 1), [], []
+        if read:  # once, for all continuations
+            model(tokens[None, :-1], once)
+        cache.keys[..., :read, :] = once.keys[..., :read, :]
+        cache.values[..., :read, :] = once.values[..., :read, :]
+        cache.length = read
+        unread, said, drawn = tokens[-1:].repeat(n, 1), [], []
         for _ in range(ahead):
             chances = model(unread, cache, LAST).softmax(-1)
             said.append(chances)
