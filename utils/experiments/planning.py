@@ -157,3 +157,16 @@ def share_moved(model, world, rows, given, layer, position, part):
         after = said(rows)
     way = wanted - before
     return float(((after - before) * way.sign()).sum() / way.abs().sum())
+
+
+@torch.no_grad()
+def written_after(model, world, row, donor, layer, position):
+    """The couplet that a model writes to its end, greedily, with the donor's state at this position
+    after so many layers: (9,) and (9,) -> (9,) int64. What stands up to that position, and all of
+    the first line, is as in `row`."""
+    given = states(model, donor[None], layer, position)
+    text = row[None, : max(position, world.at["break"]) + 1]
+    with patched(model, layer, position, given):
+        while text.shape[1] < world.length:
+            text = torch.cat([text, model(text)[:, -1:].argmax(-1)], 1)
+    return text[0]

@@ -56,12 +56,12 @@ def quality_through_the_break(model, world):
 
 USUAL = Recipe(
     about="A causal model of couplets.",
-    data="Couplets(), 800 batches of 64",
+    data="Couplets(), 1600 batches of 64",
     world=Couplets,
     config=shape,
     batches=batches,
     loss=next_words,
-    steps=800,
+    steps=1600,
     lr=4e-3,
     results=quality,
     seeds=(0, 1, 2),
@@ -76,10 +76,10 @@ RECIPES = {
     "couplets-narrow": replace(
         USUAL,
         about="A causal model that sees the first line only through the end of that line.",
-        data="Couplets(), 1500 batches of 64",
+        data="Couplets(), 2000 batches of 64",
         config=partial(shape, n_layers=3),
         loss=through_the_break,
-        steps=1500,
+        steps=2000,
         results=quality_through_the_break,
     ),
 }
