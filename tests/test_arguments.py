@@ -47,7 +47,7 @@ from utils.generation import (
 from utils.generation.ragged import continue_each
 from utils.generation.rounds import until_settled
 from utils.measure import enumeration, intervals, likelihood, rates, variety
-from utils.measure.probes import Doubt
+from utils.measure.probes import Doubt, Linear, control_labels, patched, states
 from utils.models import markov
 from utils.models.kv_cache import KVCache
 from utils.models.temperature import at_temperature, check_temperature
@@ -58,6 +58,8 @@ from utils.text.trace import written
 from utils.training import batches
 from utils.training.fit import fit
 from utils.training.losses import next_token_loss
+from utils.worlds.couplets import Couplets
+from utils.worlds.graphs import Graphs
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import Sentences
 from utils.worlds.squares import Squares
@@ -77,6 +79,7 @@ TABLE = enumeration.Table(torch.zeros(1, 4, 2), torch.zeros(1, 4, 2))
 ANSWERING = lively(
     TransformerConfig(len(SMALL.vocab), d_model=8, n_layers=1, n_heads=1, max_len=20)
 )
+RHYMES, KINDS = Couplets(), torch.tensor([0, 1, 0, 1])
 RATE, SPREAD = rates.Rate(1, 3), rates.Spread((0.2, 0.4), 5)
 SEED = (0, 2**63 - 1)
 
@@ -157,6 +160,11 @@ def a_seed(call):
 PROOF = proofreading.Proof(
     torch.tensor([True, True]), torch.tensor([True, False]), LOGITS[0, :2], LOGITS[0, 2:], 1
 )
+
+
+def patched_at(layer):
+    with patched(CAUSAL, layer, 2, torch.ones(8)):
+        return CAUSAL(TEXT)
 
 
 def len_of(proof):
@@ -613,6 +621,16 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "tangle.Tangle strength": a_real(
         lambda v: Tangle("ab", 2, strength=v).entropy(), 0, 0.7, least=0
     ),
+    "couplets.Couplets.sample n": a_whole(lambda v: RHYMES.sample(v, seed=0), 2),
+    "couplets.Couplets.sample seed": a_seed(lambda v: RHYMES.sample(2, seed=v)),
+    "graphs.Graphs arms": a_whole(lambda v: Graphs(v, 2).length, 3, least=2, most=9),
+    "graphs.Graphs steps": a_whole(lambda v: Graphs(2, v).length, 3, least=2, most=9),
+    "graphs.Graphs.sample n": a_whole(lambda v: Graphs(2, 2).sample(v, seed=0), 2),
+    "graphs.Graphs.sample seed": a_seed(lambda v: Graphs(2, 2).sample(2, seed=v)),
+    "probes.states layer": a_whole(lambda v: states(CAUSAL, TEXT, v, 2), 0, 1, most=1),
+    "probes.patched layer": a_whole(patched_at, 0, 1, most=1),
+    "Linear penalty": a_real(lambda v: Linear(LOGITS.T, KINDS, penalty=v).weight, 0.5, least=0),
+    "control_labels seed": a_seed(lambda v: control_labels(KINDS, KINDS, seed=v)),
     "tangle.Tangle seed": a_seed(lambda v: Tangle("ab", 2, seed=v).entropy()),
     "tangle.Tangle.sample n": a_whole(lambda v: TANGLE.sample(v, seed=0), 2),
     "tangle.Tangle.sample seed": a_seed(lambda v: TANGLE.sample(2, seed=v)),
@@ -642,6 +660,15 @@ EXEMPT = {
     "bare_words.bare_loss reach": HANDED_ON,
     "bare_words.two_streams length": "of the tokens that its caller checks",
     "bare_words.two_streams reach": "checked by its caller",
+    "couplets.Couplets.options position": "a place in a text of the library's own",
+    "horizon.after_cut at": "one of the library's own cuts",
+    "horizon.after_cut seed": HANDED_ON,
+    "horizon.mixtures ahead": "a size of the library's own",
+    "horizon.mixtures n": "a size of the library's own",
+    "horizon.mixtures seed": HANDED_ON,
+    "horizon.own_text seed": HANDED_ON,
+    "planning.donors seed": HANDED_ON,
+    "stars.filled_in passes": "checked by `diffusion.sample`, as steps",
     "chance.integers below": "a size of the library's own, to draw from",
     "forced_answers.force n": HANDED_ON,
     "kept_answers.accept n": "how many questions are asked once more, for tests",
@@ -664,6 +691,7 @@ AMBIGUOUS = {
     "digits",
     "given",
     "keep",
+    "layer",
 }  # ids, and words for other things too
 
 
