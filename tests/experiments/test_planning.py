@@ -103,13 +103,13 @@ def test_a_narrow_model_is_moved_by_the_break_alone():
     assert torch.equal(MODEL(rows), MODEL(rows)) and not MODEL.layers[0]._forward_pre_hooks
 
 
-def gradient(context, target):
-    """Of the loss at one position, with respect to the embedding's stream at each position."""
+def gradient(context, target, layer=1):
+    """Of the loss at one position, with respect to what each position hands to this layer."""
     model = lively(CONFIG)
     for weight in model.parameters():
         weight.requires_grad_(True)
     kept = []
-    hook = model.layers[1].register_forward_pre_hook(
+    hook = model.layers[layer].register_forward_pre_hook(
         lambda layer, given: kept.append(given[0]) or given[0].retain_grad()
     )
     with context(model):
@@ -123,6 +123,13 @@ def test_no_loss_of_a_myopic_model_reaches_an_earlier_state():
     usual, myopic = (gradient(how, 5) for how in (lambda m: nullcontext(), planning.myopic))
     assert (usual[:6] > 0).all() and (usual[6:] == 0).all()
     assert (myopic[[0, 1, 2, 3, 4, 6, 7, 8]] == 0).all() and myopic[5] > 0
+
+
+def test_the_words_themselves_may_learn_from_later_losses_unless_it_is_strict():
+    for strict in (False, True):
+        found = gradient(lambda m, s=strict: planning.myopic(m, words=s), 5, layer=0)
+        assert found[5] > 0 and (found[6:] == 0).all()
+        assert (found[:5] == 0).all() if strict else (found[:5] > 0).all()
 
 
 def test_a_myopic_model_computes_the_same():

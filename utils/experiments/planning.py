@@ -20,11 +20,15 @@ from utils.measure.probes import patched, states
 
 
 @contextmanager
-def myopic(model):
-    """Within this, no loss at a later position reaches the states of an earlier one. What the model
-    computes is the same, and what it learns is another thing: a state is there for its own next
-    token alone, and later positions make do with that."""
-    layers = [layer.attention for layer in model.layers]
+def myopic(model, *, words=False):
+    """Within this, no loss at a later position reaches what an earlier one computes. What the model
+    computes is the same, and what it learns is another thing: what a position computes is there for
+    its own next token alone, and later positions make do with that.
+
+    words: whether not even a word's own vector, before the first layer, may learn from losses at
+    later positions. That is Wu's definition to the letter.
+    """
+    layers = [layer.attention for layer in model.layers[0 if words else 1 :]]
     for attention in layers:
         attention.forward = _short_sighted(attention)
     try:
