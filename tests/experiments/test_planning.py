@@ -79,10 +79,11 @@ def test_the_state_of_the_one_word_that_differs_moves_everything_and_of_one_befo
     rows = WORLD.sample(50, seed=1)
     given = planning.donors(WORLD, rows, seed=0)
     for part in ("number", "last"):
-        moved = planning.share_moved(MODEL, WORLD, rows, given, 0, WORLD.at["first"], part)
-        assert moved == pytest.approx(1, abs=1e-4)
-        moved = planning.share_moved(MODEL, WORLD, rows, given, 1, WORLD.at["owner"], part)
-        assert moved == 0
+        moved = planning.shares_moved(MODEL, WORLD, rows, given, part)
+        assert moved.shape == (3, WORLD.at[part])
+        assert float(moved[0, WORLD.at["first"]]) == pytest.approx(1, abs=1e-4)
+        assert float(moved[2, -1]) == pytest.approx(1, abs=1e-4)  # from where it is said
+        assert (moved[:, : WORLD.at["first"]] == 0).all() and (moved[2, :-1] == 0).all()
 
 
 def test_a_narrow_model_is_moved_by_the_break_alone():

@@ -2,7 +2,7 @@
 
 To *read* a word to come in a model's states, to *change* it by changing a state, and to find it
 *settled* before it is written are three different things: `measure/probes.py` reads and changes,
-`share_moved` says how much a change changed, `open_words` what is not settled. Two models are
+`shares_moved` says how much a change changed, `open_words` what is not settled. Two models are
 trained otherwise than by their parts alone: a *myopic* one is not told what later words would have
 needed (Wu et al. 2024, arXiv:2404.00859), and a *narrow* one sees the first line only through the
 end of that line.
@@ -142,12 +142,13 @@ def donors(world, rows, *, seed):
     return found
 
 
-def share_moved(model, world, rows, given, layer, position, part):
-    """How far a patch moves what is said where `part` is due, "number" or "last": 0 as if nothing
+def shares_moved(model, world, rows, given, part):
+    """How far patches move what is said where `part` is due, "number" or "last": 0 as if nothing
     had been patched, 1 as if the text were the donor's. Of all rows together.
 
-    rows, given: couplets and their `donors`, (n, 9); the state of `given` at this position, after
-    so many layers, takes the place of that of `rows`.
+    rows, given: couplets and their `donors`, (n, 9). Returns a share for each number of layers and
+    each position before `part`, (n_layers + 1, positions): there, after so many layers, the state
+    of `given` takes the place of that of `rows`.
     """
     end = world.at[part]
 
@@ -157,10 +158,15 @@ def share_moved(model, world, rows, given, layer, position, part):
         return last_odds(model, world, text, given[:, end], rows[:, end])
 
     before, wanted = said(rows), said(given)
-    with patched(model, layer, position, states(model, given[:, :end], layer, position)):
-        after = said(rows)
     way = wanted - before
-    return float(((after - before) * way.sign()).sum() / way.abs().sum())
+    shares = torch.empty(len(model.layers) + 1, end)
+    for layer in range(len(shares)):
+        there = states(model, given[:, :end], layer, slice(None))  # (n, positions, d_model)
+        for position in range(end):
+            with patched(model, layer, position, there[:, position]):
+                moved = said(rows) - before
+            shares[layer, position] = (moved * way.sign()).sum() / way.abs().sum()
+    return shares
 
 
 @torch.no_grad()
