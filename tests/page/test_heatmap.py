@@ -10,8 +10,9 @@ from utils.page.heatmap import Cell
 CELLS = [
     [Cell(0.0, "as before"), Cell(1.02, "a line\nand <another>"), None],
     [Cell(-0.1, "hardly"), None, Cell(0.5, "half")],
+    [None, None, Cell(-0.001, "nothing")],
 ]
-HOW = {"rows": ["first", "second"], "columns": ["a", "b", "c"], "title": "What moves it"}
+HOW = {"rows": ["first", "second", "third"], "columns": ["a", "b", "c"], "title": "What moves it"}
 ALT = "Only the cell in the middle moves the word."
 HTML = heatmap.html(CELLS, alt=ALT, **HOW)
 
@@ -28,25 +29,25 @@ def test_without_scripts_it_is_a_table_and_a_list_of_what_came_out():
         "0.50",
     ]
     assert "<dt>first, b: 1.02</dt><dd>a line\nand &lt;another&gt;</dd>" in plain
-    assert plain.count("<dt>") == 4 and ALT in plain
+    assert plain.count("<dt>") == 5 and ALT in plain
 
 
 def test_shades_stay_between_none_and_all():
-    assert re.findall(r"--shade-of:(\S+)%", HTML) == ["0", "100", "0", "50"]
+    assert re.findall(r"--shade-of:(\S+)%", HTML) == ["0", "100", "0", "50", "0"]
 
 
 def test_as_text_it_is_the_table():
     lines = heatmap.text(CELLS, **HOW).splitlines()
     assert lines[0] == "What moves it" and lines[2].split() == ["first", "0.00", "1.02"]
-    assert lines[3].endswith("0.50")
+    assert lines[3].endswith("0.50") and lines[4].split() == ["third", "0.00"]
 
 
 def test_what_is_no_heat_map():
     for cells in ([], CELLS[:1], [row[:2] for row in CELLS]):
-        with pytest.raises(ValueError, match="2 names of rows and 3 of columns; give as many"):
+        with pytest.raises(ValueError, match="3 names of rows and 3 of columns; give as many"):
             heatmap.html(cells, alt=ALT, **HOW)
     with pytest.raises(ValueError, match="share is nan"):
-        heatmap.html([[Cell(float("nan"), "")] * 3, CELLS[1]], alt=ALT, **HOW)
+        heatmap.html([[Cell(float("nan"), "")] * 3, *CELLS[1:]], alt=ALT, **HOW)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def html(
     for name, row in zip(rows, cells, strict=True):
         body.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(map(_cell, row))}</tr>')
         folded += [
-            f"<dt>{escape(name)}, {escape(column)}: {cell.share:.2f}</dt>"
+            f"<dt>{escape(name)}, {escape(column)}: {_number(cell)}</dt>"
             f"<dd>{escape(cell.came_out)}</dd>"
             for column, cell in zip(columns, row, strict=True)
             if cell
@@ -96,7 +96,7 @@ def text(
     _check(cells, rows, columns)
     shown = [["", *list(columns)]]
     for name, row in zip(rows, cells, strict=True):
-        shown.append([name, *(f"{cell.share:.2f}" if cell else "" for cell in row)])
+        shown.append([name, *(_number(cell) if cell else "" for cell in row)])
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     lines = [
         "  ".join(word.rjust(width) for word, width in zip(row, widths, strict=True)).rstrip()
@@ -109,7 +109,11 @@ def _cell(cell: Cell | None) -> str:
     if cell is None:
         return "<td></td>"
     shade = round(100 * min(max(cell.share, 0.0), 1.0))
-    return f'<td style="--shade-of:{shade}%">{cell.share:.2f}</td>'
+    return f'<td style="--shade-of:{shade}%">{_number(cell)}</td>'
+
+
+def _number(cell: Cell) -> str:
+    return f"{round(cell.share, 2) + 0.0:.2f}"  # never -0.00
 
 
 def _check(cells, rows, columns):
