@@ -21,17 +21,17 @@ from . import rebuild, report, sandbox, scores, submissions
 from .course import register, template, write
 
 NOT_ITS_OWN = {"CellTimeout", "SessionEnded", "TestEnded", "NotRun"}  # errors that we made
-VERSION = 3  # of how work is judged; another one makes everything be graded again
+VERSION = 4  # of how work is judged; another one makes everything be graded again
 
 
 @dataclasses.dataclass
 class Card:
     """What is known about one graded submission.
 
-    notes: sentences about what was unusual. decisions: about what only the teacher can settle;
-    doubts: those of them that the files in `submitted` gave rise to. accepted: the teacher has
-    settled it. stopped: why it could not be run to its end, or "". seconds, cpu: by the clock, and
-    of processor time.
+    notes: sentences about what was unusual. looks: about what the teacher should look at, and what
+    counts all the same. decisions: about what only the teacher can settle; doubts: those of them
+    that the files in `submitted` gave rise to. accepted: the teacher has settled it. stopped: why
+    it could not be run to its end, or "". seconds, cpu: by the clock, and of processor time.
     """
 
     student: str
@@ -39,6 +39,7 @@ class Card:
     digest: str
     template: str
     notes: list
+    looks: list
     decisions: list
     doubts: list = dataclasses.field(default_factory=list)
     accepted: bool = False
@@ -49,8 +50,13 @@ class Card:
 
     @property
     def open(self):
-        """Whether it waits for the teacher."""
+        """Whether its points wait for the teacher."""
         return bool(self.decisions) and not self.accepted
+
+    @property
+    def waits(self):
+        """Whether there is something for the teacher to look at."""
+        return bool(self.decisions or self.looks) and not self.accepted
 
 
 def card_path(course, student, assignment):
@@ -148,7 +154,7 @@ class Job:
             if one is None:
                 continue
             card = read_card(self.course, student, self.template.name)
-            decide = student in trust and card is not None and card.open
+            decide = student in trust and card is not None and card.waits
             if not force and not decide and self.is_current(one, card):
                 self.cards[student] = card
                 unchanged += 1
@@ -178,7 +184,11 @@ class Job:
         start = time.perf_counter()
         rebuilt = rebuild.rebuild(self.template, rebuild.handed(one.data))
         ended = sandbox.run(
-            rebuilt.plan(self.template), self.limits, course=self.course.root, unsafe=self.unsafe
+            rebuilt.plan(self.template),
+            self.limits,
+            course=self.course.root,
+            modules=self.template.modules,
+            unsafe=self.unsafe,
         )
         return rebuilt, ended, time.perf_counter() - start
 
@@ -191,7 +201,7 @@ class Job:
         if result is None:
             decisions.append(f"The run had to be stopped: {ended.why}. No test counts.")
             result = nothing(rebuilt)
-        decisions += sentences(rebuilt, result["findings"]) + failures_of_ours(rebuilt, result)
+        decisions += failures_of_ours(rebuilt, result)
         if ended.result:
             rebuilt.notes += oddities(rebuilt, result)
         if self.unsafe:
@@ -202,6 +212,7 @@ class Job:
             digest=one.digest,
             template=self.template.digest,
             notes=[*one.notes, *dict.fromkeys(rebuilt.notes)],
+            looks=sentences(rebuilt, result["findings"]),
             decisions=decisions,
             doubts=doubts,
             accepted=accepted,
@@ -209,9 +220,6 @@ class Job:
             seconds=round(seconds, 1),
             cpu=float(result.get("cpu", 0)),
         )
-        if accepted:
-            for cell in result["cells"]:
-                cell["verdict"] = cell["verdict"] and cell["verdict"].replace("doubtful", "passed")
         withheld = scores.fill_in(rebuilt, result, withhold=card.open)
         report.put_on_top(rebuilt, card)
         folder = self.course.folder("autograded", one.student, one.assignment)

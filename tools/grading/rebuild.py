@@ -33,24 +33,27 @@ class Handed:
 @dataclasses.dataclass
 class Rebuilt:
     """notebook: to be run and shown. kinds: for each cell "given", "student", "test" or None (no
-    code). notes: what the submission had otherwise, in sentences. doubts: what of it the teacher
-    has to look at."""
+    code). originals: of given cells that the student has edited, by number. notes: what the
+    submission had otherwise, in sentences. doubts: what of it the teacher has to look at."""
 
     notebook: nbformat.NotebookNode
     kinds: list
+    originals: dict
     notes: list
     doubts: list
 
     def plan(self, template):
         """What the sandbox is asked to do; see inside/run.py."""
-        cells = [
-            {"name": title(cell, number), "kind": kind, "source": cell.source}
-            for number, (cell, kind) in enumerate(
-                zip(self.notebook.cells, self.kinds, strict=True), start=1
-            )
-            if kind
-        ]
-        return {"cells": cells, "stubs": template.stubs}
+        cells = []
+        for number, (cell, kind) in enumerate(
+            zip(self.notebook.cells, self.kinds, strict=True), start=1
+        ):
+            if kind:
+                original = self.originals.get(number - 1)
+                ours = {} if original is None else {"ours": original}
+                name = title(cell, number)
+                cells.append({"name": name, "kind": kind, "source": cell.source, **ours})
+        return {"cells": cells, "names": list(template.names), "without": template.without}
 
     def code(self):
         """The cells that run, in the order of the plan."""
@@ -119,7 +122,7 @@ def rebuild(template, cells):
         )
     report_order(template, chosen, cells, notes)
     notebook = nbformat.v4.new_notebook(metadata=copy.deepcopy(template.notebook.metadata))
-    kinds = []
+    kinds, originals = [], {}
 
     def add(cell, kind):
         cell.id = f"cell-{len(notebook.cells) + 1}"
@@ -147,11 +150,12 @@ def rebuild(template, cells):
         elif mark:
             report_locked(template, mark["grade_id"], theirs, changed)
         elif theirs is not None and theirs.source.strip() != ours.source.strip():
+            originals[len(notebook.cells)] = ours.source
             kind, ours.source = "student", theirs.source
         add(ours, kind)
         add_extras(position)
     notes += [sentence for what, names in changed.items() for sentence in told(what, names)]
-    return Rebuilt(notebook, kinds, notes, doubts(cells))
+    return Rebuilt(notebook, kinds, originals, notes, doubts(cells))
 
 
 MISSING = "is missing: no answer"

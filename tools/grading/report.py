@@ -10,7 +10,7 @@ TITLE = "report-of-the-grading"  # a tag, by which feedback finds the cell
 
 def put_on_top(rebuilt, card):
     """Begin the notebook with what was unusual about it, if anything was."""
-    lines = [f"- {one}" for one in card.notes]
+    lines = [f"- {one}" for one in (*card.notes, *card.looks)]
     if card.decisions:
         decided = "Counted, as the teacher has decided:" if card.accepted else "To be decided:"
         lines += [f"- {decided} {one}" for one in card.decisions]
@@ -45,6 +45,8 @@ def lines(job):
     for student, card in job.cards.items():
         notes = noted if not card.open else urgent
         notes += [(student, one) for one in card.decisions]
+        looks = noted if card.accepted else urgent
+        looks += [(student, one) for one in card.looks]
         noted += [(student, one) for one in card.notes]
         for name, points, most in standing(job.course, student, job.template.name).beyond:
             urgent.append((student, f"{name!r} has {points:g} points by hand, of {most:g}."))

@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -62,21 +63,22 @@ class Ended:
     why: str = ""
 
 
-def run(plan, limits=None, *, course=None, unsafe=False):
+def run(plan, limits=None, *, course=None, modules=(), unsafe=False):
     """Examine one rebuilt notebook (a plan, see inside/run.py) in a fresh sandbox.
 
-    course: a folder that must not be visible even if a part of the view contains it. unsafe: run
-    without any isolation. Raises NoSandbox when there is none and `unsafe` is not set.
+    course: a folder that must not be visible even if a part of the view contains it. modules: what
+    is imported once for both sides. unsafe: run without any isolation. Raises NoSandbox when there
+    is none and `unsafe` is not set.
     """
     limits = limits or Limits()
     plan = {"cell_seconds": limits.cell_seconds, "seconds": limits.seconds, **plan}
     if unsafe:
-        command, environ = [sys.executable, "-I", str(INSIDE / "run.py")], variables(limits, False)
-        return watched(command, environ, plan, limits)
+        command = [sys.executable, "-I", str(INSIDE / "run.py")]
+        return watched(command, variables(limits, False, modules), plan, limits)
     reason = unavailable()
     if reason:
         raise NoSandbox(reason)
-    return watched(command_line(limits, course), None, plan, limits)
+    return watched(command_line(limits, course, modules), None, plan, limits)
 
 
 @functools.cache
@@ -108,7 +110,7 @@ def unavailable():
     )
 
 
-def command_line(limits, course):
+def command_line(limits, course, modules=()):
     """The command that starts the examiner in a sandbox. Its last three words are the examiner."""
     inner = [
         *("bwrap", "--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)),
@@ -122,7 +124,7 @@ def command_line(limits, course):
         *("--remount-ro", "/dev", "--remount-ro", "/"),
         "--clearenv",
     ]
-    for name, value in variables(limits, True).items():
+    for name, value in variables(limits, True, modules).items():
         inner += ["--setenv", name, value]
     inner += ["--", sys.executable, "-I", str(INSIDE / "run.py")]
     if os.getuid() != 0:
@@ -168,7 +170,7 @@ def view(course):
     return shown
 
 
-def variables(limits, contained):
+def variables(limits, contained, modules):
     """All the environment variables that there are inside."""
     return {
         "PATH": "/usr/bin:/bin",
@@ -181,6 +183,7 @@ def variables(limits, contained):
         "MPLBACKEND": "agg",
         "MPLCONFIGDIR": "/tmp",
         "GRADING_CONTAINED": "yes" if contained else "no",
+        "GRADING_MODULES": " ".join(modules),
         "GRADING_LIMITS": json.dumps(limits.of_a_process() if contained else {}),
     }
 
@@ -208,7 +211,7 @@ def watched(command, environ, plan, limits):
 
     def hand_over():
         with contextlib.suppress(OSError):
-            process.stdin.write(json.dumps(plan).encode() + b"\n")
+            process.stdin.write(framed(plan))
             process.stdin.close()
 
     def collect(stream, into, most):
@@ -238,12 +241,29 @@ def watched(command, environ, plan, limits):
     if why:
         return Ended(None, why)
     try:
-        result = json.loads(answer)
+        (result,) = unframed(answer)
     except (ValueError, RecursionError):
         return Ended(None, "the examiner was ended before it could hand back anything")
     if not well_formed(result, plan):
         return Ended(None, "what came back is not a result")
     return Ended(result)
+
+
+def framed(message):
+    data = json.dumps(message).encode()
+    return struct.pack("!Q", len(data)) + data
+
+
+def unframed(data):
+    """The messages in bytes. Raises ValueError if they are none."""
+    found, at = [], 0
+    while at < len(data):
+        if at + 8 > len(data):
+            raise ValueError("half a length")
+        end = at + 8 + struct.unpack_from("!Q", data, at)[0]
+        found.append(json.loads(data[at + 8 : end]))
+        at = end
+    return found
 
 
 def guard(process, limits, full):
@@ -304,7 +324,7 @@ def well_formed(result, plan):
     for cell, result_cell in zip(plan["cells"], result["cells"], strict=True):
         if not isinstance(result_cell, dict) or not isinstance(result_cell.get("outputs"), list):
             return False
-        verdicts = ("passed", "failed", "doubtful") if cell["kind"] == "test" else (None,)
+        verdicts = ("passed", "failed") if cell["kind"] == "test" else (None,)
         if result_cell.get("verdict") not in verdicts:
             return False
     return all(

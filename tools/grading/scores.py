@@ -33,7 +33,7 @@ def fill_in(rebuilt, result, *, withhold):
             error = {"ename": "TestFailed", "evalue": "", "traceback": ["the test failed"]}
         if error is not None:
             outputs.append({"output_type": "error", **error})
-        elif got["verdict"] == "doubtful" or (got["verdict"] == "passed" and withhold):
+        elif got["verdict"] == "passed" and withhold:
             withheld.add(marks(cell)["grade_id"])
             outputs.append({"output_type": "stream", "name": "stdout", "text": WITHHELD + "\n"})
         cell.outputs = [nbformat.from_dict(one) for one in outputs]

@@ -1,0 +1,133 @@
+"""What can be read of a cell without running it: its names, its hidden lines, its teacher's words."""
+
+import ast
+import symtable
+
+HIDES = {"exec", "eval", "compile", "__import__", "importlib", "ctypes"}  # what it uses from a reader
+
+
+def names(source):
+    """(names that a cell binds at its top level, other names that it reads)."""
+    try:
+        top = symtable.symtable(source, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set(), set()
+    sets = {one.get_name() for one in top.get_symbols() if one.is_assigned() or one.is_imported()}
+    return sets, read_outside(top) - sets
+
+
+def defines(source):
+    """Names that a cell binds at its top level by something else than importing."""
+    try:
+        symbols = symtable.symtable(source, "cell", "exec").get_symbols()
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    return {one.get_name() for one in symbols if one.is_assigned() and not one.is_imported()}
+
+
+def imports(source):
+    """The modules that a cell imports, `from a import b` as both a and a.b."""
+    found = set()
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return found
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module} | {f"{node.module}.{one.name}" for one in node.names}
+    return found
+
+
+def read_outside(table):
+    """Global names that a cell, or a function or class in it, reads."""
+    found = {
+        one.get_name()
+        for one in table.get_symbols()
+        if one.is_referenced() and (one.is_global() or table.get_type() == "module")
+    }
+    return found.union(*map(read_outside, table.get_children()))
+
+
+def reads(source):
+    """All global names that a cell reads, those it has bound itself included."""
+    try:
+        return read_outside(symtable.symtable(source, "cell", "exec"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+
+
+def uses(source, without):
+    """Phrases about what a student's cell uses of `without`: names, attributes, packages.
+
+    It is a reading, for the teacher to go on with: whoever means to hide something from it can.
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return []  # it does not run either
+    except (ValueError, RecursionError, MemoryError):
+        return ["is written so oddly that it cannot be read"]
+    found, hidden = set(), set()
+    for node in ast.walk(tree):
+        words = {
+            ast.Name: lambda node: [node.id],
+            ast.Attribute: lambda node: [node.attr],
+            ast.Import: lambda node: [one.name for one in node.names],
+            ast.ImportFrom: lambda node: [node.module or "", *(one.name for one in node.names)],
+        }.get(type(node), lambda node: [])(node)
+        for word in words:
+            found |= {part for part in word.split(".") if part in without}
+            hidden |= {part for part in word.split(".") if part in HIDES and without}
+    hidden -= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    phrases = [f"uses `{one}`, which is not to be used here" for one in sorted(found)]
+    return phrases + [f"uses `{one}`, behind which anything may be" for one in sorted(hidden)]
+
+
+def hidden_lines(source):
+    """Numbers of the lines, counted from 1, that stand between the marks of hidden tests."""
+    found, inside = set(), False
+    for number, line in enumerate(source.splitlines(), start=1):
+        inside = inside or "BEGIN HIDDEN TESTS" in line
+        if inside:
+            found.add(number)
+        inside = inside and "END HIDDEN TESTS" not in line
+    return found
+
+
+def visible(source):
+    """The source with its hidden lines left empty."""
+    hidden = hidden_lines(source)
+    lines = enumerate(source.splitlines(), start=1)
+    return "\n".join("" if number in hidden else line for number, line in lines)
+
+
+def own_words(source, number):
+    """What the teacher has written to be said when line `number` of a test fails, without any
+    value in it: what was computed on the way to a hidden test is for nobody to see."""
+    tree, best = ast.parse(source), None
+    constants = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            constants.setdefault(node.targets[0].id, []).append((node.lineno, node.value))
+        inside = isinstance(node, ast.Assert | ast.Raise)
+        if inside and node.lineno <= number <= node.end_lineno:
+            best = node
+    said = best.msg if isinstance(best, ast.Assert) else best.exc if best else None
+    if isinstance(said, ast.Call):
+        said = said.args[0] if said.args else None
+    if isinstance(said, ast.Name):
+        before = [value for line, value in constants.get(said.id, []) if line <= number]
+        said = before[-1] if before else None
+    return words(said)
+
+
+def words(node):
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(words(one) if isinstance(one, ast.Constant) else "…" for one in node.values)
+    if isinstance(node, ast.BinOp):
+        return words(node.left) + words(node.right)
+    return ""
