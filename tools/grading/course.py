@@ -153,8 +153,8 @@ class Template:
 
     @property
     def without(self):
-        """What an answer should do without, by the source's metadata: {"grading": {"without": [names
-        of functions, variables, packages]}}. Whether one does is read, and told the teacher."""
+        """Names that an answer should do without, as the source's metadata have them: {"grading":
+        {"without": […]}}. What uses one is told the teacher."""
         return list(self.notebook.metadata.get("grading", {}).get("without", []))
 
     @property
@@ -194,8 +194,9 @@ def _prepared(text, config):
 def _template(course, name, text):
     sections = ("ClearSolutions", "ClearHiddenTests", "LockCells")
     settings = {key: dict(course.config[key]) for key in sections if key in course.config}
+    settings = json.dumps(settings, sort_keys=True, default=str)
     try:
-        notebook, released, names = _prepared(text, json.dumps(settings, sort_keys=True, default=str))
+        notebook, released, names = _prepared(text, settings)
     except Exception as error:
         said = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise GradingError(f"The source of {name} is not a valid assignment: {said[0]}") from error

@@ -9,6 +9,7 @@ import copy
 import dataclasses
 import json
 import re
+import unicodedata
 
 import nbformat
 
@@ -155,6 +156,7 @@ def rebuild(template, cells):
         add(ours, kind)
         add_extras(position)
     notes += [sentence for what, names in changed.items() for sentence in told(what, names)]
+    notes += imitations(cells)
     return Rebuilt(notebook, kinds, originals, notes, doubts(cells))
 
 
@@ -178,6 +180,15 @@ def doubts(cells):
             where = f"the cell {one.name!r}" if one.name else "a cell"
             return [f"It was made from the teacher's copy: {where} says {found[0]!r}."]
     return []
+
+
+def imitations(cells):
+    """A note on each cell in which a student speaks as the grading does."""
+    for one in cells:
+        text = unicodedata.normalize("NFKC", one.source).casefold()
+        if "whatthegradingnoticed" in "".join(filter(str.isalpha, text)):
+            where = f"The cell {one.name[:60]!r}" if one.name else "A cell of the student's"
+            yield f"{where} speaks as the report of the grading does, and is none."
 
 
 def match(template, cells, notes):

@@ -5,21 +5,23 @@ import nbformat
 from .course import write
 from .scores import standing
 
+ONLY = "*The grading speaks in this first cell and in no other.*"
 TITLE = "report-of-the-grading"  # a tag, by which feedback finds the cell
 
 
 def put_on_top(rebuilt, card):
-    """Begin the notebook with what was unusual about it, if anything was."""
+    """Begin the notebook with what was unusual about it; so that nobody else's words can pass for
+    it, with a cell that says so even if nothing was."""
     lines = [f"- {one}" for one in (*card.notes, *card.looks)]
     if card.decisions:
         decided = "Counted, as the teacher has decided:" if card.accepted else "To be decided:"
         lines += [f"- {decided} {one}" for one in card.decisions]
-    if lines:
-        text = "**What the grading noticed**\n\n" + "\n".join(map(plain, lines))
-        cell = nbformat.v4.new_markdown_cell(text, metadata={"tags": [TITLE]})
-        cell.id = TITLE
-        rebuilt.notebook.cells.insert(0, cell)
-        rebuilt.kinds.insert(0, None)
+    text = "\n".join(map(plain, lines)) or "Nothing unusual."
+    text = f"**What the grading noticed**\n\n{text}\n\n{ONLY}"
+    cell = nbformat.v4.new_markdown_cell(text, metadata={"tags": [TITLE]})
+    cell.id = TITLE
+    rebuilt.notebook.cells.insert(0, cell)
+    rebuilt.kinds.insert(0, None)
 
 
 def plain(text):

@@ -4,9 +4,11 @@ The scores are derived and stored by nbgrader's own code from the outputs of the
 is only handed a session in which all of one submission is written, or nothing of it.
 """
 
+import base64
 import contextlib
 import dataclasses
 import re
+import struct
 
 import nbformat
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
@@ -27,31 +29,77 @@ def fill_in(rebuilt, result, *, withhold):
     """
     withheld = set()
     for cell, got in zip(rebuilt.code(), result["cells"], strict=True):
-        outputs = [dict(one) for one in got["outputs"] if harmless(one)]
+        outputs = [shown(one) for one in got["outputs"]]
         error = got["error"]
         if got["verdict"] == "failed" and error is None:
             error = {"ename": "TestFailed", "evalue": "", "traceback": ["the test failed"]}
         if error is not None:
-            outputs.append({"output_type": "error", **error})
+            outputs.append({"output_type": "error", **told(error)})
         elif got["verdict"] == "passed" and withhold:
             withheld.add(marks(cell)["grade_id"])
             outputs.append({"output_type": "stream", "name": "stdout", "text": WITHHELD + "\n"})
-        cell.outputs = [nbformat.from_dict(one) for one in outputs]
+        cell.outputs = [nbformat.from_dict(one) for one in outputs if one]
         cell.execution_count = None
     return withheld
 
 
-def harmless(output):
-    """Whether an output is what inside/cells.py makes: text, or a PNG picture that is one."""
-    if output.get("output_type") == "stream":
-        return isinstance(output.get("text"), str)
+MAX_TEXT = 12_000  # characters of an output
+MAX_LINE = 2000  # of an error's
+MAX_PIXELS = 4_000_000
+MAX_PNG = 400_000  # bytes
+CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"tEXt", b"sBIT", b"gAMA", b"sRGB"}
+
+
+def shown(output):
+    """An output as inside/cells.py makes it, text or a PNG picture of bounded size; else None."""
+    if output.get("output_type") == "stream" and isinstance(output.get("text"), str):
+        text = readable(output["text"], MAX_TEXT)
+        return {"output_type": "stream", "name": "stdout", "text": text}
     data = output.get("data") if output.get("output_type") == "display_data" else None
-    return (
-        isinstance(data, dict)
-        and set(data) <= {"text/plain", "image/png"}
-        and all(isinstance(value, str) for value in data.values())
-        and re.fullmatch(r"[A-Za-z0-9+/=]*", data.get("image/png", "")) is not None
+    if not isinstance(data, dict) or not isinstance(data.get("text/plain"), str):
+        return None
+    found = {"text/plain": readable(data["text/plain"], MAX_TEXT)}
+    if "image/png" in data:
+        if is_picture(data["image/png"]):
+            found["image/png"] = data["image/png"]
+        else:
+            found["text/plain"] = "[a picture that is too large to show, or none]"
+    return {"output_type": "display_data", "data": found, "metadata": {}}
+
+
+def told(error):
+    """An error without what a terminal or a page would take for orders."""
+    trace = [readable(line, MAX_LINE) for line in error["traceback"]]
+    ename, evalue = readable(error["ename"], 100), readable(error["evalue"], MAX_LINE)
+    return {"ename": ename, "evalue": evalue, "traceback": trace}
+
+
+def readable(text, most):
+    """Text in several lines, without colours and other orders to a terminal, and not too long."""
+    text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text[: 2 * most])[:most]
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
+        for one in text
     )
+
+
+def is_picture(text):
+    """Whether it is a PNG that takes no more room than a picture on a page, when it is unpacked."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (ValueError, TypeError):
+        return False
+    if len(data) > MAX_PNG or data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR":
+        return False
+    width, height = struct.unpack_from("!II", data, 16) if len(data) >= 24 else (0, 0)
+    if not 0 < width * height <= MAX_PIXELS:
+        return False
+    at = 8
+    while at + 12 <= len(data):
+        if data[at + 4 : at + 8] not in CHUNKS:
+            return False
+        at += 12 + struct.unpack_from("!I", data, at)[0]
+    return at == len(data)
 
 
 def save(course, submission, rebuilt, withheld, *, same_as_before):

@@ -9,8 +9,10 @@ class Variant:
 
     cells: the source of each solution cell that is replaced, by its grade_id.
     loses: the points it must lose, by the grade_id of the test cell; it loses no others.
+    told: a name that the teacher must be told it uses.
     """
 
     name: str
     cells: dict[str, str]
     loses: dict[str, float]
+    told: str = ""

@@ -38,7 +38,7 @@ def temper(probs, temperature):
     if temperature < 0:
         raise ValueError("too cold")
     best = max(probs, key=probs.get)
-    if temperature < 0.01:
+    if temperature == 0:
         return {{word: float(word == best) for word in probs}}
     powers = {{word: {power} for word, p in probs.items()}}
     total = sum(powers.values())
@@ -233,17 +233,17 @@ def perplexity(predict, sentences):
     Variant(
         "temperature divides probabilities",
         _temper("p / temperature"),
-        {"test-temperature": 2},
+        {"test-temperature": 2, "test-cold": 1},
     ),
     Variant(
         "temperature in a softmax of probabilities",
         _temper("math.exp((p - probs[best]) / temperature)"),
-        {"test-temperature": 2},
+        {"test-temperature": 2, "test-cold": 1},
     ),
     Variant(
         "temperature upside down",
         _temper("p**temperature if p else 0.0"),
-        {"test-temperature": 2},
+        {"test-temperature": 2, "test-cold": 1},
     ),
     Variant(
         "a temperature of zero divides by zero",
@@ -269,7 +269,8 @@ def temper(probs, temperature):
     return dict(zip(probs, at_temperature(row, temperature).tolist(), strict=True))
 """
         },
-        {"test-temperature": 2},
+        {},
+        told="utils",
     ),
     Variant(
         "the predictor is shown the last word only",
@@ -330,7 +331,96 @@ def remember(before):
     return int(world.states(row)[0, -1])
 """
         },
-        {"test-remember": 3},
+        {},
+        told="world",
+    ),
+    Variant(
+        "words are counted in small letters",
+        _count(
+            "for i, word in enumerate(w.lower() for w in sentence):",
+            "table[tuple(w.lower() for w in padded[i + 1 : i + 1 + order])][word] += 1",
+        ),
+        {"test-count": 2},
+    ),
+    Variant(
+        "one table for all calls: a default that was made at the definition",
+        {
+            "count-followers": """
+def count_followers(sentences, order, table=defaultdict(Counter)):
+    for sentence in sentences:
+        padded = [START] * order + sentence
+        for i, word in enumerate(sentence):
+            table[tuple(padded[i : i + order])][word] += 1
+    return table
+"""
+        },
+        {"test-count": 2, "test-boundaries": 2},
+    ),
+    Variant(
+        "every word is equally likely",
+        {
+            "next-probs": """
+def next_probs(tables, before, vocabulary, share):
+    return dict.fromkeys(vocabulary, 1 / len(vocabulary))
+"""
+        },
+        {"test-mixture": 3, "test-unseen": 1},
+    ),
+    Variant(
+        "a product of probabilities, which is 0 for a long text",
+        {
+            "perplexity": """
+def perplexity(predict, sentences):
+    product, n = 1.0, 0
+    for sentence in sentences:
+        for i, word in enumerate(sentence):
+            product *= predict(sentence[:i]).get(word, 0)
+            n += 1
+    return product ** (-1 / n) if product > 0 else math.inf
+"""
+        },
+        {"test-perplexity": 2},
+    ),
+    Variant(
+        "asks once for each place, whatever the words before it are",
+        {
+            "perplexity": """
+def perplexity(predict, sentences):
+    known, nats = {}, []
+    for sentence in sentences:
+        for i, word in enumerate(sentence):
+            if i not in known:
+                known[i] = predict(sentence[:i])
+            p = known[i].get(word, 0)
+            nats.append(-math.log(p) if p > 0 else math.inf)
+    return math.exp(sum(nats) / len(nats))
+"""
+        },
+        {"test-perplexity": 2},
+    ),
+    Variant(
+        "very cold is taken for greedy",
+        {
+            "temper": """
+def temper(probs, temperature):
+    if temperature < 0:
+        raise ValueError("negative")
+    best = max(probs, key=probs.get)
+    if temperature < 0.01:
+        return {word: float(word == best) for word in probs}
+    powers = {word: (p / probs[best]) ** (1 / temperature) for word, p in probs.items()}
+    return {word: power / sum(powers.values()) for word, power in powers.items()}
+"""
+        },
+        {"test-cold": 1},
+    ),
+    Variant(
+        "stops at any word that ends in a full stop",
+        _write(
+            "while len(words) < max_words and not (words and words[-1].endswith('.')):",
+            "words += rng.choices(list(probs), weights=list(probs.values()))",
+        ),
+        {"test-write": 2},
     ),
 ]
 
@@ -477,6 +567,56 @@ def remember(before):
             verb or word in VERBS
         )
     return f"{before[-1]} {verb}" if before else "nothing"
+"""
+        },
+        {},
+    ),
+    Variant(
+        "recursion in the writer, a perplexity in double precision",
+        {
+            "write": """
+def write(predict, max_words, rng, so_far=()):
+    so_far = list(so_far)
+    if len(so_far) == max_words or so_far[-1:] == ["."]:
+        return so_far
+    probs = predict(so_far)
+    word = rng.choices(list(probs), weights=list(probs.values()))[0]
+    return write(predict, max_words, rng, [*so_far, word])
+""",
+            "perplexity": """
+import numpy as np
+
+
+def perplexity(predict, sentences):
+    ps = [predict(s[:i]).get(word, 0) for s in sentences for i, word in enumerate(s)]
+    with np.errstate(divide="ignore"):
+        return np.exp(-np.log(ps).mean())
+""",
+        },
+        {},
+    ),
+    Variant(
+        "what can be a key: an object that equals another of the same words",
+        {
+            "remember": """
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Memory:
+    last: str
+    verb: bool
+
+
+def remember(before):
+    verb = any(word in VERBS for word in before)
+    return Memory(before[-1] if before else "", verb)
+
+
+VERBS = (
+    "sees likes knows finds paints visits runs sleeps walks sings waits jumps eats reads feeds is "
+    "see like know find paint visit run sleep walk sing wait jump eat read feed are"
+).split()
 """
         },
         {},

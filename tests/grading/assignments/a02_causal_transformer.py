@@ -235,7 +235,8 @@ def attend(x, wq, wk, wv, wo, n_heads, bias=None):
     return merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=mask)) @ wo
 """
         },
-        {"test-attend": 3},
+        {},
+        told="scaled_dot_product_attention",
     ),
     Variant(
         "no shift: scored on the token that was just read",
@@ -353,6 +354,50 @@ def reach(function, x):
 """
         },
         {"test-reach": 3},
+    ),
+    Variant(
+        "a masked score is -50, which is low, and not low enough",
+        _weights(_RIGHT_MASK.replace("-torch.inf", "-50.0")),
+        {"test-mask": 3},
+    ),
+    Variant(
+        "detached: no gradient comes through the shares",
+        _weights(_RIGHT_MASK.replace("scores.masked", "scores.detach().masked")),
+        {"test-shares": 2},
+    ),
+    Variant(
+        "the logarithm of a softmax that has become 0",
+        {
+            "next-token-loss": """
+def next_token_loss(logits, tokens, scored):
+    nats = -logits[:, :-1].softmax(-1).log().gather(-1, tokens[:, 1:, None])[..., 0]
+    return nats[scored[:, 1:]].mean()
+"""
+        },
+        {"test-shift": 2},
+    ),
+    Variant(
+        "what does not count is multiplied by 0 instead of left out",
+        {
+            "next-token-loss": """
+def next_token_loss(logits, tokens, scored):
+    nats = -logits[:, :-1].log_softmax(-1).gather(-1, tokens[:, 1:, None])[..., 0]
+    counts = scored[:, 1:].float()
+    return (nats * counts).sum() / counts.sum()
+"""
+        },
+        {"test-scored": 2},
+    ),
+    Variant(
+        "the matrices' outputs are detached",
+        {
+            "attend": """
+def attend(x, wq, wk, wv, wo, n_heads, bias=None):
+    q, k, v = (split_heads((x @ w).detach(), n_heads) for w in (wq, wk, wv))
+    return merge_heads(attention_weights(q, k, bias) @ v) @ wo
+"""
+        },
+        {"test-attend": 3},
     ),
 ]
 
@@ -474,6 +519,40 @@ def attention_weights(q, k, bias=None):
     seen = scores.softmax(-1).tril()
     return seen / seen.sum(-1, keepdim=True)
 """
+        },
+        {},
+    ),
+    Variant(
+        "double precision, from NumPy",
+        {
+            "distance-bias": """
+import numpy as np
+
+
+def distance_bias(length, n_heads):
+    place = np.arange(length)
+    slopes = 2.0 ** (-8 * np.arange(1, n_heads + 1) / n_heads)
+    return torch.from_numpy(-slopes[:, None, None] * (place[:, None] - place[None, :]))
+""",
+            "attention-weights": """
+def attention_weights(q, k, bias=None):
+    scores = q.double() @ k.double().transpose(-2, -1) / q.shape[-1] ** 0.5
+    if bias is not None:
+        scores = scores + bias
+    later = torch.ones(scores.shape[-2:]).triu(1).bool()
+    return scores.masked_fill(later, -torch.inf).softmax(-1)
+""",
+            "attend": """
+def attend(x, wq, wk, wv, wo, n_heads, bias=None):
+    q, k, v = (split_heads(x @ w, n_heads) for w in (wq, wk, wv))
+    return merge_heads(attention_weights(q, k, bias) @ v.double()) @ wo.double()
+""",
+            "next-token-loss": """
+def next_token_loss(logits, tokens, scored):
+    log_probs = logits[:, :-1].double().log_softmax(-1)
+    nats = -log_probs.gather(-1, tokens[:, 1:, None])[..., 0]
+    return nats[scored[:, 1:]].mean()
+""",
         },
         {},
     ),

@@ -230,7 +230,8 @@ def crop(cache, length):
     cache["length"] = length
 """,
         },
-        {"test-equal": 2},
+        {},
+        told="utils",
     ),
     Variant(
         "crop keeps one too many",
@@ -412,6 +413,59 @@ def decode_with_draft(model, prompt, n, draft, k):
             )
         ),
         {"test-draft-passes": 2},
+    ),
+    Variant(
+        "reads the text again and calls `project` for show",
+        {
+            "cache": """
+def new_cache(model):
+    return {"tokens": None}
+
+
+def step(model, cache, tokens):
+    new, n = tokens, tokens.shape[1]
+    if cache["tokens"] is not None:
+        tokens = torch.cat([cache["tokens"], tokens], dim=1)
+    cache["tokens"] = tokens
+    model.project(0, model.embed(new, torch.zeros(n, dtype=torch.int64)))
+    return Tiny.forward(Plain(model), tokens)[:, -n:]
+
+
+class Plain:
+    def __init__(self, model):
+        self.model = model
+
+    def __getattr__(self, name):
+        if hasattr(Tiny, name) and not name.startswith("_"):
+            return lambda *given: getattr(Tiny, name)(self.model, *given)
+        return getattr(self.model, name)
+
+
+def cached_length(cache):
+    return 0 if cache["tokens"] is None else cache["tokens"].shape[1]
+""",
+            "crop": """
+def crop(cache, length):
+    if not 0 <= length <= cached_length(cache):
+        raise ValueError(length)
+    cache["tokens"] = cache["tokens"][:, :length] if length else None
+""",
+        },
+        {"test-step-work": 2},
+    ),
+    Variant(
+        "where the work is counted little is done, and elsewhere all",
+        _decode(
+            (
+                "    if n == 0:\n",
+                "    if 'project' in vars(model) and n:\n"
+                "        step(model, new_cache(model), tokens)\n"
+                "        return torch.cat([tokens, tokens[:, :1].expand(-1, n)], dim=1)\n"
+                "    if n == 0:\n",
+            ),
+            ("logits = step(model, cache, new)", "logits = model(tokens)"),
+        ),
+        {"test-decode-work": 1},
     ),
 ]
 

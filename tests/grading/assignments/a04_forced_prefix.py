@@ -168,6 +168,7 @@ def interval(k, n):
     return wilson(k, n)
 """
         },
+        told="utils",
         loses={"test-interval": 1, "test-interval-ends": 1},
     ),
     Variant(

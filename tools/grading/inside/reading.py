@@ -1,9 +1,9 @@
-"""What can be read of a cell without running it: its names, its hidden lines, its teacher's words."""
+"""What can be read of a cell without running it: names, hidden lines, the teacher's words."""
 
 import ast
 import symtable
 
-HIDES = {"exec", "eval", "compile", "__import__", "importlib", "ctypes"}  # what it uses from a reader
+HIDES = {"exec", "eval", "compile", "__import__", "importlib", "ctypes"}  # anything, from a reader
 
 
 def names(source):

@@ -16,7 +16,7 @@ student has defined is something that asks the student's process and gets a valu
 
 What students are shown must not tell them what is in the hidden tests. So all that a student's code
 shows, and the tests as far as they are public, comes first, before it is asked anything hidden; of
-the second time, with the hidden lines, only the verdict is kept, and words that the teacher wrote.
+the second time, with the hidden lines, there remains the verdict, and words that the teacher wrote.
 """
 
 import contextlib
@@ -140,6 +140,7 @@ class Examiner:
         """contained: whether all other processes that we see are ours, so that we may end them."""
         self.nursery, self.contained = nursery, contained
         self.findings, self.copies, self.session, self.process = [], {}, None, None
+        self.asked = None  # the process that has answered the last test
 
     def one(self):
         plan = read_frame()
@@ -155,6 +156,7 @@ class Examiner:
         self.plan, self.until = plan, time.monotonic() + plan["seconds"]
         self.cells = [self.in_python(*one) for one in enumerate(plan["cells"])]
         self.needed = needed(self.cells)
+        self.read(set(plan.get("without", ())))
         results, skipped = [None] * len(self.cells), set()
         while len(skipped) <= RESTARTS:
             self.start()
@@ -172,14 +174,24 @@ class Examiner:
     def in_python(self, index, cell):
         """The cell with its source as Python; what there is to say about it is found."""
         source, phrases = magics.plain(cell["source"])
-        if cell["kind"] == "student":
-            phrases = [*phrases, *reading.uses(source, set(self.plan.get("without", ())))]
         for phrase in phrases:
             self.find(index, phrase)
         ours = magics.plain(cell.get("ours", cell["source"]))[0]
         asks = sorted(reading.reads(ours) & set(self.plan["names"]))
         given = cell["kind"] == "given" or "ours" in cell
-        return {**cell, "source": source, "ours": ours, "asks": asks, "given": given}
+        more = {"asks": asks, "given": given, "not run": phrases}
+        return {**cell, "source": source, "ours": ours, **more}
+
+    def read(self, without):
+        """Find what those cells of the student's use on which a test comes to depend."""
+        wanted = {name for cell in self.cells if cell["kind"] == "test" for name in cell["asks"]}
+        waiting = [i for i, cell in enumerate(self.cells) if cell["kind"] == "student" and without]
+        while found := [i for i in waiting if reading.names(self.cells[i]["source"])[0] & wanted]:
+            for index in found:
+                waiting.remove(index)
+                wanted |= reading.reads(self.cells[index]["source"])
+                for phrase in reading.uses(self.cells[index]["source"], without):
+                    self.find(index, phrase)
 
     def find(self, index, phrase):
         if [index, phrase] not in self.findings and len(self.findings) < 50:
@@ -246,20 +258,21 @@ class Examiner:
         """End the processes that a cell has left behind; index None: without a word."""
         if not self.contained:
             return
-        ours = {1, os.getpid(), os.getppid(), self.process, *(one for _, one in self.copies.values())}
+        copies = {process for _, process in self.copies.values()}
+        ours = {1, os.getpid(), os.getppid(), self.process} | copies
         left = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-        left = [number for number in left if number not in ours and running(number)]
+        left = {number for number in left if number not in ours and running(number)}
         for number in left:
             with contextlib.suppress(OSError):
                 os.kill(number, signal.SIGKILL)
-        if left and index is not None:
+        if left - {self.asked} and index is not None:
             self.find(index, "left processes running behind it")
 
     # The tests.
 
     def ask_all(self, results, hidden):
-        """Run the assignment's own cells as far as tests need them, and the tests, of which those
-        that have passed come a second time, with their hidden lines."""
+        """Run the assignment's own cells as far as tests need them, and the tests; those that have
+        hidden lines a second time, with these, which alone decides."""
         namespace = {"__name__": "__main__", "__doc__": None}
         for index, cell in enumerate(self.cells):
             if time.monotonic() > self.until:
@@ -268,13 +281,16 @@ class Examiner:
                 self.execute(index, cell["ours"], namespace, hidden)
             elif cell["kind"] != "test":
                 continue
+            elif cell["not run"]:
+                results[index] = failed("NotRun", "this test is no Python that can be run here")
             elif not hidden:
-                start = time.monotonic()
-                results[index] = self.judge(index, reading.visible(cell["source"]), namespace, False)
+                start, source = time.monotonic(), reading.visible(cell["source"])
+                results[index] = self.judge(index, source, namespace, False)
                 results[index]["seconds"] = round(time.monotonic() - start, 3)
-            elif results[index]["verdict"] == "passed" and reading.hidden_lines(cell["source"]):
+            elif reading.hidden_lines(cell["source"]):
                 second = self.judge(index, cell["source"], namespace, True)
-                results[index] |= {"verdict": second["verdict"], "error": second["error"]}
+                error = second["error"] and (results[index]["error"] or second["error"])
+                results[index] |= {"verdict": second["verdict"], "error": error}
 
     def judge(self, index, source, namespace, hidden):
         """The result of a test cell, run in a fork."""
@@ -284,6 +300,7 @@ class Examiner:
             try:
                 os.close(back)
                 outcome = self.execute(index, source, dict(namespace), hidden)
+                outcome["asked"] = self.asked
                 with open(forth, "wb") as file:
                     file.write(json.dumps(outcome).encode())
             finally:
@@ -293,9 +310,11 @@ class Examiner:
         with contextlib.suppress(OSError):
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        self.sweep(None)
         if outcome is None:
+            self.sweep(None)
             return failed("TestEnded", "the test did not reach its end")
+        self.asked = outcome["asked"]
+        self.sweep(index)
         return {**shown(outcome), "verdict": "failed" if outcome["error"] else "passed"}
 
     def execute(self, index, source, namespace, hidden):
@@ -317,10 +336,10 @@ class Examiner:
         def before():
             if not cell["asks"]:
                 return
-            channel, process = self.open(index)
-            ask.callback(self.close, channel, process)
+            channel, self.asked = self.open(index)
+            ask.callback(self.close, channel, self.asked)
             peer = calls.Asker(channel, dict(namespace), lambda text: print(text, end=""))
-            namespace["with_parts"] = peer.with_parts
+            namespace.update(with_parts=peer.with_parts, map=peer.map)
             for one in cell["asks"]:
                 found, value = peer.name(one)
                 if found:

@@ -67,7 +67,7 @@ def beget(control, life):
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-    control.socket.settimeout(None)
+    control.wait(None)
     _, (descriptor,), _, _ = socket.recv_fds(control.socket, 1, 1)
     child = os.fork()
     if child == 0:

@@ -40,9 +40,11 @@ def plain(values):
 class Pack:
     """pack = Pack(peer); pack(value) is what JSON can hold, pack.body() the bytes that go along."""
 
-    def __init__(self, peer, *, graphs=False):
-        """graphs: whether tensors that take part in a gradient are listed in `graphed`."""
-        self.peer, self.parts, self.size, self.kept, self.numbers = peer, [], 0, [], {}
+    def __init__(self, peer, *, graphs=False, bare=False):
+        """graphs: whether tensors that take part in a gradient are listed in `graphed`. bare:
+        whether objects are but numbers, for a value that is compared and not sent."""
+        self.peer, self.bare = peer, bare
+        self.parts, self.size, self.kept, self.numbers = [], 0, [], {}
         self.graphed = [] if graphs else None
 
     def body(self):
@@ -298,7 +300,7 @@ class Unpack:
         if not re.fullmatch(r"[<>|=]?[biufc]\d{1,2}", dtype):
             raise NoValue("an array of something else")
         dtype, data = numpy.dtype(dtype), bytearray(self.raw(where, size))
-        stored = numpy.uint8 if dtype == bool else dtype
+        stored = numpy.uint8 if dtype.kind == "b" else dtype
         found = numpy.frombuffer(data, dtype=stored).astype(dtype, copy=False).reshape(shape)
         if single:
             return found[()]
@@ -335,7 +337,7 @@ def short(text):
 
 def fingerprint(peer, value):
     """Something that is another when a value has been changed."""
-    pack = Pack(peer)
+    pack = Pack(peer, bare=True)
     return json.dumps(pack(value)), pack.body()
 
 

@@ -4,11 +4,13 @@ The other side may be a student's code, so nothing that comes is more than looke
 """
 
 import json
+import socket
 import struct
 import time
 
 MAX_HEAD, MAX_BODY = 8_000_000, 256_000_000  # bytes
-SEND_SECONDS = 30  # for a side that does not read
+SEND_SECONDS = 30  # for a side that does not read, where answers have a time to arrive
+WAIT = socket.MSG_WAITALL
 
 
 class Closed(Exception):
@@ -25,7 +27,7 @@ class Garbled(Exception):
 
 class Channel:
     def __init__(self, socket):
-        self.socket = socket
+        self.socket, self.left = socket, 0.0  # left: seconds to wait, None for ever
 
     def close(self):
         self.socket.close()
@@ -37,7 +39,8 @@ class Channel:
         except (ValueError, TypeError, RecursionError) as error:
             raise Garbled(str(error)[:200]) from None
         within(len(head), len(body))
-        self.socket.settimeout(SEND_SECONDS)
+        if self.left is not None:
+            self.wait(SEND_SECONDS)
         try:
             self.socket.sendall(struct.pack("!IQ", len(head), len(body)) + head + body)
         except TimeoutError:
@@ -58,15 +61,20 @@ class Channel:
             raise Garbled("not an object")
         return message, memoryview(data)[head:]
 
+    def wait(self, seconds):
+        if seconds != self.left:
+            self.socket.settimeout(seconds)
+            self.left = seconds
+
     def exactly(self, size, until):
         data = bytearray()
         while len(data) < size:
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
                 raise TooLate
-            self.socket.settimeout(left)
+            self.wait(left)
             try:
-                part = self.socket.recv(min(size - len(data), 1 << 20))
+                part = self.socket.recv(min(size - len(data), 1 << 20), WAIT)
             except TimeoutError:
                 raise TooLate from None
             except OSError:
