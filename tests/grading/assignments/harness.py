@@ -1,10 +1,10 @@
 """Grading many variants of an assignment in the time of a few: what the sandbox runs, without it.
 
 One nursery imports torch once, and forks an examiner and a student for each variant. Of the
-teacher's cells only those run whose names are used further down, so not those that show something; of the tests only
-those that can come to read a cell that differs from the solution, for the others give what they
-gave there. That the whole way through a sandbox and nbgrader's gradebook gives the same is tested
-for two variants of each assignment.
+teacher's cells only those run whose names are used further down, so not those that show something;
+of the tests only those that can come to read a cell that differs from the solution, for the others
+give what they gave there. That the whole way through a sandbox and nbgrader's gradebook gives the
+same is tested for two variants of each assignment.
 """
 
 import dataclasses

@@ -200,7 +200,7 @@ class Unpack:
         return tuple(map(self, content))
 
     def as_same(self, content):
-        return self.things[content] if content >= 0 else None
+        return at(self.things, content)
 
     def as_dict(self, content):
         found = {}
@@ -270,8 +270,8 @@ class Unpack:
         return found if isinstance(found, torch.dtype) else None
 
     def as_graphed(self, content):
-        self.things.append(self.graphed[content])
-        return self.graphed[content]
+        self.things.append(at(self.graphed, content))
+        return self.things[-1]
 
     def as_tensor(self, content):
         import torch
@@ -311,7 +311,7 @@ class Unpack:
         return self.peer.borrowed(*content)
 
     def as_back(self, content):
-        return self.peer.mine[content] if content >= 0 else None
+        return at(self.peer.mine, content)
 
     def as_object(self, content):
         if not self.peer.trusting:
@@ -327,6 +327,12 @@ class Unpack:
             vars(found).clear()
             vars(found).update(Unpack(self.peer, self.raw(*where))(state))
         return found
+
+
+def at(things, number):
+    if type(number) is not int or number < 0:
+        raise NoValue("a number of nothing")
+    return things[number]
 
 
 def short(text):
