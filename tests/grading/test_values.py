@@ -24,6 +24,7 @@ def inside():
     try:
         import calls
         import cells
+        import gradients  # noqa: F401
         import values
         import wire
     finally:

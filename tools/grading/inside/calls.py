@@ -286,9 +286,10 @@ class Asker(Peer):
         known = ours or library or kind is types.SimpleNamespace
         if pack.bare or not known or not hasattr(value, "__dict__"):
             return super().lend(pack, value)
-        number, inner = self.number_of_mine(value), Pack(self)
+        number, inner = self.number_of_mine(value), Pack(self, whole=True)
         state = inner(dict(vars(value)))
-        if self.states.get(number) == (state := (json.dumps(state), inner.body())):
+        state = json.dumps(state), inner.body()
+        if self.states.get(number) == state and not pack.whole:
             return {"object": [number, module, name, None, [0, 0]]}
         self.states[number] = state
         return {"object": [number, module, name, json.loads(state[0]), pack.raw(state[1])]}

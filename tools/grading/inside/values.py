@@ -40,10 +40,11 @@ def plain(values):
 class Pack:
     """pack = Pack(peer); pack(value) is what JSON can hold, pack.body() the bytes that go along."""
 
-    def __init__(self, peer, *, graphs=False, bare=False):
+    def __init__(self, peer, *, graphs=False, bare=False, whole=False):
         """graphs: whether tensors that take part in a gradient are listed in `graphed`. bare:
-        whether objects are but numbers, for a value that is compared and not sent."""
-        self.peer, self.bare = peer, bare
+        whether objects are but numbers, for a value that is compared and not sent. whole: whether
+        they come with all that is in them, although the other side may have it already."""
+        self.peer, self.bare, self.whole = peer, bare, whole
         self.parts, self.size, self.kept, self.numbers = [], 0, [], {}
         self.graphed = [] if graphs else None
 
@@ -147,6 +148,7 @@ class Pack:
 PACKERS = {  # by type, the first that fits; what is derived from one of these comes as that one
     str: lambda pack, value: str.__str__(value),
     int: lambda pack, value: int.__int__(value),
+    float: lambda pack, value: float.__float__(value),
     (dict, types.MappingProxyType): Pack.dict,
     LISTS: Pack.list,
     tuple: lambda pack, value: {"tuple": [pack(one) for one in tuple.__iter__(value)]},
