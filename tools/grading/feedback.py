@@ -12,7 +12,7 @@ from utils.text.files import write_whole
 from . import rebuild, submissions
 from .course import GradingError, template, write
 from .grade import read_card
-from .scores import standing
+from .scores import penalise_all, standing
 
 
 def feedback(course, only=None, *, unmarked=False):
@@ -71,6 +71,8 @@ def export(course, only=None, to=None):
         names = [name for name in names if graded(book, name)]
         if not names:
             raise GradingError("There are no grades yet: run `make grade` first.")
+        for name in names:
+            penalise_all(course, name)
         write_whole(path, lambda new: CsvExportPlugin(to=str(new), assignment=names).export(book))
     waiting = [(name, unsettled(course, name)) for name in names]
     return path, [(who, name, why) for name, each in waiting for who, (why, _) in each.items()]

@@ -10,6 +10,7 @@ import concurrent.futures
 import dataclasses
 import json
 import os
+import re
 import sys
 import time
 
@@ -17,7 +18,7 @@ import nbformat
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
-from . import rebuild, report, sandbox, scores, submissions
+from . import collect, rebuild, report, sandbox, scores, submissions
 from .course import register, template, write
 
 NOT_ITS_OWN = {"CellTimeout", "SessionEnded", "TestEnded", "NotRun"}  # errors that we made
@@ -82,7 +83,9 @@ def grade(course, only=None, *, force=False, trust=(), workers=None, limits=None
     """
     if not unsafe and (reason := sandbox.unavailable()):
         raise sandbox.NoSandbox(reason)
+    lost = {name: collect.collect(course, name) for name in course.names(only)}
     failures, strays = 0, submissions.strays(course)
+    strays += [(None, name, sentence) for name, said in lost.items() for sentence in said]
     for name in course.names(only):
         job = Job(course, template(course, name), limits or sandbox.Limits(), unsafe)
         job.strays = [sentence for _, meant, sentence in strays if meant in (None, name)]
@@ -99,11 +102,12 @@ class Job:
         self.course, self.template, self.limits, self.unsafe = course, template, limits, unsafe
         self.refused, self.failed, self.cards = {}, {}, {}
         self.strays, self.graded, self.unfinished = [], 0, []
+        self.roster = collect.roster(course)
 
     def run(self, *, force, trust, workers):
         register(self.course, self.template)
         waiting, unchanged = self.look(force, trust)
-        if not waiting and not unchanged and not self.refused:
+        if not waiting and not unchanged and not self.refused and not self.strays:
             print(f"{self.template.name}: nothing handed in yet.")
             return 0
         self.enter([one.student for one, _ in waiting])
@@ -132,6 +136,7 @@ class Job:
         finally:
             bar.close()
         pool.shutdown()
+        scores.penalise_all(self.course, self.template.name)
         path = report.write_report(self)
         report.say(self, unchanged, time.perf_counter() - start, path)
         return len(self.failed)
@@ -238,6 +243,10 @@ class Job:
         """Put students into the gradebook, in the order of the alphabet and not of their being
         done; also those whose work was refused, with no points."""
         with self.course.gradebook() as book:
+            for one in self.roster:
+                first, _, last = re.sub(r'[,;"\s]+', " ", one.name).strip().rpartition(" ")
+                about = {"first_name": first, "last_name": last, "email": one.email}
+                book.update_or_create_student(one.id, **about)
             for student in sorted({*students, *self.refused}):
                 if submissions.STUDENT.fullmatch(student):
                     book.update_or_create_student(student)

@@ -66,11 +66,15 @@ def write_report(job):
         text += [f"The grading was stopped; not graded yet: {', '.join(job.unfinished)}.", ""]
     text += ["| student | points | of | by hand |", "|---|---|---|---|"]
     rows = dict.fromkeys([*job.refused, *job.failed], "| – | | not graded, see below |")
+    for one in job.roster:
+        rows.setdefault(one.id, "| – | | not handed in |")
     for student in job.cards:
         now = standing(job.course, student, job.template.name)
         by_hand = "done" if now.marked else "nothing to do"
         if now.waiting:
             by_hand = f"to do: {', '.join(now.waiting)}"
+        if job.cards[student].open:
+            by_hand += "; points wait for your decision"
         rows[student] = f"| {now.points:g} | {now.most:g} | {by_hand} |"
     text += [f"| {plain(student)} {row}" for student, row in sorted(rows.items())]
     if urgent or job.strays:

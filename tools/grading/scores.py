@@ -6,14 +6,17 @@ is only handed a session in which all of one submission is written, or nothing o
 
 import base64
 import contextlib
+import csv
 import dataclasses
+import io
 import re
 import struct
+import sys
 
 import nbformat
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 
-from .course import marks
+from .course import GradingError, marks
 from .rebuild import title
 
 WITHHELD = (
@@ -117,6 +120,27 @@ def save(course, submission, rebuilt, withheld, *, same_as_before):
         penalise(course, book, student, assignment)
 
 
+def penalise_all(course, assignment):
+    """Take off for lateness by what is now known of due dates and extensions."""
+    with course.gradebook() as book, one_transaction(book.db):
+        for one in book.assignment_submissions(assignment):
+            penalise(course, book, one.student_id, assignment)
+
+
+def late_by(course, submission, student, assignment):
+    """Seconds by which it is late, less the days that extensions.csv (id, assignment, days) gives;
+    a line without an assignment is for all of them."""
+    path, days = course.root / "extensions.csv", 0.0
+    if path.exists():
+        for row in csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))):
+            if row.get("id") == student and row.get("assignment") in (assignment, "", None):
+                try:
+                    days = max(days, float(row.get("days") or 0))
+                except ValueError:
+                    raise GradingError(f"{path}: {row['days']!r} is no number of days") from None
+    return max(0, submission.total_seconds_late - 86_400 * days)
+
+
 @contextlib.contextmanager
 def one_transaction(db):
     """Make every commit on the way only a flush; commit at the end, or nothing at all."""
@@ -158,24 +182,29 @@ class Save(SaveAutoGrades):
 
 def penalise(course, book, student, assignment):
     """Take off for lateness what the course's plugin says; nbgrader's own takes off nothing."""
-    step = AssignLatePenalties(config=course.config)
-    step.init_plugin()
+    sys.path.insert(0, str(course.root))  # where a course keeps its late.py
+    try:
+        step = AssignLatePenalties(config=course.config)
+        step.init_plugin()
+    except Exception as error:
+        raise GradingError(f"The plugin for late work cannot be used: {error}") from error
+    finally:
+        sys.path.remove(str(course.root))
     submission = book.find_submission(assignment, student)
     notebook = book.find_submission_notebook(assignment, assignment, student)
     notebook.late_submission_penalty = None
-    if submission.total_seconds_late > 0:
-        penalty = step.plugin_inst.late_submission_penalty(
-            student, notebook.score, submission.total_seconds_late
-        )
+    late = late_by(course, submission, student, assignment)
+    if late > 0:
+        penalty = step.plugin_inst.late_submission_penalty(student, notebook.score, late)
         if penalty is not None:
             notebook.late_submission_penalty = step._check_late_penalty(notebook, penalty)
 
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """points: from tests and people so far, of `most`. waiting: the names of cells that wait for
-    points by hand; marked: of those that have some; beyond: [(name, points, most)] of those that
-    have more than there are."""
+    """points: from tests and people so far, less what is taken off for lateness, of `most`.
+    waiting: the names of cells that wait for points by hand; marked: of those that have some;
+    beyond: [(name, points, most)] of those that have more than there are."""
 
     points: float
     most: float
@@ -192,7 +221,7 @@ def standing(course, student, assignment):
         grades = sorted(notebook.grades, key=lambda one: one.name)
         by_hand = [one for one in grades if one.manual_score is not None]
         return Standing(
-            points=submission.score,
+            points=max(0, submission.score - submission.late_submission_penalty),
             most=submission.max_score,
             waiting=[one.name for one in grades if one.needs_manual_grade],
             marked=[one.name for one in by_hand],

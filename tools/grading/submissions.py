@@ -24,6 +24,7 @@ MAX_ZIP = MAX_UNPACKED = 100_000_000
 MAX_FILES = 500
 MAX_RATIO = 100  # of what a file would become to what it takes, if larger than a notebook may be
 NO_WORK = {"__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini"}  # what systems leave behind
+NO_WORK |= {"venv", "env", "node_modules", "site-packages"}  # and what students do
 GIVEN = {"README.md", "requirements.txt", "constraints.txt", "LICENSE"}  # in a zip of `release`
 NBGRADERS = {"timestamp.txt", "submission_secret.txt"}
 STUDENT = re.compile(r"[A-Za-z0-9_][\w.@+-]{0,99}", re.ASCII)
@@ -260,9 +261,8 @@ def from_zip(path, assignment, *, needed):
     regular(path, MAX_ZIP, read=False)
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            check(entries)
-            files = files_of(entries)
+            files = files_of(archive.infolist())
+            check(archive.infolist(), files)
             found = [entry for entry, inner in files.items() if kind(inner) == ".ipynb"]
             named = [entry for entry in found if files[entry].stem == assignment]
             named = named or (found if needed and len(found) == 1 else [])
@@ -293,10 +293,11 @@ def from_zip(path, assignment, *, needed):
     return data, notes
 
 
-def check(entries):
-    """Refuse a zip by its list of contents."""
-    if len(entries) > MAX_FILES:
-        raise Refused(f"is a zip of {len(entries):,} files; {MAX_FILES} are the limit")
+def check(entries, files):
+    """Refuse a zip by its list of contents: of those that are somebody's work, how many and how
+    large; of all, whether they stay in it."""
+    if len(files) > MAX_FILES:
+        raise Refused(f"is a zip of {len(files):,} files; {MAX_FILES} are the limit")
     total = 0
     for entry in entries:
         name = entry.filename
@@ -305,6 +306,8 @@ def check(entries):
             raise Refused(f"is a zip with the path {name[:80]!r}, which leads out of it")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise Refused(f"is a zip with a link, {name[:80]!r}")
+        if entry not in files:
+            continue
         total += entry.file_size
         ratio = entry.file_size / max(1, entry.compress_size)
         if total > MAX_UNPACKED or (entry.file_size > MAX_NOTEBOOK and ratio > MAX_RATIO):

@@ -177,7 +177,7 @@ class Examiner:
         for phrase in phrases:
             self.find(index, phrase)
         ours = magics.plain(cell.get("ours", cell["source"]))[0]
-        asks = sorted(reading.reads(ours) & set(self.plan["names"]))
+        asks = sorted(reading.names(ours)[1] & set(self.plan["names"]))
         given = cell["kind"] == "given" or "ours" in cell
         more = {"asks": asks, "given": given, "not run": phrases}
         return {**cell, "source": source, "ours": ours, **more}

@@ -1,0 +1,197 @@
+"""What a learning platform gives out, taken as it is: from `downloaded` into `submitted`.
+
+    downloaded/ASSIGNMENT/     the platform's zip, or the folder that it becomes
+    students.csv               the roster: id, name, email
+
+Moodle puts each student's files into a folder, Canvas puts names in front of files, Gradescope has
+numbers and a list of whose they are. Each file is given to the one student on the roster whose id,
+email or name its path spells; where none or several fit, nothing is guessed and you are told.
+"""
+
+import csv
+import dataclasses
+import datetime
+import io
+import re
+import time
+import unicodedata
+import zipfile
+from pathlib import PurePosixPath
+
+from . import submissions
+from .course import GradingError, write
+
+PATTERNS = (  # of a part of a path: where in it a student is named. The course's own come first.
+    r"(?P<student>.+?)_\d+_assignsubmission_(file|onlinetext)_?",  # Moodle
+    r"(?P<student>[^_]+)(_LATE)?_\d+_\d+_.+",  # Canvas
+    r"(?P<student>submission_\d+)",  # Gradescope, whose submission_metadata.yml says who it is
+    r"(?P<student>.+)",  # a folder or a file that is called as a student is
+)
+DEPTH = 3  # of zips in zips
+
+
+@dataclasses.dataclass(frozen=True)
+class Student:
+    id: str
+    name: str = ""
+    email: str = ""
+
+    def spellings(self):
+        """What, without spaces and signs, may stand for this student."""
+        words = plain(self.name).split()
+        turned = [words, words[::-1], [*words[-1:], *words[:-1]], [*words[1:], *words[:1]]]
+        found = {"".join(one) for one in turned} | {squeezed(self.id), squeezed(self.email)}
+        return found | {squeezed(self.email.partition("@")[0])} - {""}
+
+
+def plain(text):
+    """Words of letters and digits, small and without accents: Müller is muller."""
+    text = unicodedata.normalize("NFKD", text.replace("ß", "ss").casefold())
+    return re.sub(r"[^a-z0-9]+", " ", "".join(c for c in text if not unicodedata.combining(c)))
+
+
+def squeezed(text):
+    return plain(text).replace(" ", "")
+
+
+def roster(course):
+    """[Student] of students.csv, [] if there is none. Raises GradingError if it is none."""
+    path = course.root / "students.csv"
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    dialect = (
+        ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    )
+    rows = list(csv.DictReader(io.StringIO(text), delimiter=dialect))
+    if not rows or "id" not in rows[0]:
+        raise GradingError(f"{path} needs a first line with `id`, and better `id,name,email`.")
+    found = []
+    for row in rows:
+        one = {key: (row.get(key) or "").strip() for key in ("id", "name", "email")}
+        if not submissions.STUDENT.fullmatch(one["id"]):
+            raise GradingError(
+                f"{path} has the id {one['id']!r}; an id is of letters a to z, digits and . _ - + @"
+            )
+        found.append(Student(**one))
+    ids = [one.id for one in found]
+    if len(set(ids)) != len(ids):
+        raise GradingError(f"{path} has an id more than once.")
+    return found
+
+
+def collect(course, name):
+    """Fill `submitted` from what was downloaded of an assignment. Returns sentences about what
+    could not be given to anybody, or was chosen among several."""
+    folder = course.root / "downloaded" / name
+    if not folder.is_dir():
+        return []
+    students = roster(course)
+    if not students:
+        raise GradingError(
+            f"{folder} is there, and no list of students to give its files to: put students.csv, "
+            "with the columns id, name, email, into the course's folder."
+        )
+    said, files, listed = [], {}, {}
+    for path, data, when in found_in(folder, said):
+        if path.name == "submission_metadata.yml":
+            listed |= gradescope(data)
+            continue
+        files.setdefault(path, (data, when))
+    patterns = [*course.config.Collect.get("patterns", []), *PATTERNS]
+    theirs = {}
+    for path, (data, when) in files.items():
+        fit = whose(path, students, patterns, listed)
+        if len(fit) == 1:
+            theirs.setdefault(fit[0].id, []).append((path, data, when))
+        else:
+            who = f"fits {', '.join(one.id for one in fit)}" if fit else "fits nobody on the roster"
+            said.append(f"downloaded/{name}/{path} {who}. Rename it after one, or remove it.")
+    for student, choices in sorted(theirs.items()):
+        named = [one for one in choices if squeezed(name) in squeezed(one[0].name)] or choices
+        path, data, when = max(named, key=lambda one: (one[2], str(one[0])))
+        if len({one[1] for one in named}) > 1:
+            said.append(f"{student} has handed in {len(named)} notebooks; the last is {path}.")
+        put(course.folder("submitted", student, name), name, data, when)
+    return said
+
+
+def put(folder, name, data, when):
+    path = folder / f"{name}.ipynb"
+    stamp = f"{when:%Y-%m-%d %H:%M:%S} UTC\n"
+    for file, content in ((path, data), (folder / "timestamp.txt", stamp.encode())):
+        if not file.exists() or file.read_bytes() != content:
+            write(file, content)
+
+
+def whose(path, students, patterns, listed):
+    """The students whom the path spells, looked for part by part, the outermost first."""
+    for part in path.parts:
+        stem = part.removesuffix(PurePosixPath(part).suffix) if part == path.name else part
+        for pattern in patterns:
+            match = re.fullmatch(pattern, stem, re.I) or re.fullmatch(pattern, part, re.I)
+            if not match:
+                continue
+            named = listed.get(match["student"], [match["student"]])
+            wanted = {squeezed(one) for one in named}
+            fit = [one for one in students if wanted & one.spellings()]
+            if fit:
+                return fit
+    return []
+
+
+def found_in(folder, said):
+    """(path, data, time) of the notebooks below a folder and in its zips, and of lists of names."""
+    for file in sorted(folder.rglob("*")):
+        inner = PurePosixPath(file.relative_to(folder).as_posix())
+        if not file.is_file() or not relevant(inner):
+            continue
+        when = datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC)
+        try:
+            yield from unpacked(inner, submissions.regular(file, submissions.MAX_ZIP), when, DEPTH)
+        except submissions.Refused as reason:
+            said.append(f"downloaded/{folder.name}/{inner} {reason}.")
+
+
+def unpacked(path, data, when, depth):
+    kind = path.suffix.lower()
+    if kind == ".ipynb" or path.name == "submission_metadata.yml":
+        submissions.small_enough(path.name, len(data), submissions.MAX_NOTEBOOK)
+        yield path, data, when
+    elif kind == ".zip" and depth:
+        try:
+            archive = zipfile.ZipFile(io.BytesIO(data))
+            entries = submissions.files_of(archive.infolist())
+        except Exception as error:
+            raise submissions.Refused(f"is a zip that cannot be read ({error})") from None
+        outer = path.with_suffix("") if path.parent.parts or depth < DEPTH else PurePosixPath()
+        for entry, inner in entries.items():
+            if not relevant(inner) or entry.file_size > submissions.MAX_ZIP:
+                continue
+            try:
+                with archive.open(entry) as file:
+                    content = file.read(submissions.MAX_ZIP + 1)
+            except Exception as error:
+                raise submissions.Refused(
+                    f"holds {inner}, which cannot be read ({error})"
+                ) from None
+            local = time.mktime((*entry.date_time, 0, 0, -1))
+            stamp = datetime.datetime.fromtimestamp(local, datetime.UTC)
+            yield from unpacked(outer / inner, content, stamp, depth - 1)
+
+
+def relevant(path):
+    return path.suffix.lower() in (".ipynb", ".zip") or path.name == "submission_metadata.yml"
+
+
+def gradescope(data):
+    """{submission_123: [names, emails, ids]} of Gradescope's list: of its YAML only these lines."""
+    found, now = {}, None
+    for line in data.decode("utf-8", "replace").splitlines():
+        if head := re.fullmatch(r"(submission_\d+):\s*", line):
+            now = found.setdefault(head[1], [])
+        elif now is not None and (
+            said := re.fullmatch(r"\s+(?:- )?:(?:name|email|sid):\s*[\"']?(.*?)[\"']?\s*", line)
+        ):
+            now.append(said[1])
+    return found
