@@ -14,7 +14,7 @@ import types
 
 import cells
 import wire
-from values import NoValue, Pack, Unpack, assign, fingerprint
+from values import NoValue, Pack, Unpack, assign, fingerprint, spoiled
 
 ERRORS = {
     name: kind
@@ -36,6 +36,7 @@ class Peer:
         self.mine, self.numbers = [], {}  # lent things by number; numbers of things
         self.copies, self.theirs = {}, {}  # theirs by number, as we have them; numbers by identity
         self.graphs = []  # of calls that were answered: (what came out, what it depends on)
+        self.changed = False  # whether arguments of ours were changed in place
 
     # What crosses.
 
@@ -98,7 +99,9 @@ class Peer:
         sent, body, inputs = self.packed((given, parts or {}), graphs=following())
         answer, body = self.ask({"do": "call", "what": number, "grad": following(), **sent}, body)
         if answer.get("after") is not None:
-            assign(given, Unpack(self, body)(answer["after"]))
+            after = Unpack(self, body)(answer["after"])
+            self.changed |= spoiled(self, given, after)
+            assign(given, after)
         graphed = self.leaves(answer, body)
         if graphed:
             from gradients import Across
@@ -268,10 +271,6 @@ class Asker(Peer):
         answer, body = self.ask({"do": "name", "name": name})
         return answer.get("found") is True, self.unpacked(answer, body)
 
-    def get(self, number, how, key=None):
-        sent, body, _ = self.packed(key)
-        return self.unpacked(*self.ask({"do": "get", "what": number, "how": how, **sent}, body))
-
     def with_parts(self, function, **parts):
         """A student's function, as it would be with right parts: with these in place of those of
         its names. For tests in which a mistake that has cost its points is not to cost more."""
@@ -296,36 +295,16 @@ class Asker(Peer):
 
 
 class Handle:
-    """Something of a student's: to be handed back, called, or asked for what is in it."""
+    """Something of a student's that is no value: it can be handed back and called, and no more.
+
+    It answers no questions about itself. Whoever answers may say to each question what is wanted.
+    """
 
     def __init__(self, peer, number):
         self._peer, self._number = peer, number
 
     def __call__(self, *arguments, **keywords):
         return self._peer.call(self._number, arguments, keywords)
-
-    def __getattr__(self, name):
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self._peer.get(self._number, "attribute", name)
-
-    def __getitem__(self, key):
-        return self._peer.get(self._number, "item", key)
-
-    def __iter__(self):
-        return iter(list(self._peer.get(self._number, "items")))
-
-    def __len__(self):
-        return int(self._peer.get(self._number, "length"))
-
-    def __float__(self):
-        return float(self._peer.get(self._number, "float"))
-
-    def __int__(self):
-        return int(self._peer.get(self._number, "int"))
-
-    def __bool__(self):
-        return True
 
     def __repr__(self):
         return "<something of the student's own>"
@@ -360,7 +339,7 @@ class Answerer(Peer):
         return self.remember(number, function)
 
     def more(self):
-        return {"name": self.do_name, "get": self.do_get, "each": self.do_each}
+        return {"name": self.do_name, "each": self.do_each}
 
     def with_more(self, answer, body):
         return {**answer, "printed": self.printed.take()}, body
@@ -377,19 +356,6 @@ class Answerer(Peer):
         name = message["name"]
         sent, body, _ = self.packed(self.namespace.get(name))
         return {**sent, "found": name in self.namespace}, body
-
-    def do_get(self, message, body):
-        thing, key = self.mine[message["what"]], self.unpacked(message, body)
-        ways = {
-            "attribute": lambda: getattr(thing, key),
-            "item": lambda: thing[key],
-            "items": lambda: list(thing),
-            "length": lambda: len(thing),
-            "float": lambda: float(thing),
-            "int": lambda: int(thing),
-        }
-        sent, body, _ = self.packed(ways[message["how"]]())
-        return sent, body
 
     def really_call(self, number, arguments, keywords, parts):
         missing = object()

@@ -300,7 +300,6 @@ class Examiner:
             try:
                 os.close(back)
                 outcome = self.execute(index, source, dict(namespace), hidden)
-                outcome["asked"] = self.asked
                 with open(forth, "wb") as file:
                     file.write(json.dumps(outcome).encode())
             finally:
@@ -314,13 +313,15 @@ class Examiner:
             self.sweep(None)
             return failed("TestEnded", "the test did not reach its end")
         self.asked = outcome["asked"]
+        if outcome["changed"] and not outcome["error"]:
+            self.find(index, "is passed by what changes its arguments in place")
         self.sweep(index)
         return {**shown(outcome), "verdict": "failed" if outcome["error"] else "passed"}
 
     def execute(self, index, source, namespace, hidden):
         """Run one of the teacher's cells, in which students' names ask the student's process."""
         cell, seconds = self.cells[index], self.plan["cell_seconds"]
-        name, ask = f"<{cell['name']}>", contextlib.ExitStack()
+        name, ask, peers = f"<{cell['name']}>", contextlib.ExitStack(), []
 
         def describe(error, source, name):
             if isinstance(error, wire.Closed | wire.TooLate):
@@ -339,6 +340,7 @@ class Examiner:
             channel, self.asked = self.open(index)
             ask.callback(self.close, channel, self.asked)
             peer = calls.Asker(channel, dict(namespace), lambda text: print(text, end=""))
+            peers.append(peer)
             namespace.update(with_parts=peer.with_parts, map=peer.map)
             for one in cell["asks"]:
                 found, value = peer.name(one)
@@ -346,9 +348,10 @@ class Examiner:
                     namespace[one] = value
 
         with ask:
-            return cells.run(
+            outcome = cells.run(
                 source, namespace, name, seconds=seconds, before=before, describe=describe
             )
+        return {**outcome, "asked": self.asked, "changed": any(one.changed for one in peers)}
 
     def open(self, index):
         """(a channel to a fork of the copy that was left there, its process)."""

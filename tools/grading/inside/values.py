@@ -349,6 +349,16 @@ def fingerprint(peer, value):
     return json.dumps(pack(value)), pack.body()
 
 
+def spoiled(peer, given, after):
+    """Whether an argument was changed in place that is no generator of chance, which all change."""
+    old, new = ([*arguments, *keywords.values()] for arguments, keywords in (given, after))
+    for one, other in zip(old, new, strict=True):
+        chance = isinstance(one, random.Random) or type(one).__name__ == "Generator"
+        if not chance and fingerprint(peer, one) != fingerprint(peer, other):
+            return True
+    return False
+
+
 def assign(old, new):
     """Make what can be changed in `old` equal to `new`, the same after it was changed elsewhere."""
     if isinstance(old, tuple) and isinstance(new, tuple):
