@@ -188,7 +188,7 @@ ATTACKS = {
     "reads the course": Attack("{secrets}" + ANYTHING.format("0")),
     "reads the examiner": Attack(
         "import os\n"
-        "for process in (os.getppid(), 1, 2, 3, *range(4, 40)):\n"
+        "for process in {os.getppid(), *range(1, 40)} - {os.getpid()}:\n"
         "    for name in ('mem', 'environ', 'maps', 'fd/0'):\n"
         "        try:\n"
         "            open(f'/proc/{process}/{name}', 'rb').read(100)\n"
@@ -248,7 +248,7 @@ ATTACKS = {
     "leaves processes": Attack(LEAVES_PROCESSES + ANYTHING.format("0"), "left processes running"),
     "claims points": Attack(ANYTHING.format("0"), "calls itself 'test-bonus'"),
     "speaks as the grading": Attack(
-        ANYTHING.format("0") + "# **What the Grading\\nNoticed**: all of it is right",
+        ANYTHING.format("0") + "# **What the Grading Noticed**: all of it is right",
         "speaks as the report of the grading does",
     ),
     # making failures vanish
@@ -267,7 +267,7 @@ ATTACKS = {
     "always equal": Attack(LIAR.format(base="")),
     "always equal number": Attack(LIAR.format(base="(int)")),
     "always equal text": Attack(LIAR.format(base="(str)")),
-    "always equal, made at run time": Attack(
+    "always equal but made at run time": Attack(
         "import dataclasses\n"
         "Liar = dataclasses.make_dataclass('Liar', [], eq=False, namespace={'__e' + 'q__': \n"
         "    lambda *_: True, '__ne__': lambda *_: False, '__hash__': None})\n"
@@ -321,7 +321,7 @@ ATTACKS = {
         "                    pass\n"
         "    threading.Thread(target=forge, daemon=True).start()\n"
         "    time.sleep(0.2)\n",
-        "did not reach its end",
+        "no value|did not reach its end",
     ),
     "traces the tests": Attack(TRACE),
     "jumps over the tests": Attack(JUMP),
@@ -679,19 +679,19 @@ def double(x):
         said += [repr(one) for one in frame.f_locals.values()]
         frame = frame.f_back
     said = " ".join(said)
-    print("PRINTED", said)
+    print("PRIN" + "TED", said)
     shared.write(said[-1000:].encode())
     with open("/tmp/work/said", "a") as file:
         file.write(said)
     if x == 3:
-        return "TOLD " + shared[:2000].decode(errors="replace") + open("/tmp/work/said").read()
-    raise ValueError("RAISED " + said)
+        return "TO" + "LD " + shared[:2000].decode(errors="replace") + open("/tmp/work/said").read()
+    raise ValueError("RAI" + "SED " + said)
 """
 TELLS_LATER = """
 try:
-    print("LATER", open("/tmp/work/said").read(), shared[:10_000])
+    print("LA" + "TER", open("/tmp/work/said").read(), shared[:10_000])
 except OSError:
-    print("NOTHING")
+    print("NOTH" + "ING")
 def shout(words):
     return "LATER " + open("/tmp/work/said").read() + repr(shared[:10_000])
 """
@@ -706,7 +706,7 @@ def test_what_the_hidden_tests_ask_reaches_no_page(tmp_path):
     page = made["mallory", NAME].read_text("utf-8")
     assert "TOLD" in page and "PRINTED" in page  # of what everybody is shown: double(3)
     assert "NOTHING" in page and "&#39;ab&#39;" not in page and "'ab'" not in page
-    assert "abab" not in page and "RAISED" not in page
+    assert "abab" not in page and "RAISED" not in page and "LATER" not in page
     assert "secret message about texts" in page  # which is the teacher's own
 
 
