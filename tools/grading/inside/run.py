@@ -373,7 +373,7 @@ def hand_over(channel, theirs):
     """Send a socket along, and receive the number of the process that has it now."""
     with theirs:
         socket.send_fds(channel.socket, [b"."], [theirs.fileno()])
-    number = channel.receive(time.monotonic() + 20)[0]["process"]
+    number = channel.receive(time.monotonic() + 60)[0]["process"]
     if type(number) is not int or number < 2:
         raise wire.Garbled("no process")
     return number
