@@ -369,9 +369,7 @@ ATTACKS = {
         "            pass\n",
         "stopped after",
     ),
-    "never ends to give": Attack(
-        "def double(x):\n    while True:\n        yield x\n", "stopped after|no end"
-    ),
+    "never ends to give": Attack("def double(x):\n    while True:\n        yield x\n"),
     "forks a lot": Attack(FORK_BOMB, "left processes running"),
     "takes the memory": Attack(
         "def double(x):\n    return len(bytearray(1_000_000_000))\n", "MemoryError"
@@ -693,7 +691,7 @@ try:
 except OSError:
     print("NOTH" + "ING")
 def shout(words):
-    return "LATER " + open("/tmp/work/said").read() + repr(shared[:10_000])
+    return "LA" + "TER " + open("/tmp/work/said").read() + repr(shared[:10_000])
 """
 
 

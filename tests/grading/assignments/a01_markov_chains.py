@@ -269,7 +269,7 @@ def temper(probs, temperature):
     return dict(zip(probs, at_temperature(row, temperature).tolist(), strict=True))
 """
         },
-        {},
+        {"test-temperature": 2, "test-cold": 1},
         told="utils",
     ),
     Variant(

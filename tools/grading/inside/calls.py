@@ -36,7 +36,8 @@ class Peer:
         self.mine, self.numbers = [], {}  # lent things by number; numbers of things
         self.copies, self.theirs = {}, {}  # theirs by number, as we have them; numbers by identity
         self.graphs = []  # of calls that were answered: (what came out, what it depends on)
-        self.changed = False  # whether arguments of ours were changed in place
+        self.made = {}  # by identity: what came as a value, and is theirs to change
+        self.changed = False  # whether other arguments of ours were changed in place
 
     # What crosses.
 
@@ -72,7 +73,9 @@ class Peer:
 
     def unpacked(self, message, body, graphed=None):
         unpack = Unpack(self, body, graphed or [])
-        return unpack(message["value"])
+        value = unpack(message["value"])
+        self.made |= {id(thing): thing for thing in unpack.things}
+        return value
 
     def leaves(self, message, body):
         """The tensors of a message that take part in a gradient, as new ones that do."""
@@ -100,7 +103,7 @@ class Peer:
         answer, body = self.ask({"do": "call", "what": number, "grad": following(), **sent}, body)
         if answer.get("after") is not None:
             after = Unpack(self, body)(answer["after"])
-            self.changed |= spoiled(self, given, after)
+            self.changed |= spoiled(self, given, after, self.made)
             assign(given, after)
         graphed = self.leaves(answer, body)
         if graphed:
