@@ -121,7 +121,7 @@ def test_a_variant_loses_what_it_should(course, examined, name, variant):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_whole_way_gives_the_same(course, examined, name):
+def test_the_whole_way_gives_the_same(course, name):
     """Rebuilt, sandboxed, stored by nbgrader: for the solution and one that is wrong."""
     reason = sandbox.unavailable()
     if reason:

@@ -704,7 +704,7 @@ def test_what_the_hidden_tests_ask_reaches_no_page(tmp_path):
     page = made["mallory", NAME].read_text("utf-8")
     assert "TOLD" in page and "PRINTED" in page  # of what everybody is shown: double(3)
     assert "NOTHING" in page and "&#39;ab&#39;" not in page and "'ab'" not in page
-    assert "abab" not in page and "RAISED" not in page and "LATER" not in page
+    assert "abab" not in page and "RAISED" not in page
     assert "secret message about texts" in page  # which is the teacher's own
 
 

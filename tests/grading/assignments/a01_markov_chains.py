@@ -609,7 +609,11 @@ class Memory:
 
 
 def remember(before):
-    verb = any(word in VERBS for word in before)
+    verb = False
+    for word in before:
+        verb = word not in (",", "because", "while", "but", "and", "when") and (
+            verb or word in VERBS
+        )
     return Memory(before[-1] if before else "", verb)
 
 
