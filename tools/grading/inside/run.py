@@ -4,9 +4,9 @@
 
 A plan is {"cells": [{"name", "kind": "given" | "student" | "test", "source"}], "names": [what
 students are to define], "without": [what they are not to use], "cell_seconds", "seconds"}; a given
-cell that a student has edited has the original as "ours". A result is {"cells": [{"outputs",
-"error", "dropped", "verdict", "seconds"}], "findings": [[cell index, phrase]], "cpu"}. The verdict
-of a test is "passed" or "failed".
+cell that a student has edited has the original as "ours"; "brief": only verdicts count. A result is
+{"cells": [{"outputs", "error", "dropped", "verdict", "seconds"}], "findings": [[cell index,
+phrase]], "cpu"}. The verdict of a test is "passed" or "failed".
 
 Student's code and tests never share a process. There is a *nursery*, which has imported what takes
 long and has seen nothing. From it is forked, for each plan, an *examiner*, which alone reads the
@@ -165,7 +165,7 @@ class Examiner:
                 break
             self.end()
             skipped.add(fatal)
-        for hidden in (False, True):
+        for hidden in (True,) if plan.get("brief") else (False, True):
             self.ask_all(results, hidden)
         self.end()
         cells = [one or not_run(cell) for one, cell in zip(results, self.cells, strict=True)]
@@ -283,9 +283,10 @@ class Examiner:
                 continue
             elif cell["not run"]:
                 results[index] = failed("NotRun", "this test is no Python that can be run here")
-            elif not hidden:
-                start, source = time.monotonic(), reading.visible(cell["source"])
-                results[index] = self.judge(index, source, namespace, False)
+            elif results[index] is None:
+                start, source = time.monotonic(), cell["source"]
+                source = source if hidden else reading.visible(source)
+                results[index] = self.judge(index, source, namespace, hidden)
                 results[index]["seconds"] = round(time.monotonic() - start, 3)
             elif reading.hidden_lines(cell["source"]):
                 second = self.judge(index, cell["source"], namespace, True)
