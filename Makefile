@@ -34,7 +34,8 @@ help:
 	@echo 'make formgrader     give points by hand; then make feedback, make export'
 	@echo '                    (all of them: ASSIGNMENT=03_kv_cache for one, COURSE=… for a course elsewhere,'
 	@echo '                    GRADEBOOK=postgresql://… for a database)'
-	@echo 'make site / serve   render the site from the stored outputs / look at it in a browser'
+	@echo 'make site / serve   render the site from the stored outputs (BASE=https://… if it has an'
+	@echo '                    address) / look at it in a browser'
 
 # Some shells export the machine's name under these names, which is not meant for us.
 ifeq ($(origin HOST),environment)
@@ -43,7 +44,7 @@ endif
 ifeq ($(origin NAME),environment)
 NAME =
 endif
-export HOST PORT NAME NOTEBOOK
+export HOST PORT NAME NOTEBOOK BASE
 lab:
 	$(RUN) tools/lab.py $${HOST:+--host "$$HOST"} $${PORT:+--port "$$PORT"}
 

@@ -37,7 +37,9 @@ from utils.training.fit import fit
 from utils.training.losses import next_token_loss
 
 HERE = Path(__file__).resolve().parent
-OPPONENTS = HERE.parent / "requirements-bench.txt"
+ROOT = HERE.parent
+OPPONENTS = ROOT / "requirements-bench.txt"
+sys.path.append(str(ROOT))  # for `tools`, which is not installed
 
 
 @dataclass
@@ -405,8 +407,24 @@ def table(results: dict[str, dict]) -> str:
 
 def install_opponents():
     """Get what is only raced against; without it, what needs it is left out."""
+    from tools import environment
+
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "-r", str(OPPONENTS)]
-    subprocess.run(pip, check=False)
+    try:
+        environ = environment.pip_variables(str(ROOT), os.environ)
+    except environment.SetupError as error:
+        print(f"Nothing is installed: {error}", file=sys.stderr)
+    else:
+        subprocess.run(pip, check=False, env=environ)
+
+
+def keep(path: Path, content: str) -> None:
+    """Write a file of results. Where that fails, raises SystemExit with one line and leaves the old
+    one."""
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise SystemExit(f"The results are not kept: {error}") from None
 
 
 def main() -> None:
@@ -432,8 +450,8 @@ def main() -> None:
             continue
         print("    {ratio:.2f} times ({low:.2f} to {high:.2f})".format(**results[name]), flush=True)
         results = {each: results[each] for each in COMPARISONS if each in results}
-        write_whole(kept, json.dumps(results, indent=1) + "\n")
-        write_whole(HERE / "results.md", table(results))
+        keep(kept, json.dumps(results, indent=1) + "\n")
+        keep(HERE / "results.md", table(results))
     print(table(results))
     short = [name for name, r in results.items() if r["high"] < r["target"]]
     if short:

@@ -1,8 +1,10 @@
-"""What several tests share: a browser, and a page in it that must not complain."""
+"""What several tests share: a browser, a page in it that must not complain, an open folder."""
 
 import os
 import shutil
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +66,14 @@ def browser(tmp_path_factory):
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that everybody on the machine may look into, as pytest's own may not."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
 
 
 def find_browser(own):

@@ -5,10 +5,16 @@ error that begins with the argument's name and the value; what will do does the 
 comes from Python, NumPy or torch.
 """
 
+import importlib
+import inspect
 import math
+import pkgutil
+import re
 import warnings
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from operator import itemgetter
 
 import numpy as np
 import pytest
@@ -16,13 +22,31 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import utils
+from tests.places import ROOT
 from tests.small_models import lively, tokens
 from utils.checkpoints.store import at_seed
-from utils.experiments import compounding, derailment
-from utils.generation import diffusion, revision, rewriting, sampling, uniform
+from utils.experiments import (
+    bare_words,
+    compounding,
+    derailment,
+    exposure,
+    planted,
+    proofreading,
+)
+from utils.generation import (
+    canvas,
+    diffusion,
+    forcing,
+    remasking,
+    revision,
+    rewriting,
+    sampling,
+    uniform,
+)
 from utils.generation.ragged import continue_each
 from utils.generation.rounds import until_settled
-from utils.measure import enumeration, intervals, likelihood
+from utils.measure import enumeration, intervals, likelihood, rates, variety
 from utils.measure.probes import Doubt
 from utils.models import markov
 from utils.models.kv_cache import KVCache
@@ -36,6 +60,8 @@ from utils.training.fit import fit
 from utils.training.losses import next_token_loss
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import Sentences
+from utils.worlds.squares import Squares
+from utils.worlds.tangle import Tangle
 from utils.worlds.totals import Totals
 from utils.worlds.verdicts import Verdicts
 
@@ -48,6 +74,10 @@ CHAIN = markov.fit(torch.tensor([0, 1, 2, 1, 0, 2]), 2, 3)
 WORDS = "the word was with the word " * 20
 PAIRS, SMALL = Verdicts(high=3), Verdicts()
 TABLE = enumeration.Table(torch.zeros(1, 4, 2), torch.zeros(1, 4, 2))
+ANSWERING = lively(
+    TransformerConfig(len(SMALL.vocab), d_model=8, n_layers=1, n_heads=1, max_len=20)
+)
+RATE, SPREAD = rates.Rate(1, 3), rates.Spread((0.2, 0.4), 5)
 SEED = (0, 2**63 - 1)
 
 
@@ -85,6 +115,11 @@ def chained(n=4, **how):
     return markov.generate(CHAIN, torch.tensor([0]), n, **{"seed": 0, **how})
 
 
+def sampled(how, k):
+    asked = SMALL.sample(1, seed=0)
+    return how(ANSWERING, SMALL, asked, k, temperature=1.0, generator=dice())
+
+
 def noisy(rate_of=None, **how):
     return diffusion.sample(DENOISER, BLANK, 19, generator=dice(), **how)
 
@@ -119,6 +154,20 @@ def a_seed(call):
     return Argument(call, (0, 3), *SEED)
 
 
+PROOF = proofreading.Proof(
+    torch.tensor([True, True]), torch.tensor([True, False]), LOGITS[0, :2], LOGITS[0, 2:], 1
+)
+
+
+def len_of(proof):
+    return len(proof.found)
+
+
+def remasked(steps=2, most=0.1, temperature=1.0):
+    how = {"steps": steps, "most": most, "temperature": temperature, "generator": dice()}
+    return remasking.sample(DENOISER, BLANK, 19, **how)
+
+
 ARGUMENTS = {
     # text
     "corpus.split held_out": a_real(
@@ -146,11 +195,28 @@ ARGUMENTS = {
     "KVCache.crop length": a_whole(lambda v: filled_cache().crop(v).length, 0, 6, most=6),
     "markov.fit order": a_whole(lambda v: markov.fit(TEXT[0], v, 20).order, 0, 2),
     "markov.fit vocab_size": a_whole(lambda v: markov.fit(TEXT[0], 1, v).vocab_size, 20, least=1),
-    "contexts_seen order": a_whole(CHAIN.contexts_seen, 0, 2, most=2),
-    "next_probs order": a_whole(lambda v: CHAIN.next_probs([0], order=v), 1, most=2),
-    "log_probs add_k": a_real(
+    "MarkovChain.contexts_seen order": a_whole(CHAIN.contexts_seen, 0, 2, most=2),
+    "MarkovChain.next_probs order": a_whole(lambda v: CHAIN.next_probs([0], order=v), 1, most=2),
+    "MarkovChain.log_probs add_k": a_real(
         lambda v: CHAIN.log_probs(torch.tensor([0, 1]), order=0, add_k=v), 0.5, 2, least=0
     ),
+    "MarkovChain.next_probs add_k": a_real(
+        lambda v: CHAIN.next_probs([0], add_k=v), 0.5, 2, least=0
+    ),
+    "cross_entropy add_k": a_real(
+        lambda v: markov.cross_entropy(CHAIN, torch.tensor([0, 1]), order=0, add_k=v),
+        0.5,
+        2,
+        least=0,
+    ),
+    "cross_entropy order": a_whole(
+        lambda v: markov.cross_entropy(CHAIN, torch.tensor([0, 1]), order=v), 1, most=2
+    ),
+    "MarkovChain.log_probs order": a_whole(
+        lambda v: CHAIN.log_probs(torch.tensor([0, 1]), order=v), 1, most=2
+    ),
+    "markov.generate order": a_whole(lambda v: chained(order=v), 1, most=2),
+    "markov.generate add_k": a_real(lambda v: chained(add_k=v), 0.5, 2, least=0),
     "markov.generate max_new_tokens": a_whole(chained, 0, 3),
     "markov.generate stop": a_whole(lambda v: chained(stop=v), 2, most=2),
     "markov.generate seed": a_seed(lambda v: chained(seed=v)),
@@ -160,6 +226,9 @@ ARGUMENTS = {
     # training
     "world_batches batch_size": a_whole(
         lambda v: next(batches.world_batches(PAIRS, batch_size=v, seed=0)), 3, least=1
+    ),
+    "sentence_batches batch_size": a_whole(
+        lambda v: next(batches.sentence_batches(Sentences(PETS), batch_size=v, seed=0)), 3, least=1
     ),
     "world_batches seed": a_seed(
         lambda v: next(batches.world_batches(PAIRS, batch_size=2, seed=v))
@@ -188,15 +257,38 @@ ARGUMENTS = {
         lambda v: trained(measure=lambda m: 1.0, measure_at=[v]), 0.5, least=0, most=1
     ),
     # generation
-    "generate max_new_tokens": a_whole(lambda v: written_from(n=v), 0, 3),
-    "generate temperature": a_real(lambda v: written_from(temperature=v), 0, 0.5, least=0),
-    "generate top_k": a_whole(lambda v: written_from(temperature=1, top_k=v), 2, 99, least=1),
-    "generate top_p": a_real(
+    "sampling.generate max_new_tokens": a_whole(lambda v: written_from(n=v), 0, 3),
+    "sampling.generate temperature": a_real(lambda v: written_from(temperature=v), 0, 0.5, least=0),
+    "sampling.generate top_k": a_whole(
+        lambda v: written_from(temperature=1, top_k=v), 2, 99, least=1
+    ),
+    "sampling.generate top_p": a_real(
         lambda v: written_from(temperature=1, top_p=v), 0.5, 1, least=0, most=1, open="("
     ),
     "generate stop": a_whole(lambda v: written_from(stop=v), 3, most=19),
     "draw temperature": a_real(
         lambda v: sampling.draw(LOGITS, temperature=v, generator=dice()), 0, 0.5, least=0
+    ),
+    "check_knobs temperature": a_real(
+        lambda v: sampling.check_knobs(v, None, None), 0, 0.5, least=0
+    ),
+    "check_knobs top_k": a_whole(lambda v: sampling.check_knobs(1, v, None), 2, least=1),
+    "check_knobs top_p": a_real(
+        lambda v: sampling.check_knobs(1, None, v), 0.5, 1, least=0, most=1, open="("
+    ),
+    "draw top_p": a_real(
+        lambda v: sampling.draw(LOGITS, temperature=1, top_p=v, generator=dice()),
+        0.5,
+        least=0,
+        most=1,
+        open="(",
+    ),
+    "distribution temperature": a_real(
+        lambda v: sampling.distribution(LOGITS, temperature=v), 0, 0.5, least=0
+    ),
+    "distribution top_k": a_whole(lambda v: sampling.distribution(LOGITS, top_k=v), 2, least=1),
+    "forcing.force max_new_tokens": a_whole(
+        lambda v: forcing.force(CAUSAL, TEXT, TEXT[:, :2], v), 0, 3
     ),
     "draw top_k": a_whole(
         lambda v: sampling.draw(LOGITS, temperature=0, top_k=v, generator=dice()), 2, least=1
@@ -206,10 +298,14 @@ ARGUMENTS = {
     ),
     "continue_each n": a_whole(lambda v: continue_each(CAUSAL, [TEXT[0]], v, [3])[0], 0, 3),
     "elbo samples": a_whole(read, 2, least=1),
-    "sample steps": a_whole(lambda v: noisy(steps=v), 2, least=1, most=4),
-    "sample temperature": a_real(lambda v: noisy(temperature=v), 0, 0.5, least=0),
-    "sample threshold": a_real(lambda v: noisy(threshold=v), 0.5, 1, least=0, most=1, open="("),
-    "sample mask_id": a_whole(lambda v: diffusion.sample(DENOISER, BLANK, v), 19, most=19),
+    "diffusion.sample steps": a_whole(lambda v: noisy(steps=v), 2, least=1, most=4),
+    "diffusion.sample temperature": a_real(lambda v: noisy(temperature=v), 0, 0.5, least=0),
+    "diffusion.sample threshold": a_real(
+        lambda v: noisy(threshold=v), 0.5, 1, least=0, most=1, open="("
+    ),
+    "diffusion.sample mask_id": a_whole(
+        lambda v: diffusion.sample(DENOISER, BLANK, v), 19, most=19
+    ),
     "revise rounds": a_whole(
         lambda v: revision.revise(DENOISER, TEXT, 19, [1], rounds=v), 1, 2, least=1
     ),
@@ -218,6 +314,20 @@ ARGUMENTS = {
         2,
         least=1,
         most=2,
+    ),
+    "revise threshold": a_real(
+        lambda v: revision.revise(DENOISER, TEXT, 19, [1], rounds=1, threshold=v),
+        0.5,
+        least=0,
+        most=1,
+        open="(",
+    ),
+    "revise temperature": a_real(
+        lambda v: revision.revise(
+            DENOISER, TEXT, 19, [1], rounds=1, temperature=v, generator=dice()
+        ),
+        0.5,
+        least=0,
     ),
     "until_settled rounds": a_whole(
         lambda v: until_settled(TEXT, lambda rows: rows, v), 2, least=1
@@ -242,7 +352,18 @@ ARGUMENTS = {
     "edit most": a_whole(
         lambda v: uniform.edit(DENOISER, TEXT, [1, 2], rounds=1, most=v), 1, least=1
     ),
+    "edit threshold": a_real(
+        lambda v: uniform.edit(DENOISER, TEXT, [1], rounds=1, threshold=v),
+        0.5,
+        least=0,
+        most=1,
+        open=")",
+    ),
+    "remasking.sample steps": a_whole(lambda v: remasked(steps=v), 1, 3, least=1),
+    "remasking.sample most": a_real(lambda v: remasked(most=v), 0, 0.5, 1, least=0, most=1),
+    "remasking.sample temperature": a_real(lambda v: remasked(temperature=v), 0.5, least=0),
     # measure
+    "variety.distinct n": a_whole(lambda v: variety.distinct(TEXT, v), 2, least=1, most=6),
     "wilson n": a_whole(lambda v: intervals.wilson(0, v), 5, least=1),
     "wilson successes": a_whole(lambda v: intervals.wilson(v, 5), 0, 5, most=5),
     "wilson confidence": a_real(
@@ -260,6 +381,20 @@ ARGUMENTS = {
         lambda v: intervals.bootstrap_mean([1, 2], seed=0, resamples=v), 9, least=1
     ),
     "bootstrap_ratio seed": a_seed(lambda v: intervals.bootstrap_ratio([1, 2], [3, 4], seed=v)),
+    "bootstrap_ratio confidence": a_real(
+        lambda v: intervals.bootstrap_ratio([1, 2], [3, 4], seed=0, confidence=v),
+        0.5,
+        least=0,
+        most=1,
+        open="()",
+    ),
+    "bootstrap_ratio resamples": a_whole(
+        lambda v: intervals.bootstrap_ratio([1, 2], [3, 4], seed=0, resamples=v), 9, least=1
+    ),
+    "exact given": a_whole(lambda v: likelihood.exact(CAUSAL, TEXT, given=v), 2, least=1, most=5),
+    "Rate.text digits": a_whole(lambda v: RATE.text(v), 0, 2, most=15),
+    "Spread.text digits": a_whole(lambda v: SPREAD.text(v), 0, 2, most=15),
+    "print_rates digits": a_whole(lambda v: rates.print_rates({"a": RATE}, digits=v), 2, most=15),
     "write_probs size": a_whole(
         lambda v: enumeration.write_probs(TABLE, "random", size=v)[1], 2, least=1
     ),
@@ -288,13 +423,40 @@ ARGUMENTS = {
         2,
         least=1,
     ),
+    "bound_per_character n_characters": a_whole(
+        lambda v: likelihood.bound_per_character(DENOISER, tokens(1, 40, 19)[0], v, 19, samples=1),
+        9,
+        least=1,
+    ),
+    "Doubt seed": a_seed(
+        lambda v: Doubt(DENOISER, TEXT, TEXT > 3, [1], seed=v, steps=1)(DENOISER, TEXT, 19, [1])
+    ),
     # experiments and checkpoints
+    "derailment.samples k": a_whole(lambda v: sampled(derailment.samples, v), 2, least=1),
+    "vote k": a_whole(lambda v: sampled(derailment.vote, v).rows, 3, least=1),
+    "best_of k": a_whole(lambda v: sampled(derailment.best_of, v).rows, 2, least=1),
+    "start_over at_least": a_real(
+        lambda v: derailment.start_over(ANSWERING, SMALL, SMALL.sample(1, seed=0), at_least=v).rows,
+        -1.5,
+    ),
+    "bare reach": a_whole(lambda v: bare_words.bare(CAUSAL, TEXT, v), 1, 3, least=1),
+    "last_word_alone vocab_size": a_whole(
+        lambda v: bare_words.last_word_alone(TEXT, v)(TEXT), 20, 30, least=20
+    ),
+    "last_word_alone weight": a_real(
+        lambda v: bare_words.last_word_alone(TEXT, 20, weight=v)(TEXT), 0.5, 5, least=0, open="("
+    ),
+    "derailment.answer room": a_whole(
+        lambda v: derailment.answer(ANSWERING, SMALL, SMALL.sample(1, seed=0), room=v), 0, 2
+    ),
     "write_totals temperature": a_real(
-        lambda v: compounding.write_totals(CAUSAL, TEXT[:, :3], temperature=v, generator=dice()),
+        lambda v: compounding.write_totals(
+            CAUSAL, Totals(3), TEXT[:, :3], temperature=v, generator=dice()
+        ),
         0.5,
         least=0,
     ),
-    "hazards temperature": a_real(
+    "compounding.hazards temperature": a_real(
         lambda v: compounding.hazards(CAUSAL, TEXT, temperature=v), 0.5, least=0
     ),
     "predicted temperature": a_real(
@@ -369,6 +531,199 @@ def will_do(argument, number):
     return inside and (argument.real or number == int(number))
 
 
+# -- that none is missing --------------------------------------------------------------------------
+
+# Numbers that may stay unchecked, and why.
+NEWCOMBE = ("successes", "n", "others", "m", "confidence")
+ARGUMENTS |= {  # of proofreading
+    "proofreading.plant seed": a_seed(lambda v: proofreading.plant(TEXT, seed=v)[0]),
+    "proofreading.by_bayes places": a_whole(
+        lambda v: proofreading.by_bayes(CAUSAL, TEXT, places=v, candidates=1).doubt,
+        2,
+        least=1,
+        most=5,
+    ),
+    "proofreading.by_bayes candidates": a_whole(
+        lambda v: proofreading.by_bayes(CAUSAL, TEXT, places=1, candidates=v).doubt, 2, least=1
+    ),
+    "proofreading.Proof.threshold harm": a_real(lambda v: PROOF.threshold(v), 0.5, least=0, most=1),
+    "proofreading.Proof.repaired harm": a_real(lambda v: PROOF.repaired(v), 0.5, least=0, most=1),
+    "proofreading.Proof.harm caught": a_real(
+        lambda v: PROOF.harm(v), 0.5, least=0, most=1, open="("
+    ),
+    "proofreading.bootstrap seed": a_seed(
+        lambda v: proofreading.bootstrap(len_of, [PROOF], seed=v, resamples=2)
+    ),
+    "proofreading.bootstrap resamples": a_whole(
+        lambda v: proofreading.bootstrap(len_of, [PROOF], seed=0, resamples=v), 2, least=1
+    ),
+}
+SQUARES, TANGLE, SAYS = Squares(2, 1, held_out=0.5), Tangle("ab", 2), Sentences()
+SQUARE = Squares(2, 1, held_out=0.0)
+PLANTED = lively(TransformerConfig(len(SQUARE.vocab), d_model=8, n_layers=1, n_heads=1, max_len=10))
+SAYING = lively(TransformerConfig(len(SAYS.vocab), d_model=8, n_heads=1, max_len=SAYS.length))
+SAID, TORN = SAYS.sample(2, seed=0), torch.full((2,), 2)
+
+
+def on_canvas(passes=2, bound=0.1, first=0.8):
+    how = {"passes": passes, "bound": bound, "temperatures": (first, 0.4), "generator": dice()}
+    return canvas.write(DENOISER, TEXT, range(1, 6), range(19), **how)
+
+
+def warm(how, *rest, part):
+    """For the temperature of one of the functions of `exposure`; part: of what it returns."""
+    return a_real(lambda v: part(how(SAYING, SAYS, SAID, *rest, temperature=v)), 1.0, least=0)
+
+
+def warm_draw(how, *rest, part):
+    return a_real(
+        lambda v: part(how(SAYING, SAYS, SAID, *rest, temperature=v, generator=dice())),
+        1.0,
+        least=0,
+    )
+
+
+ARGUMENTS |= {  # of squares, of a canvas, and of slips
+    "squares.Squares order": a_whole(lambda v: Squares(v, 1).length, 3, least=2, most=5),
+    "squares.Squares given": a_whole(lambda v: Squares(2, v).given, 0, 4, least=0, most=4),
+    "squares.Squares held_out": a_real(
+        lambda v: len(Squares(2, 1, held_out=v).unseen), 0, 0.5, least=0, most=1, open=")"
+    ),
+    "squares.Squares seed": a_seed(lambda v: Squares(3, 1, seed=v).seen.tolist()),
+    "squares.Squares.sample n": a_whole(lambda v: SQUARES.sample(v, seed=0), 2),
+    "squares.Squares.sample seed": a_seed(lambda v: SQUARES.sample(2, seed=v)),
+    "planted.plant seed": a_seed(
+        lambda v: planted.plant(SQUARE, SQUARE.sample(3, seed=0), seed=v)[0]
+    ),
+    "planted.by_bayes candidates": a_whole(
+        lambda v: planted.by_bayes(PLANTED, SQUARE, SQUARE.sample(2, seed=0), candidates=v),
+        1,
+        least=1,
+        most=1,
+    ),
+    "canvas.write passes": a_whole(lambda v: on_canvas(passes=v), 1, 2, least=1),
+    "canvas.write bound": a_real(lambda v: on_canvas(bound=v), 0, 0.5, least=0),
+    "canvas.write temperatures": a_real(
+        lambda v: on_canvas(first=v), 0.5, least=0, open="(", name="temperatures"
+    ),
+    "tangle.Tangle places": a_whole(lambda v: Tangle("ab", v).length, 2, 3, least=2, most=6),
+    "tangle.Tangle strength": a_real(
+        lambda v: Tangle("ab", 2, strength=v).entropy(), 0, 0.7, least=0
+    ),
+    "tangle.Tangle seed": a_seed(lambda v: Tangle("ab", 2, seed=v).entropy()),
+    "tangle.Tangle.sample n": a_whole(lambda v: TANGLE.sample(v, seed=0), 2),
+    "tangle.Tangle.sample seed": a_seed(lambda v: TANGLE.sample(2, seed=v)),
+    "exposure.write n": a_whole(
+        lambda v: exposure.write(SAYING, SAYS, v, generator=dice()), 1, least=1
+    ),
+    "exposure.first_slips n": a_whole(
+        lambda v: exposure.first_slips(SAYING, SAYS, SAID, v, generator=dice())[1], 2, least=1
+    ),
+    "exposure.go_on temperature": warm_draw(exposure.go_on, TORN, part=torch.as_tensor),
+    "exposure.hazards temperature": warm(exposure.hazards, part=torch.nan_to_num),
+    "exposure.first_slips temperature": warm_draw(exposure.first_slips, 2, part=itemgetter(1)),
+    "exposure.split temperature": warm_draw(exposure.split, TORN, part=itemgetter("a right word")),
+    "exposure.new_slips temperature": warm(exposure.new_slips, TORN, part=itemgetter(0)),
+}
+HANDED_ON = "handed on to a function that checks it"
+EXEMPT = {
+    "arithmetic.threaded_matmul weight": "a matrix",
+    "planted.anew passes": "checked by `sample`, under its name there",
+    "spelling.unknown start": "a place in a text of the library's own",
+    "kept_proofs.doubter n": "how many windows it learns from, a size of the library's own",
+    "kept_proofs.read_proofs seed": HANDED_ON,
+    "kept_proofs.samplers texts": "a size of the library's own",
+    "kept_proofs.write_all texts": "a size of the library's own",
+    "remasking.chances most": "checked by `sample`",
+    "remasking.chances steps": "checked by `sample`",
+    "bare_words.bare_loss reach": HANDED_ON,
+    "bare_words.two_streams length": "of the tokens that its caller checks",
+    "bare_words.two_streams reach": "checked by its caller",
+    "chance.integers below": "a size of the library's own, to draw from",
+    "forced_answers.force n": HANDED_ON,
+    "kept_answers.accept n": "how many questions are asked once more, for tests",
+    "kv_cache.KVCache.check batch_size": "what a model tells its cache",
+    "kv_cache.KVCache.check length": "what a model tells its cache",
+    "markov.MarkovChain vocab_size": "made by `fit`, which checks it",
+    "recipe.first_losses n": "how many steps are done once more, for tests",
+    "recipe.first_losses seed": HANDED_ON,
+    "recipe.train seed": HANDED_ON,
+    "smollm.load bits": "one of two, and checked as such",
+    "store.load_checkpoint seed": HANDED_ON,
+    "transformer.check_tokens start": "the length of a cache",
+    **{f"intervals.newcombe {name}": "handed on to `wilson`" for name in NEWCOMBE},
+}
+KNOWN = {key.split()[-1] for key in ARGUMENTS}
+AMBIGUOUS = {"mask_id", "stop", "order", "digits", "given"}  # ids, and words for other things too
+
+
+def is_numeric(parameter):
+    """By what it says of itself: its annotation, its default, or a name that others have."""
+    said = {part.strip() for part in str(parameter.annotation).split("|")}
+    default = parameter.default
+    return (
+        bool(said & {"int", "float", "<class 'int'>", "<class 'float'>"})
+        or (isinstance(default, int | float) and not isinstance(default, bool))
+        or (parameter.name in KNOWN - AMBIGUOUS and parameter.annotation is inspect.Parameter.empty)
+    )
+
+
+def functions(module):
+    """(name, function) of what a module has for its readers. What only holds results is left out:
+    a dataclass that checks nothing, and is made by the library."""
+    for name, found in vars(module).items():
+        if name.startswith("_") or getattr(found, "__module__", None) != module.__name__:
+            continue
+        if inspect.isfunction(found):
+            yield name, found
+        elif inspect.isclass(found):
+            holds = is_dataclass(found) and not hasattr(found, "__post_init__")
+            for method, function in vars(found).items():
+                if inspect.isfunction(function) and not method.startswith("_"):
+                    yield f"{name}.{method}", function
+            if "__init__" in vars(found) and not holds:
+                yield name, found.__init__
+
+
+def numeric_arguments():
+    """ "module.function argument" for each number that a function of the library takes; not of
+    those that draw pages, nor of recipes, whose numbers are written where they are."""
+    for found in pkgutil.walk_packages(utils.__path__, "utils."):
+        room, *rest = found.name.split(".")[1:]
+        if found.ispkg or room == "page" or rest[0] in ("recipes", "__main__", "numbers"):
+            continue
+        module = importlib.import_module(found.name)
+        for name, function in functions(module):
+            for parameter in inspect.signature(function).parameters.values():
+                if is_numeric(parameter):
+                    yield f"{rest[-1]}.{name} {parameter.name}"
+
+
+def test_every_number_that_a_function_takes_is_listed():
+    """A new argument is checked by `utils.text.numbers`, and listed in `ARGUMENTS` with what will
+    do; or it is named in `EXEMPT` with a reason."""
+    wanted = list(numeric_arguments())
+    names = Counter(key.partition(".")[2] for key in wanted)
+    missing = [
+        key
+        for key in wanted
+        if key not in ARGUMENTS.keys() | EXEMPT.keys()
+        and not (key.partition(".")[2] in ARGUMENTS and names[key.partition(".")[2]] == 1)
+    ]
+    assert missing == []
+    assert EXEMPT.keys() <= set(wanted), "what need not be exempt any more?"
+
+
+def test_every_number_that_is_checked_is_listed():
+    """Under its name, in whatever function."""
+    checked = re.compile(r"""\b(?:whole|real)\(\s*["'](\w+)["']""")
+    for path in (ROOT / "utils").rglob("*.py"):
+        names = set(checked.findall(path.read_text("utf-8")))
+        assert names <= KNOWN or path.name == "numbers.py", path
+
+
+# -- that each is checked --------------------------------------------------------------------------
+
 NUMBERS = (
     st.floats()
     | st.integers(-(2**70), 2**70)
@@ -423,7 +778,10 @@ def test_the_same_number_does_the_same_from_wherever_it_comes(key):
     for number in ARGUMENTS[key].good:
         expected = plain(ARGUMENTS[key].call(number))
         for name, wrap in [("2.0", float), *WRAPS.items()]:
-            value = wrap(number)
+            try:
+                value = wrap(number)
+            except OverflowError:  # a kind without numbers below 0
+                continue
             if float(value) == number:  # not every kind has a half
                 assert plain(ARGUMENTS[key].call(value)) == expected, name
 

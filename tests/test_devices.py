@@ -8,8 +8,8 @@ import torch
 
 from tests.elsewhere import ELSEWHERE, SecondDevice
 from tests.small_models import lively, tokens
-from utils.experiments import compounding, derailment
-from utils.generation import diffusion, revision, rewriting, uniform
+from utils.experiments import compounding, derailment, proofreading
+from utils.generation import diffusion, remasking, revision, rewriting, uniform
 from utils.generation.forcing import force
 from utils.generation.ragged import continue_each
 from utils.generation.sampling import generate, score
@@ -94,7 +94,7 @@ TRIED = {
     "totals": (
         causal,
         lambda m, t: compounding.write_totals(
-            m, digits(t.device)[:, ::2], temperature=1.0, generator=dice()
+            m, Totals(4), digits(t.device)[:, 1::2], temperature=1.0, generator=dice()
         ),
     ),
     "hazards": (causal, lambda m, t: compounding.hazards(m, digits(t.device))),
@@ -120,6 +120,32 @@ TRIED = {
         denoiser,
         lambda m, t: revision.revise(m, t[:1], MASK, [2, 3], rounds=1, trace=[]),
     ),
+    "revised by lot": (
+        denoiser,
+        lambda m, t: revision.revise(
+            m, t, MASK, [2, 3, 4], rounds=2, threshold=0.9, temperature=1.0, generator=dice()
+        ),
+    ),
+    "re-masked": (
+        denoiser,
+        lambda m, t: remasking.sample(m, masked(t), MASK, steps=3, most=0.5, generator=dice()),
+    ),
+    "planted": (denoiser, lambda m, t: proofreading.plant(t, seed=0)[0]),
+    "hidden in turn": (
+        denoiser,
+        lambda m, t: (
+            proofreading.leave_one_out(proofreading.hide_each(m, t, MASK, generator=dice())).token
+        ),
+    ),
+    "read by a signal": (
+        denoiser,
+        lambda m, t: proofreading.by_signal(m, t, MASK, revision.glance).token,
+    ),
+    "read by Bayes": (
+        causal,
+        lambda m, t: proofreading.by_bayes(m, t, places=2, candidates=2).token,
+    ),
+    "read at first sight": (causal, lambda m, t: proofreading.at_first_sight(m, t).token),
     "doubted": (
         denoiser,
         lambda m, t: Doubt(m, t, t < 25, [2, 3], steps=2)(m, t, MASK, [2, 3]),

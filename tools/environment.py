@@ -40,6 +40,14 @@ PIP_SOURCES = (  # of pip's settings: where packages come from, and how they are
     *("proxy", "cert", "client-cert", "trusted-host", "timeout", "default-timeout", "retries"),
     *("cache-dir", "no-cache-dir"),
 )
+# JupyterLab and others store in a notebook what its kernel says of its language. That holds the
+# version of Python, so opening a chapter with another one than its author's would change the file.
+KERNEL = """\
+# Read by each kernel of this environment, whatever starts it. Written by tools/environment.py.
+from ipykernel.ipkernel import IPythonKernel
+
+IPythonKernel.language_info.pop("version", None)
+"""
 
 
 class SetupError(Exception):
@@ -53,6 +61,7 @@ def main(arguments):
     os.chdir(ROOT)
     try:
         prepare(ROOT)
+        teach_kernels(ROOT)
     except SetupError as error:
         return say(str(error), sys.stderr) or 1
     except KeyboardInterrupt:
@@ -236,6 +245,20 @@ def make(root):
         file.write(stamp(root))
     os.replace(partial, os.path.join(venv, "complete"))
     say("The environment is ready, after {:.0f} seconds.".format(time.monotonic() - start))
+
+
+def teach_kernels(root):
+    """Have the environment's kernels not name the version of Python."""
+    folder = os.path.join(root, ".venv", "etc", "ipython")
+    path = os.path.join(folder, "ipython_kernel_config.py")
+    with contextlib.suppress(OSError):
+        with open(path) as file:
+            if file.read() == KERNEL:
+                return
+    with contextlib.suppress(OSError):  # where it may not be written, git shows a changed line
+        os.makedirs(folder, exist_ok=True)
+        with open(path, "w") as file:
+            file.write(KERNEL)
 
 
 def mend_scripts(root):

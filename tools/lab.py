@@ -10,7 +10,9 @@ import argparse
 import errno
 import json
 import os
+import re
 import secrets
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -46,14 +48,12 @@ SETTINGS = {
         "defaultViewers": {"markdown": "Markdown Preview"},
     },
 }
-# JupyterLab stores in a notebook what its kernel says of its language. That holds the version of
-# Python, so opening a chapter with another version than its author's would change the file.
-KERNEL = """\
-kernel = getattr(get_ipython(), "kernel", None)
-if kernel is not None:
-    kernel.language_info.pop("version", None)
-del kernel
-"""
+# What JupyterLab must know of tools/lab_links.js to load it.
+LINKS = {
+    "name": "one-token-links",
+    "version": "1.0.0",
+    "jupyterlab": {"_build": {"load": "static/links.js", "extension": "./extension"}},
+}
 
 
 def main():
@@ -111,9 +111,10 @@ def prepare(root, environ):
     (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
     (config / "jupyter_server_config.d").mkdir(exist_ok=True)
     (config / "jupyter_server_config.d" / "nbgrader.json").write_text(json.dumps(SERVER))
-    startup = Path(environ["IPYTHONDIR"]) / "profile_default" / "startup"
-    startup.mkdir(parents=True, exist_ok=True)
-    (startup / "00-language.py").write_text(KERNEL)
+    links = Path(environ["JUPYTER_DATA_DIR"]) / "labextensions" / LINKS["name"]
+    (links / "static").mkdir(parents=True, exist_ok=True)
+    (links / "package.json").write_text(json.dumps(LINKS))
+    shutil.copyfile(ROOT / "tools" / "lab_links.js", links / "static" / "links.js")
     notary = NotebookNotary()
     for path in sorted((root / "chapters").glob("*.ipynb")):
         notary.sign(nbformat.read(path, as_version=4))
@@ -136,9 +137,16 @@ def access_token(environ):
 
 def port_number(text):
     """A port as it is typed. Raises SystemExit with one line if it is none."""
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
+    return number("PORT", text, 65535, "no port: give a number from 1 to 65535, such as PORT=8888")
+
+
+def number(name, text, most, otherwise):
+    """A number from 1 to `most` as it is typed, for a variable of that name. Raises SystemExit with
+    one line, which says what the text is otherwise, if it is none."""
+    if re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= most:
         return int(text)
-    raise SystemExit(f"PORT={text} is no port: give a number from 1 to 65535, such as PORT=8888.")
+    shown = text if len(text) <= 40 else f"{text[:39]}…"
+    raise SystemExit(f"{name}={shown} is {otherwise}.")
 
 
 def free_port(host, wanted):

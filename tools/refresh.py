@@ -5,7 +5,8 @@ succeeded, in one step, in a normal form: what changes from run to run (timestam
 how a stream was cut into pieces) is dropped, so that the next run changes nothing but the timings.
 And it is the form that JupyterLab writes, so that opening a chapter does not change it.
 
-At the end the page of claims is written anew, from what the chapters now store.
+At the end the page of claims is written anew, from what the chapters now store, and the
+bibliography, from its entries.
 
 `tools/refresh.py --form-only NOTEBOOK…` brings notebooks into that form without running them.
 """
@@ -22,15 +23,16 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from tqdm import tqdm
 from traitlets.config import Config
 
-from utils.page import ledger
+from utils.page import bibliography, ledger
 from utils.text.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 300  # no cell takes that long; one that does has stopped
+PAGES = {"claims.md": ledger.page, "bibliography.md": bibliography.page}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KEPT_METADATA = {"tags", "jupyter", "nbgrader"}
 # What JupyterLab notes of the kernel. The kernel's own version of Python would differ from one
-# reader to the next; tools/lab.py tells kernels not to name it.
+# reader to the next; tools/environment.py has kernels not name it.
 KERNEL = {
     "kernelspec": {
         "display_name": "Python 3 (ipykernel)",
@@ -65,9 +67,19 @@ def main():
         else:
             seconds = time.perf_counter() - start
             print(f"{name}: {seconds:.0f} s{'' if changed else ', unchanged'}", flush=True)
-    if not failures:
-        write_whole(ROOT / "book" / "claims.md", ledger.page())
-    return int(failures > 0)
+    return int(failures > 0 or write_pages() > 0)
+
+
+def write_pages():
+    """Write anew the pages that are made from others. Returns how many that could not be."""
+    failures = 0
+    for name, page in PAGES.items():
+        try:
+            write_whole(ROOT / "book" / name, page(ROOT))
+        except (OSError, ValueError) as error:
+            failures += 1
+            print(f"book/{name}: {error}", file=sys.stderr, flush=True)
+    return failures
 
 
 def refresh(path, run=True):

@@ -4,7 +4,8 @@
     python tools/site.py serve [directory]    serves what is there
 
 The directory is the repository's own unless one is given. Nothing is executed or downloaded, and a
-warning is an error.
+warning is an error. BASE in the environment is the address at which the site will stand, if that is
+known: it goes into canonical links, the sitemap and what is shown where an address is shared.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def build(directory: Path) -> None:
         confoverrides={
             "external_toc_path": str(ROOT / "book" / "_toc.yml"),
             "latex_individualpages": False,
+            "html_baseurl": base_address(),
         },
         freshenv=True,
         warningiserror=True,
@@ -61,11 +63,37 @@ def build(directory: Path) -> None:
     print(f"{pages} pages in {os.path.relpath(html)}, {seconds:.0f} s. To look at them: make serve")
 
 
+def base_address() -> str:
+    """BASE, with a slash at its end; "" where it is not set."""
+    base = os.environ.get("BASE", "").strip()
+    if base and not base.startswith(("http://", "https://")):
+        sys.exit(
+            f"BASE is {base!r}; give the site's whole address, such as https://example.org/book/"
+        )
+    return base and base.rstrip("/") + "/"
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """The site's files, and its own page where there is none."""
+
+    def send_error(self, code, message=None, explain=None):
+        lost = Path(self.directory) / "404.html"
+        if code != 404 or not lost.exists():
+            return super().send_error(code, message, explain)
+        page = lost.read_bytes()
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(page)
+
+
 def serve(directory: Path) -> None:
     html = directory / "_build" / "html"
     if not (html / "index.html").exists():
         sys.exit(f"There is no site in {html}. Build it first: make site")
-    handler = partial(SimpleHTTPRequestHandler, directory=str(html))
+    handler = partial(Pages, directory=str(html))
     for port in range(FIRST_PORT, FIRST_PORT + 100):
         try:
             server = ThreadingHTTPServer(("127.0.0.1", port), handler)

@@ -1,17 +1,21 @@
 """Show on another page what a cell of a chapter shows.
 
-`{stored-output} chapters/00_start_here ott-player` takes the first HTML output stored in that
-chapter which contains the given text, here a player.
+`:::{div} stored-output chapters/00_start_here ott-player` takes the first HTML output stored in
+that chapter which contains the given text, here a player. It stands in place of what the block
+holds, which is for JupyterLab and for who reads the page in an editor.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+ELSEWHERE = re.compile(r"^:::\{div\} (stored-output) (\S+ \S+)\n.*?^:::$", re.MULTILINE | re.DOTALL)
 
 
 class StoredOutput(SphinxDirective):
@@ -30,6 +34,11 @@ class StoredOutput(SphinxDirective):
         raise self.error(f"{path.name} has no stored HTML output with {wanted!r}")
 
 
+def put_in_place(app: Sphinx, page: str, source: list[str]) -> None:
+    source[0] = ELSEWHERE.sub(r"```{\1} \2\n```", source[0])
+
+
 def setup(app: Sphinx) -> dict:
     app.add_directive("stored-output", StoredOutput)
+    app.connect("source-read", put_in_place)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 import yaml
 from nbformat.v4 import new_notebook, new_output
+from pybtex.database import parse_file
 
 from tests.notebooks import book, code, html, stream, text
 from tests.places import CHAPTERS, ROOT
@@ -170,6 +171,17 @@ def uncited(notebook):
             for link in PAPER.findall(cell.source):
                 if f"{{{link.removeprefix('https://doi.org/')}}}" not in bibliography:
                     yield f"{link} is not a doi or url of any entry in book/references.bib"
+
+
+def test_every_source_in_the_bibliography_is_cited():
+    """In a chapter or another page, by its link."""
+    listed = parse_file(ROOT / "book" / "references.bib").entries
+    pages = [path for path in (ROOT / "book").glob("*.md") if path.name != "bibliography.md"]
+    text = "".join(path.read_text("utf-8") for path in [*CHAPTERS, *pages])
+    sources = {
+        key: entry.fields.get("doi") or entry.fields.get("url", "") for key, entry in listed.items()
+    }
+    assert [key for key, link in sources.items() if not link or link not in text] == []
 
 
 CHECKS = [

@@ -1,8 +1,5 @@
 """A folder with the checkpoints of `counting.py`, in place of the book's."""
 
-import os
-from contextlib import contextmanager
-
 import pytest
 
 from tests.checkpoints import counting
@@ -38,15 +35,3 @@ def folder(empty):
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@contextmanager
-def nobody():
-    """Without the rights of an administrator, who may write anywhere."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)

@@ -1,7 +1,10 @@
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
+from tests.disks import filling_up, killed_at, locked
 from utils.checkpoints import kept_answers
 from utils.checkpoints.provenance import changes
 from utils.experiments import forced_answers, yes_or_no
@@ -125,6 +128,22 @@ def test_an_interrupted_remake_leaves_what_was_kept(path, monkeypatch, module, m
     with pytest.raises(KeyboardInterrupt):
         kept_answers.remake(path)
     assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_a_locked_folder_and_a_kill_leave_what_was_kept(path, open_folder):
+    kept = Path(shutil.copy(path, open_folder))
+    before = kept.read_bytes()
+    for write in (kept_answers.remake, kept_answers.accept):
+        with filling_up(1000), pytest.raises(OSError, match=f"File too large: '{kept}'"):
+            write(kept)
+        with locked(open_folder), pytest.raises(PermissionError, match=str(open_folder)):
+            write(kept)
+        assert kept.read_bytes() == before and list(open_folder.iterdir()) == [kept]
+    for moment in ("fsync", "chmod", "replace"):
+        killed_at(moment, lambda: kept_answers.remake(kept))
+        assert kept.read_bytes() == before
+    kept_answers.remake(kept)  # what the killed ones left is in nobody's way
+    assert kept_answers.stale(kept) == []
 
 
 def test_changed_code_is_accepted_only_while_the_model_says_the_same(path, monkeypatch):

@@ -1,7 +1,6 @@
 import errno
 import json
 import os
-import resource
 import tempfile
 import warnings
 from dataclasses import asdict, replace
@@ -11,7 +10,8 @@ import pytest
 import torch
 
 from tests.checkpoints import counting
-from tests.checkpoints.conftest import contents, nobody
+from tests.checkpoints.conftest import contents
+from tests.disks import filling_up, nobody
 from tests.small_models import lively, tokens
 from utils.checkpoints import store
 from utils.checkpoints.making import NAMES
@@ -216,13 +216,8 @@ def test_a_disk_that_fills_up_leaves_the_old_checkpoint(folder):
     before, card = contents(folder), read_card("tiny")
     new = another(card, 1)
     assert len(new[1]) > 1000
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            store.write_checkpoint(*new)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with filling_up(1000), pytest.raises(OSError, match="File too large"):
+        store.write_checkpoint(*new)
     assert contents(folder) == before
     load_checkpoint("tiny")
 

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_models import lively, tokens
+from tests.truth import P, drawn, oracle, shares
 from utils.generation import diffusion, revision
 from utils.measure.passes import Counted
 from utils.models.transformer import TransformerConfig
@@ -149,6 +150,8 @@ def test_a_trace_of_taking_back_and_writing_anew():
         ({"rounds": 0}, "rounds is 0"),
         ({"remask": 0}, "remask is 0; choose from 1 to the 3 positions"),
         ({"remask": 4}, "remask is 4"),
+        ({"threshold": 0.0}, "threshold is 0.0; choose a probability above 0"),
+        ({"temperature": -1.0}, "temperature is -1"),
         ({"positions": []}, "name at least one of 0 to 7"),
         ({"positions": [8]}, r"positions is \[8\]; name at least one of 0 to 7"),
         ({"positions": [-1]}, r"positions is \[-1\]"),
@@ -165,7 +168,57 @@ def test_revisions_that_cannot_be(options, message):
         revision.revise(**(arguments | options))
 
 
-# -- the fair opponents --------------------------------------------------------------------------
+# -- a threshold, and chance ---------------------------------------------------------------------
 
 
-# -- uniform noise -------------------------------------------------------------------------------
+def test_a_threshold_spares_what_is_believed_in_enough():
+    text = tokens(40, 8, 9)
+    trust = revision.confidences(DENOISER, text, MASK, range(8)).min(1).values
+    middle = float(trust.median())
+    how = {"rounds": 1, "threshold": middle}
+    revised = revision.revise(DENOISER, text, MASK, range(8), **how)
+    always = revision.revise(DENOISER, text, MASK, range(8), rounds=1)
+    spared = trust >= middle
+    assert 0 < spared.sum() < 40
+    assert torch.equal(revised[spared], text[spared])
+    assert torch.equal(revised[~spared], always[~spared])
+    lowest = {"rounds": 1, "threshold": 1e-9}
+    assert torch.equal(revision.revise(DENOISER, text, MASK, range(8), **lowest), text)
+
+
+def test_a_threshold_spares_some_of_the_tokens_of_a_round():
+    text = tokens(30, 8, 9)
+    trust = revision.confidences(DENOISER, text, MASK, range(8))
+    limit = float(trust.sort(1).values[:, 1].median())  # the second least, in half of the rows
+    how = {"rounds": 1, "remask": 3, "threshold": limit}
+    revised = revision.revise(DENOISER, text, MASK, range(8), **how)
+    assert not ((revised != text) & (trust >= limit)).any() and (revised != text).any()
+
+
+def at_random(model, text, mask_id, positions):
+    return torch.rand(len(text), len(positions), generator=DICE)
+
+
+DICE = torch.Generator()
+
+
+def revised_truth(signal, rounds, n=40_000, **how):
+    """How far true texts are from the truth, in total variation, once they have been revised with
+    the true conditional probabilities."""
+    DICE.manual_seed(0)
+    how = {"temperature": 1.0, "generator": DICE} | how
+    texts = revision.revise(oracle, drawn(n), 2, range(3), rounds=rounds, signal=signal, **how)
+    return float((shares(texts) - P).abs().sum() / 2)
+
+
+def test_gibbs_at_temperature_one_leaves_the_truth_as_it_is():
+    """40,000 draws are some 0.004 from the truth by chance."""
+    assert revised_truth(at_random, rounds=6) < 0.01
+
+
+def test_doubt_or_the_likeliest_word_does_not_leave_the_truth_as_it_is():
+    """Whoever chooses where to redraw by reading the text strikes out what is rare, even with the
+    truth for a model; so does whoever takes the likeliest word; and so did a row that was left
+    alone once chance had brought its word back."""
+    assert revised_truth(revision.confidences, rounds=6) > 0.03
+    assert revised_truth(at_random, rounds=6, temperature=0.0) > 0.1

@@ -42,6 +42,15 @@ def test_editing_takes_the_likeliest_token_everywhere_or_at_the_worst_places():
         assert at == min(wrong, key=lambda i: present[row, i])
 
 
+def test_editing_with_a_threshold_leaves_what_the_model_is_not_sure_enough_of():
+    text = tokens(5, 8, 9)
+    likeliest, best = DENOISER(text).softmax(-1).max(-1)
+    threshold = float(likeliest.median())
+    edited = uniform.edit(DENOISER, text, range(8), rounds=1, threshold=threshold)
+    sure = likeliest > threshold
+    assert torch.equal(edited, torch.where(sure, best, text)) and (edited != text).any()
+
+
 def test_editing_stops_where_nothing_changes():
     class Ones:
         def __init__(self):
@@ -64,6 +73,7 @@ def test_editing_stops_where_nothing_changes():
     [
         ({"rounds": 0}, "rounds is 0; choose 1 or more"),
         ({"most": 0}, "most is 0; let at least 1 token change in a pass"),
+        ({"threshold": 1.0}, "threshold is 1.0; choose a probability from 0 up to 1"),
         ({"positions": [8]}, r"positions is \[8\]; name at least one of 0 to 7"),
         ({"tokens": tokens(2, 8, 9), "trace": []}, "a trace follows one text"),
     ],

@@ -81,3 +81,34 @@ def test_a_sampler_writes_as_often_as_computed(order, size, threshold, doubt):
 def test_too_many_positions_to_list():
     with pytest.raises(ValueError, match="free names 13 positions"):
         enumeration.table(Known(), torch.zeros(1, 13, dtype=torch.int64), range(13), 3)
+
+
+@pytest.mark.parametrize("doubt", [0.0, 0.3])
+def test_over_all_orders_in_fewer_steps(doubt):
+    table = listed(Known(doubt=doubt))
+    slowly = enumeration.along_orders(table).logsumexp(1) - math.log(6)
+    assert torch.allclose(enumeration.in_random_order(table), slowly)
+
+
+def test_each_state_is_asked_for_once():
+    """27 texts have 8 states each, and most are shared: 4 tokens in each of three places."""
+    model = Known()
+    listed(model)
+    assert model.read == [4**3]
+
+
+def test_adding_up_gives_the_true_answers():
+    """Whoever has the probability of each text has, by Bayes' rule, every blank in every state."""
+    model = Known()
+    asked, added = listed(model), enumeration.by_bayes(model.probs.view(3, 3, 3))
+    assert torch.allclose(asked.log_probs, added.log_probs)
+    assert torch.allclose(asked.peaks, added.peaks)
+
+
+def test_by_blanks_counts_each_number_alike():
+    table = listed(Known(doubt=0.3))
+    means = enumeration.by_blanks(table)
+    assert means.shape == (27, 3) and torch.allclose(means.sum(1), enumeration.elbo(table))
+    assert torch.allclose(means[:, 2], table.log_probs[:, 7].mean(1))  # all three hidden
+    alone = torch.stack([table.log_probs[:, 1 << i, i] for i in range(3)], 1)
+    assert torch.allclose(means[:, 0], alone.mean(1))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from utils.measure.intervals import bootstrap_mean, bootstrap_ratio, wilson
+from utils.measure.intervals import bootstrap_mean, bootstrap_ratio, newcombe, wilson
 
 
 @settings(deadline=None)
@@ -21,6 +21,23 @@ def test_wilson_is_scipys(n, data):
 def test_nothing_or_everything_right_still_leaves_doubt():
     assert wilson(0, 20)[0] == 0.0 and wilson(0, 20)[1] > 0.1
     assert wilson(20, 20)[1] == 1.0 and wilson(20, 20)[0] < 0.9
+
+
+@settings(deadline=None)
+@given(st.integers(1, 200), st.integers(1, 200), st.data())
+def test_the_difference_of_two_rates_lies_in_its_interval(n, m, data):
+    k, other = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
+    low, high = newcombe(k, n, other, m)
+    assert -1 <= low <= k / n - other / m <= high <= 1
+    back = newcombe(other, m, k, n)
+    assert (-back[1], -back[0]) == pytest.approx((low, high))
+
+
+def test_the_difference_of_two_rates_covers_the_true_one_as_often_as_promised():
+    rng = np.random.default_rng(0)
+    pairs = zip(rng.binomial(40, 0.9, 2000), rng.binomial(60, 0.7, 2000), strict=True)
+    bounds = [newcombe(int(k), 40, int(other), 60) for k, other in pairs]
+    assert 0.93 <= np.mean([low <= 0.9 - 0.7 <= high for low, high in bounds]) <= 0.98
 
 
 def test_bootstrap_covers_the_true_mean_about_as_often_as_promised():

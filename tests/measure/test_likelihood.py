@@ -1,10 +1,12 @@
 import math
+from itertools import permutations
 
 import pytest
 import torch
 
 from tests.small_models import lively, tokens
-from utils.measure.likelihood import bits_per_character, bound_per_character, excess_nats
+from utils.generation.sampling import score
+from utils.measure.likelihood import bits_per_character, bound_per_character, exact, excess_nats
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.worlds import Sentences
 
@@ -66,3 +68,47 @@ def test_a_bound_comes_closer_with_more_samples_and_is_the_same_each_time():
     once, again = (bound_per_character(model, text, 40, 9, samples=4) for _ in range(2))
     many = bound_per_character(model, text, 40, 9, samples=400)
     assert once == again and abs(once - many) < 0.2 * many
+
+
+@pytest.mark.parametrize("given", [1, 3])
+def test_exact_is_the_chain_rule_in_the_order_of_filling(given):
+    """By hand: left to right with blanks to the right, and over all orders."""
+    config = TransformerConfig(10, d_model=16, n_layers=1, n_heads=2, max_len=6, causal=False)
+    model, texts = lively(config), tokens(3, 6, 9)
+
+    def along(text, order):
+        hidden, nats = list(order), 0.0
+        for at in order:
+            noisy = text.clone()
+            noisy[hidden] = 9
+            logits = model(noisy[None])[0, at, :9]  # a blank is no answer
+            nats += float(logits.log_softmax(-1)[text[at]])
+            hidden.remove(at)
+        return nats
+
+    places = range(given, 6)
+    expected = [along(text, places) for text in texts]
+    found = exact(model, texts, 9, order="left-to-right", given=given)
+    assert found.tolist() == pytest.approx(expected, rel=1e-4)
+    orders = list(permutations(places))
+    every = torch.tensor([[along(text, order) for order in orders] for text in texts[:1]])
+    expected = every.double().logsumexp(1) - math.log(len(orders))
+    found = exact(model, texts[:1], 9, given=given)
+    assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+
+
+def test_exact_of_a_causal_model_is_its_score():
+    model, texts = lively(TransformerConfig(10, d_model=16, n_layers=1, n_heads=2)), tokens(3, 6, 9)
+    assert torch.allclose(exact(model, texts), score(model, texts).sum(1))
+    assert torch.allclose(exact(model, texts, given=4), score(model, texts)[:, 3:].sum(1))
+
+
+def test_exact_says_what_it_cannot_do():
+    config = TransformerConfig(10, d_model=16, n_layers=1, n_heads=2, max_len=16, causal=False)
+    model, texts = Transformer(config), tokens(2, 16, 9)
+    with pytest.raises(ValueError, match="order is 'backwards'; choose one of 'random'"):
+        exact(model, texts, 9, order="backwards")
+    with pytest.raises(ValueError, match="free names 15 positions"):
+        exact(model, texts, 9)
+    with pytest.raises(ValueError, match="given"):
+        exact(model, texts, 9, given=16)

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_models import lively, tokens
+from utils.experiments.bare_words import looking
 from utils.generation.sampling import generate
 from utils.models.kv_cache import KVCache
 from utils.models.transformer import Transformer, TransformerConfig
@@ -116,6 +117,48 @@ def test_earlier_positions_never_change(model):
     assert torch.equal(cache.values[..., :10, :], values)
 
 
+def streams(model, text):
+    """The stream after each layer: (layers, batch, length, d_model)."""
+    seen = []
+    hooks = [layer.register_forward_hook(lambda _, __, x: seen.append(x)) for layer in model.layers]
+    model(text)
+    for hook in hooks:
+        hook.remove()
+    return torch.stack(seen)
+
+
+@pytest.mark.parametrize("disturbed", [0, 1, 2, 3])
+def test_a_layer_is_heard_only_by_those_above_it(disturbed):
+    """Disturb an old position after one layer: the newest notices in the layers above, and in them
+    alone. So thought flows up a pyramid, and what the last layer found out reaches nobody."""
+    model = lively(TransformerConfig(50, d_model=32, n_layers=4, n_heads=4, max_len=9)).double()
+    text = tokens(1, 9)
+
+    def disturb(layer, inputs, output):
+        output = output.clone()
+        output[:, 3] += 1
+        return output
+
+    before = streams(model, text)
+    with model.layers[disturbed].register_forward_hook(disturb):
+        after = streams(model, text)
+    noticed = (after - before)[:, 0, -1].abs().amax(-1) > 1e-9
+    assert noticed.tolist() == [layer > disturbed for layer in range(4)]
+
+
+@pytest.mark.parametrize(("n_layers", "window"), [(1, 4), (3, 2), (3, 5)])
+def test_a_sliding_window_reaches_as_far_as_all_layers_together(n_layers, window):
+    """A word matters up to layers x (window - 1) places back, and not at all beyond."""
+    model = lively(TransformerConfig(50, d_model=32, n_layers=n_layers, max_len=20)).double()
+    text, mask = tokens(1, 20), torch.ones(20, 20, dtype=torch.bool).tril().triu(1 - window)
+    changed = text.repeat(20, 1)
+    changed[torch.arange(20), torch.arange(20)] += 1
+    with looking(model, mask):
+        moved = (model(changed % 50)[:, -1] - model(text)[:, -1]).abs().amax(-1) > 1e-12
+    reach = n_layers * (window - 1)
+    assert moved.tolist() == [19 - place <= reach for place in range(20)]
+
+
 def test_what_is_kept_holds_on_to_nothing_that_gradients_would_need():
     """Written without `no_grad`, a text would otherwise keep every step that went before."""
     model = Transformer(CONFIG)
@@ -169,6 +212,19 @@ def test_crop_beyond_what_is_there(model, length):
 def test_caches_that_cannot_be_made(arguments, message):
     with pytest.raises(ValueError, match=message):
         KVCache(CONFIG, **arguments)
+
+
+def test_a_later_token_moves_all_that_a_denoiser_could_have_kept():
+    """Where one looks both ways, all states of all positions change with any token, and with them
+    all keys and values but those of the first layer, which know their own token alone."""
+    text = tokens(1, 8)
+    other = text.clone()
+    other[:, -1] = (other[:, -1] + 1) % 50
+    for causal in (True, False):
+        config = TransformerConfig(50, d_model=32, n_layers=3, max_len=8, causal=causal)
+        model = lively(config).double()
+        moved = (streams(model, text) - streams(model, other))[..., :-1, :].abs().amax(-1) > 1e-9
+        assert bool(moved.any()) is (not causal) and bool(moved.all()) is (not causal)
 
 
 def test_a_denoiser_has_no_use_for_a_cache():

@@ -8,7 +8,6 @@ import copy
 import hashlib
 import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 import tokenizers
 import torch
 
+from tests.disks import filling_up
 from utils.generation.sampling import generate
 from utils.models import smollm
 from utils.models.kv_cache import KVCache
@@ -267,13 +267,9 @@ def test_without_a_place_for_the_copy_it_loads_all_the_same(tmp_path, monkeypatc
 def test_with_a_full_disk_it_loads_all_the_same(tmp_path, monkeypatch, tokenizer):
     """The system refuses to write more than a megabyte."""
     monkeypatch.setenv("ONE_TOKEN_CACHE", str(tmp_path))
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
-    try:
-        with pytest.warns(UserWarning, match=r"no copy kept in .* so the next load is slow"):
-            model, again = smollm.load()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    said = r"no copy kept in .* so the next load is slow"
+    with filling_up(2**20), pytest.warns(UserWarning, match=said):
+        model, again = smollm.load()
     assert len(again) == len(tokenizer) and model.config == smollm.CONFIG
     assert list(tmp_path.iterdir()) == []
 

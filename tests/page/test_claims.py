@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,11 @@ claims:
         question: How fast?
         measure: a share
         bound: {at_least: 0.5}
+        control: nothing else could
+        registered: 2026-11-20
+        beforehand: true
+        amended:
+          - {date: 2026-11-21, was: at least 0.6, measured: "0.55", why: A better floor.}
         verdict: holds
         limits: A toy.
       - id: narrowing-again
@@ -28,8 +34,19 @@ claims:
         question: And on real text?
         measure: a share
         bound: {between: [0.2, 0.4]}
+        control: {measure: the same without words, clean: {at_most: 0.1}}
+        registered: 2026-11-22
+        beforehand: false
         verdict: open
+        open: One text cannot tell.
         limits: One text.
+by_construction:
+  - id: frozen
+    statement: The past is frozen.
+    held_by: both camps
+    by_construction: Nothing looks ahead.
+    chapter: "01"
+    shown_by: tests/models/test_transformer.py
 to_come:
   - id: speed
     statement: Diffusion is faster.
@@ -72,7 +89,7 @@ def test_one_line_says_it_all(shown):
     claims.evidence("narrowing", 0.8449, n=2000, interval=(0.83, 0.86), baseline=0.1, note="seen")
     assert repr(shown[0]) == (
         "words narrow: a share 0.84 [0.83, 0.86], n = 2,000, baseline 0.10; "
-        "needs at least 0.5: met (seen)"
+        "the claim needs at least 0.5: met; verdict: holds (seen)"
     )
 
 
@@ -92,7 +109,7 @@ def test_the_page_shows_words_and_not_markup(shown):
     claims.evidence("narrowing", 0.9, n=10, note="<script>alert(1)</script>")
     page = shown[0]._repr_mimebundle_()["text/html"]
     assert "<script>" not in page and "&lt;script&gt;" in page
-    assert "needs at least 0.5" in page and ">met<" in page
+    assert "needs at least 0.5: met" in page and ">holds<" in page
 
 
 @given(
@@ -104,7 +121,10 @@ def test_the_page_shows_words_and_not_markup(shown):
 @settings(deadline=None)
 def test_stored_numbers_are_the_printed_ones(value, below, above, digits):
     items = []
-    free = claims.Experiment("x", "01", "?", "a share", claims.Bound(), "open", "A toy.")
+    today = date(2026, 11, 29)
+    free = claims.Experiment(
+        "x", "01", "?", "a share", claims.Bound(), "none", today, True, "holds", "A toy."
+    )
     listed = (claims.Claim("x", "A claim.", "someone", "short", (free,)),)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(claims, "load", lambda: listed)
@@ -147,7 +167,7 @@ def test_bad_evidence_is_refused(shown, arguments, message):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("claims:", "claim:", "must hold two lists, 'claims' and 'to_come'"),
+        ("claims:", "claim:", "must hold three lists, 'claims', 'by_construction'"),
         ("claims:", "claims: [", "claims.yml is not valid YAML"),
         ("    held_by: both camps\n", "", "claim narrowing: the field 'held_by' is missing"),
         ("    short: words narrow\n", "", "claim narrowing: needs 'short' and 'tests'"),
@@ -160,6 +180,19 @@ def test_bad_evidence_is_refused(shown, arguments, message):
             "        limits: A toy.\n",
             "",
             "a test of claim narrowing: the field 'limits'",
+        ),
+        ("registered: 2026-11-20", "registered: soon", "registered is 'soon', not a date such as"),
+        ("registered: 2026-11-20", "registered: '2026-11-20'", "not a date such as 2026-11-29"),
+        ("beforehand: true", "beforehand: perhaps", "beforehand is 'perhaps'; write true or false"),
+        ("control: nothing else could", "control: 7", "control is 7; give a measure and what is"),
+        ("control: nothing else could", "control: ''", "control is ''; give a measure and what"),
+        ("clean: {at_most: 0.1}", "clean: yes", "control: bound is True; write"),
+        ("{measure: the same without words, ", "{", "the field 'measure' is missing"),
+        (", why: A better floor.", "", "amended: the field 'why' is missing"),
+        (
+            "    by_construction: Nothing looks ahead.\n",
+            "",
+            "claim frozen: true by construction, it",
         ),
         ("{at_least: 0.5}", "{more_than: 0.5}", "bound is {'more_than': 0.5}; write"),
         (
@@ -214,7 +247,7 @@ def test_a_broken_or_older_notebook_is_named(shown, tmp_path):
 def test_what_does_not_agree_is_found(ledger, shown):
     claims.evidence("narrowing", 0.9, n=10)
     claims.evidence("narrowing", 0.1, n=10)
-    claims.evidence("narrowing-again", 0.3, n=10)
+    claims.evidence("narrowing-again", 0.3, n=10, control=0.0)
     good, missed, again = shown
 
     def problems(**found):
@@ -225,13 +258,55 @@ def test_what_does_not_agree_is_found(ledger, shown):
     assert problems(c01=[]) == ["chapter 01 gives no evidence for 'narrowing'"]
     assert problems(c01=[good, good]) == ["chapter 01 gives evidence 2 times for 'narrowing'"]
     assert problems(c01=[missed])[0].startswith(
-        "'narrowing' misses its bound: words narrow: a share 0.10"
+        "claims.yml says 'narrowing' 'holds', and not so: words narrow: a share 0.10"
     )
     assert problems(c01=[good], c03=[good]) == [
         "claims.yml lists no test 'narrowing' for chapter 03"
     ]
     assert problems(c05=[]) == ["chapter 05 is written, but claim 'narrowing' awaits its test"]
     assert problems(c06=[]) == ["chapter 06 is written, but claim 'speed' awaits its test"]
+
+
+# --- the verdict ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "control", "change", "verdict"),
+    [
+        (0.9, (0.8, 1.0), 0.05, {}, "holds"),
+        (0.9, None, 0.05, {}, "holds"),
+        (0.9, (0.8, 1.0), 0.05, {"decisive_limit": "One book."}, "holds with limits"),
+        (0.4, (0.3, 0.45), 0.05, {}, "does not hold"),
+        (0.4, (0.3, 0.45), 0.05, {"decisive_limit": "One book."}, "does not hold"),
+        (0.9, (0.8, 1.0), 0.2, {}, "does not hold"),
+        (0.9, (0.4, 1.0), 0.05, {}, "open"),
+        (0.4, (0.3, 0.6), 0.05, {}, "open"),
+        (0.9, (0.8, 1.0), 0.05, {"open": "One text cannot tell."}, "open"),
+        (0.9, (0.8, 1.0), None, {"control": "nothing else could"}, "holds"),
+    ],
+)
+def test_one_rule_gives_the_verdict(ledger, value, interval, control, change, verdict):
+    control_of = claims.Control("the same without words", claims.Bound(at_most=0.1))
+    test = replace(ledger[0].tests[0], **{"control": control_of, **change})
+    assert claims.judge(test, value, interval, control) == verdict
+
+
+def test_a_control_is_given_where_one_is_registered_and_only_there(shown):
+    with pytest.raises(ValueError, match=r"control is None, and a control .* was registered"):
+        claims.evidence("narrowing-again", 0.3, n=10)
+    with pytest.raises(ValueError, match=r"control is 0.1, and a control .* was not registered"):
+        claims.evidence("narrowing", 0.9, n=10, control=0.1)
+    with pytest.raises(ValueError, match=r"control 0.1001 is printed as 0.1, on the other side"):
+        claims.evidence("narrowing-again", 0.3, n=10, control=0.1001)
+
+
+def test_a_control_that_explains_the_result_is_seen_by_the_reader(shown, ledger, monkeypatch):
+    again = replace(ledger[0].tests[1], open="")
+    monkeypatch.setattr(claims, "load", lambda: (replace(ledger[0], tests=(again,)),))
+    claims.evidence("narrowing-again", 0.3, n=10, control=0.25)
+    line = repr(shown[0])
+    assert "control, the same without words: 0.25, clean if at most 0.1" in line
+    assert "verdict: does not hold" in line
 
 
 def test_a_bound_that_moved_since_is_found(shown, ledger):

@@ -20,6 +20,12 @@ claims:
         question: How fast?
         measure: a share
         bound: {at_most: 0.5}
+        control: {measure: the same without words, clean: {at_most: 0.1}}
+        registered: 2026-11-20
+        beforehand: true
+        amended:
+          - {date: 2026-11-21, was: at most 0.6, measured: "0.55", why: A better floor.}
+        decisive_limit: One language.
         verdict: holds with limits
         limits: A toy.
       - id: narrowing-again
@@ -27,8 +33,18 @@ claims:
         question: And on real text?
         measure: a share
         bound: {at_least: 0.5}
+        control: Nothing else could
+        registered: 2026-11-22
+        beforehand: false
         verdict: holds
         limits: One text.
+by_construction:
+  - id: frozen
+    statement: The past is frozen.
+    held_by: both camps
+    by_construction: Nothing looks ahead.
+    chapter: "01"
+    shown_by: tests/models/test_transformer.py
 to_come:
   - id: speed
     statement: Diffusion is faster.
@@ -47,7 +63,7 @@ def root(tmp_path, monkeypatch):
     listed, shown = claims.load(tmp_path / "book" / "claims.yml"), []
     monkeypatch.setattr(claims, "load", lambda path=None: listed)
     monkeypatch.setattr(claims, "display", shown.append)
-    claims.evidence("narrowing", 0.0, n=10, interval=(0.0, 0.1), baseline=1.0)
+    claims.evidence("narrowing", 0.0, n=10, interval=(0.0, 0.1), baseline=1.0, control=0.0)
     data = json.loads(json.dumps(shown[0]._repr_mimebundle_()))
     notebook = book(code("x", html(data.pop("text/html"), **data)))
     path = tmp_path / "chapters" / "01_words.ipynb"
@@ -58,7 +74,8 @@ def root(tmp_path, monkeypatch):
 def test_a_claim_with_what_was_measured(root):
     page = ledger.page(root)
     assert page.startswith("# Claims\n\nWords.\n\n" + ledger.MARK)
-    assert "1 of 2 claims (holds: 1; holds with limits: 1)" in page
+    assert "3 claims: 1 tested, 1 settled by how the models are built, 1 waiting" in page
+    assert "of the 2 verdicts so far: 1 holds, 1 holds with limits." in page
     assert ":name: claim-narrowing\n" in page and ":name: claim-speed\n" in page
     assert "holds with limits</span> in chapter 01, [Title](../chapters/01_words.ipynb)" in page
     assert "To be tested again: chapter 02; a chapter on planning." in page
@@ -66,7 +83,28 @@ def test_a_claim_with_what_was_measured(root):
 
 def test_numbers_have_their_digits_though_jupyterlab_stores_1_for_1_00(root):
     page = ledger.page(root)
-    assert r"**0.00 \[0.00, 0.10\], n = 10, baseline 1.00**; needs at most 0.5: met" in page
+    assert (
+        r"**0.00 \[0.00, 0.10\], n = 10, baseline 1.00**; the claim needs at most 0.5: met" in page
+    )
+
+
+def test_control_registration_and_amendments_are_on_the_page(root):
+    page = ledger.page(root)
+    assert "*Control:* the same without words: **0.00, clean if at most 0.1**." in page
+    assert "*Control:* Nothing else could." in page
+    assert "*The limit that matters:* One language." in page
+    assert "*Registered* on 20 November 2026, before the final measurement." in page
+    assert "*Registered* on 22 November 2026, together with its measurement." in page
+    assert (
+        "*Amended* on 21 November 2026. Registered before: at most 0.6. Measured by then: 0.55. "
+        "Why: A better floor." in page
+    )
+
+
+def test_what_is_settled_by_construction_says_why_and_where(root):
+    page = ledger.page(root)
+    assert ":name: claim-frozen\n" in page and "Nothing looks ahead." in page
+    assert "tested in `tests/models/test_transformer.py`" in page
 
 
 def test_a_test_without_evidence_says_so(root):

@@ -1,11 +1,11 @@
 import os
-import resource
 import signal
 import stat
 import time
 
 import pytest
 
+from tests.disks import filling_up
 from utils.text.files import write_whole
 
 
@@ -79,13 +79,8 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path, content):
     """The system refuses to write more than a thousand bytes."""
     path = tmp_path / "page.txt"
     path.write_text("old")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            write_whole(path, content)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with filling_up(1000), pytest.raises(OSError, match=f"File too large: '{path}'$"):
+        write_whole(path, content)
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["page.txt"]
 
 

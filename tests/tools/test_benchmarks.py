@@ -1,12 +1,15 @@
 import importlib.util
 import json
+import os
 import sys
 import time
 
 import pytest
 import torch
 
+from tests.disks import filling_up, killed_at, locked
 from tests.places import ROOT
+from tools import environment
 
 BENCHMARKS = ROOT / "benchmarks"
 
@@ -51,6 +54,63 @@ def test_a_race_lost_is_no_error_and_an_absent_opponent_is_left_out(
     said = capsys.readouterr().out
     assert "Slower than hoped for, on this machine: lost." in said and "how to get it" in said
     assert list(json.loads((tmp_path / "results.json").read_text("utf-8"))) == ["lost"]
+
+
+@pytest.fixture
+def one_race(run, open_folder, monkeypatch):
+    """`make bench` with one short race, whose earlier results are to be replaced."""
+
+    def race():
+        """A race."""
+        work = [lambda: None, lambda: None]
+        return run.Comparison("work" * 500, "ours", "theirs", 0.0, 4, *work)
+
+    monkeypatch.setattr(run, "HERE", open_folder)
+    monkeypatch.setattr(run, "COMPARISONS", {"race": race})
+    monkeypatch.setattr(sys, "argv", ["run.py"])
+    monkeypatch.setattr(run, "gflops", lambda: 1)
+    (open_folder / "results.json").write_text("{}")
+    (open_folder / "results.md").write_text("old")
+    return run.main
+
+
+def stored(folder):
+    return {name: (folder / name).read_text() for name in ("results.json", "results.md")}
+
+
+@pytest.mark.parametrize("what", ["a full disk", "a locked folder"])
+def test_results_that_cannot_be_written_are_one_line(one_race, open_folder, what):
+    failing = filling_up(1000) if what == "a full disk" else locked(open_folder)
+    said = "File too large" if what == "a full disk" else "Permission denied"
+    with failing, pytest.raises(SystemExit, match=f"^The results are not kept: .*{said}.*'$"):
+        one_race()
+    assert stored(open_folder) == {"results.json": "{}", "results.md": "old"}
+    assert len(os.listdir(open_folder)) == 2
+
+
+@pytest.mark.parametrize("moment", ["fsync", "chmod", "replace"])
+def test_killed_it_leaves_the_earlier_results(one_race, open_folder, moment):
+    killed_at(moment, one_race)
+    assert stored(open_folder) == {"results.json": "{}", "results.md": "old"}
+    one_race()
+    assert list(json.loads(stored(open_folder)["results.json"])) == ["race"]
+
+
+def test_opponents_are_got_without_the_machines_settings_of_pip(run, monkeypatch, capsys):
+    """As everything else is: only where packages come from is the machine's to say."""
+    asked = []
+    monkeypatch.setattr(run.subprocess, "run", lambda *_, **how: asked.append(how["env"]))
+    monkeypatch.setattr(environment, "pip_variables", lambda root, base: {"root": root})
+    run.install_opponents()
+    assert asked == [{"root": str(ROOT)}]
+
+    def unreadable(root, base):
+        raise environment.SetupError("pip cannot read its configuration files")
+
+    monkeypatch.setattr(environment, "pip_variables", unreadable)
+    run.install_opponents()
+    assert len(asked) == 1
+    assert capsys.readouterr().err.startswith("Nothing is installed: pip cannot read")
 
 
 def test_the_table_is_made_from_the_results(run):

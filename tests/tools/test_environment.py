@@ -7,6 +7,7 @@ printed in each of these situations. The suite itself runs in an environment mad
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -17,9 +18,11 @@ import time
 from pathlib import Path
 
 import pytest
+from jupyter_client import KernelManager
 
 from tests.places import ROOT
 from tools import environment, lab
+from tools.grading.__main__ import number_of_workers
 
 FILES = ("requirements.txt", "requirements-nodeps.txt", "constraints.txt", "pyproject.toml")
 
@@ -333,6 +336,35 @@ def test_pip_says_what_its_files_say(tmp_path):
         environment.pip_variables(str(tmp_path), {"PIP_CONFIG_FILE": str(file)})
 
 
+# What kernels say of themselves, whatever starts them.
+
+
+def test_kernels_learn_not_to_name_pythons_version(clone):
+    path = clone / ".venv" / "etc" / "ipython" / "ipython_kernel_config.py"
+    assert set_up(clone, "exit 0").returncode == 0 and path.read_text() == environment.KERNEL
+    for broken in (path.unlink, lambda: path.write_text("old")):  # the environment is ready by now
+        broken()
+        assert set_up(clone, "exit 0").returncode == 0 and path.read_text() == environment.KERNEL
+    written = path.stat().st_mtime_ns
+    assert set_up(clone, "exit 0").returncode == 0 and path.stat().st_mtime_ns == written
+
+
+def test_a_kernel_of_the_environment_names_no_version(tmp_path):
+    """Not even where nothing of the book has started it, as VS Code would."""
+    foreign = {name: v for name, v in os.environ.items() if not name.startswith(("IPY", "JUPY"))}
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(env=foreign | {"HOME": str(tmp_path)}, cwd=tmp_path)
+    client = manager.client()
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=60)
+        told = client.kernel_info(reply=True, timeout=60)["content"]["language_info"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert told["name"] == "python" and "version" not in told
+
+
 # What a reader gives to make.
 
 GIVEN = """my notes/x? #1 % ; & 'a' "b" *.ipynb"""
@@ -440,11 +472,41 @@ def test_what_is_no_address_of_this_machine_is_said_to_be_none(host):
         lab.free_port(host, 20000)
 
 
-@pytest.mark.parametrize("port", ["-5", "0", "65536", "many", "8_0", "²", "99999999999999999999"])
+@pytest.mark.parametrize("port", ["-5", "0", "65536", "many", "8_0", "²", "9" * 20, "9" * 5000])
 def test_what_is_no_port_is_said_to_be_none(port):
-    with pytest.raises(SystemExit, match=f"PORT={port} is no port: give a number from 1 to 65535"):
+    said = f"^PORT={port[:39]}.* is no port: give a number from 1 to 65535"
+    with pytest.raises(SystemExit, match=said):
         lab.port_number(port)
     assert lab.port_number("8888") == 8888
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "257", "2.0", "1e2", "²", " 2", "two", "9" * 5000])
+def test_what_is_no_number_of_workers_is_said_to_be_none(text):
+    said = (
+        f"^WORKERS={text[:39]}.* is no number of workers: give one from 1 to 256, such as WORKERS=4"
+    )
+    with pytest.raises(SystemExit, match=said) as raised:
+        number_of_workers(text)
+    assert len(str(raised.value)) < 150
+    assert number_of_workers("4") == 4 and number_of_workers("256") == 256
+    assert number_of_workers("") is number_of_workers(None) is None
+
+
+def test_make_says_in_one_line_what_is_no_number():
+    command = [sys.executable, "-m", "tools.grading", "grade"]
+    environ = {**os.environ, "WORKERS": "abc"}
+    ran = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert ran.returncode == 1 and ran.stdout == ""
+    assert ran.stderr.startswith("WORKERS=abc is no number") and ran.stderr.count("\n") == 1
+
+
+def test_no_number_is_read_from_the_environment_unchecked():
+    """Neither by name nor through `say`, which is what tools/grading calls it."""
+    unchecked = re.compile(r"\b(int|float)\((say\(|\w*environ\b|os\.(environ|getenv))")
+    assert unchecked.search("int(say('WORKERS') or 0)")
+    for folder in ("tools", "utils", "benchmarks", "book"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert not unchecked.search(path.read_text("utf-8")), path
 
 
 @pytest.mark.parametrize("environ", [{}, {"JUPYTER_TOKEN": ""}])

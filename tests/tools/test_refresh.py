@@ -2,12 +2,15 @@
 
 import json
 import re
+import sys
 
 import nbformat
 import pytest
 from nbformat.v4 import new_notebook
 
+from tests.disks import filling_up, killed_at, locked
 from tests.notebooks import book, code, html, stream
+from tools import refresh as command
 from tools.refresh import WIDGET_VIEW, normal_outputs, normalise, refresh
 
 
@@ -61,3 +64,64 @@ def test_the_form_can_be_had_without_running(tmp_path):
     nbformat.write(notebook, path)
     assert refresh(path, run=False) and not refresh(path, run=False)
     assert path.read_text(encoding="utf-8") == nbformat.writes(normalise(notebook)) + "\n"
+
+
+# -- disks that fail -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(open_folder, monkeypatch):
+    """A book of one chapter that is not in form and one page that is out of date, to be refreshed;
+    `small()` does it as `make` does and returns the exit code."""
+    for name in ("book", "chapters"):
+        (open_folder / name).mkdir()
+    notebook = new_notebook(cells=[code("x = 1")], metadata={"toc": "y" * 3000})
+    notebook.cells[0].source = "x" * 3000
+    nbformat.write(notebook, open_folder / "chapters" / "a.ipynb")
+    (open_folder / "book" / "claims.md").write_text("old")
+    monkeypatch.setattr(command, "ROOT", open_folder)
+    monkeypatch.setattr(command, "PAGES", {"claims.md": lambda root: "new" * 1000})
+    monkeypatch.setattr(sys, "argv", ["refresh.py", "--form-only"])
+    return command.main
+
+
+def stored(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("what", ["a full disk", "a locked folder"])
+def test_what_cannot_be_written_is_one_line_and_stays(small, open_folder, capsys, what):
+    before = stored(open_folder)
+    chapter, page = open_folder / "chapters" / "a.ipynb", open_folder / "book" / "claims.md"
+    for path in (chapter, page):
+        if path == page:
+            assert refresh(chapter, run=False)  # now only the page is left to be written
+            before = stored(open_folder)
+            capsys.readouterr()
+        with filling_up(1000) if what == "a full disk" else locked(path.parent):
+            assert small() == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        said = "File too large" if what == "a full disk" else "Permission denied"
+        assert path.name in line and said in line and str(path.parent) in line
+        assert stored(open_folder) == before
+    assert small() == 0
+    assert page.read_text() == "new" * 1000
+
+
+@pytest.mark.parametrize("moment", ["fsync", "chmod", "replace"])
+def test_killed_it_leaves_each_file_old_or_new(small, open_folder, moment):
+    before = stored(open_folder)
+    killed_at(moment, small)
+    after = stored(open_folder)
+    assert {path: after[path] for path in before} == before
+    assert small() == 0
+
+
+def test_a_page_that_cannot_be_made_is_one_line(small, open_folder, monkeypatch, capsys):
+    def torn(root):
+        raise ValueError("there is no claim 'x'")
+
+    monkeypatch.setattr(command, "PAGES", {"claims.md": torn})
+    assert small() == 1
+    assert capsys.readouterr().err == "book/claims.md: there is no claim 'x'\n"
+    assert (open_folder / "book" / "claims.md").read_text() == "old"

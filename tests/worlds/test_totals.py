@@ -12,8 +12,9 @@ def test_totals_by_hand(carry, last):
     world = Totals(4, carry=carry)
     rows = world.write(torch.tensor([[4, 8, 1, 5]]))
     assert world.vocab.decode(rows[0]) == last
-    assert torch.equal(world.expected(rows), rows[:, 1::2])
-    rows[0, 3] = 7  # a mistake: with a carry, the next answer is to go on from it
+    assert torch.equal(world.expected(rows), rows[:, 2::2])
+    assert rows[0, 0] == world.vocab.start_id
+    rows[0, 4] = 7  # a mistake: with a carry, the next answer is to go on from it
     assert world.expected(rows)[0].tolist() == ([4, 2, 8, 8] if carry else [4, 2, 9, 6])
 
 
@@ -22,10 +23,11 @@ def test_totals_have_exact_probabilities(carry):
     world = Totals(3, carry=carry)
     rows = world.sample(100, seed=0)
     assert torch.allclose(world.log_prob(rows), torch.tensor(-3 * math.log(10)).double())
-    assert torch.allclose(world.log_prob(rows[:, :3]), torch.tensor(-2 * math.log(10)).double())
+    assert torch.allclose(world.log_prob(rows[:, :4]), torch.tensor(-2 * math.log(10)).double())
     digits = torch.cartesian_prod(*[torch.arange(10)] * 3)
     assert world.log_prob(world.write(digits)).exp().sum().item() == pytest.approx(1)
-    rows[:, 3] = (rows[:, 3] + 1) % 10
+    assert torch.equal(world.log_prob(rows[:, :1]), torch.zeros(100).double())
+    rows[:, 4] = (rows[:, 4] + 1) % 10
     assert bool(torch.isinf(world.log_prob(rows)).all())
 
 
@@ -42,19 +44,19 @@ def test_samples_are_right_even_and_drawn_by_the_seed_alone(carry):
     world = Totals(5, carry=carry)
     rows = world.sample(4000, seed=1)
     assert rows.shape == (4000, world.length) and rows.dtype == torch.int64
-    assert torch.equal(rows[:, 1::2], world.expected(rows))
+    assert torch.equal(rows[:, 2::2], world.expected(rows))
     assert torch.equal(rows, world.sample(4000, seed=1))
     assert not torch.equal(rows, world.sample(4000, seed=2))
-    counts = rows[:, ::2].flatten().bincount(minlength=10)
+    counts = rows[:, 1::2].flatten().bincount(minlength=10)
     assert stats.chisquare(counts).pvalue > 1e-3
 
 
 def test_both_tasks_ask_for_all_hundred_additions():
     for carry in (True, False):
         rows = Totals(8, carry=carry).sample(2000, seed=0)
-        left = rows[:, 1:-1:2] if carry else rows[:, :-2:2]
+        left = rows[:, 2:-2:2] if carry else rows[:, 1:-2:2]
         assert (
-            len(set(zip(left.flatten().tolist(), rows[:, 2::2].flatten().tolist(), strict=True)))
+            len(set(zip(left.flatten().tolist(), rows[:, 3::2].flatten().tolist(), strict=True)))
             == 100
         )
 
@@ -62,8 +64,8 @@ def test_both_tasks_ask_for_all_hundred_additions():
 @pytest.mark.parametrize(
     ("rows", "error", "message"),
     [
-        (torch.tensor([[1, 10]]), ValueError, r"token 10 is outside the vocabulary \(0..9\)"),
-        (torch.zeros(1, 7, dtype=torch.int64), ValueError, "expected .* t from 1 to 6"),
+        (torch.tensor([[1, 11]]), ValueError, r"token 11 is outside the vocabulary \(0..10\)"),
+        (torch.zeros(1, 8, dtype=torch.int64), ValueError, "expected .* t from 1 to 7"),
         (torch.zeros(1, 6), TypeError, "int64"),
     ],
 )

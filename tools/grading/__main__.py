@@ -17,6 +17,8 @@ from .formgrader import formgrader
 from .grade import grade
 from .release import release
 
+MOST_WORKERS = 256  # each is a program with memory of its own
+
 
 def main(command):
     for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show ü is shown \xfc
@@ -39,7 +41,7 @@ def main(command):
             only,
             force=yes(say("FORCE")),
             trust=[name for name in say("TRUST", "").replace(",", " ").split() if name],
-            workers=int(say("WORKERS") or 0) or None,
+            workers=number_of_workers(say("WORKERS")),
             unsafe=unsafe == sandbox.CONSENT,
         )
         return int(failures > 0)
@@ -58,6 +60,12 @@ def main(command):
     else:
         raise GradingError(f"{command!r} is not release, grade, formgrader, feedback or export.")
     return 0
+
+
+def number_of_workers(text):
+    """How many are graded at a time; None, where nothing is said, for one a processor."""
+    wanted = f"no number of workers: give one from 1 to {MOST_WORKERS}, such as WORKERS=4"
+    return lab.number("WORKERS", text, MOST_WORKERS, wanted) if text else None
 
 
 def yes(word):

@@ -6,11 +6,12 @@ import sys
 import time
 from dataclasses import asdict
 
-from utils.checkpoints import kept_answers, making, store
+from utils.checkpoints import kept_answers, kept_proofs, making, store
 from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
+KEPT = (ANSWERS, *kept_proofs.MAKE)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name, about in {
         "list": "what checkpoints there are, what they reach, and whether they are up to date",
         "show": "a checkpoint's card, its recipe, and what has changed since it was made",
-        "remake": f"train again; {ANSWERS} asks SmolLM2 again, in ten minutes",
+        "remake": f"train again; {ANSWERS} asks SmolLM2 again, in ten minutes; "
+        f"{' and '.join(kept_proofs.MAKE)} read and write real text again, in five each",
         "measure": "measure again, without training",
         "accept": "keep the weights although code has changed: trains the first steps and compares",
     }.items():
@@ -31,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     every = options.command == "list" or getattr(options, "all", False)
     names = list(NAMES) if every else options.names
-    allowed = [*NAMES, *[ANSWERS] * (options.command in ("remake", "accept"))]
+    allowed = [*NAMES, *(KEPT if options.command in ("remake", "accept") else ())]
     unknown = [name for name in names if name not in allowed]
     if unknown or not names:
         what = f"there is none called {unknown[0]!r}" if unknown else "name a checkpoint"
@@ -63,6 +65,8 @@ def show(name):
 def remake(name):
     if name == ANSWERS:
         return kept_answers.remake()
+    if name in KEPT:
+        return kept_proofs.remake(name)
     print(f"{name}: {recipe_of(name)[0].about}")
     begun = time.perf_counter()
     making.remake(name)
@@ -78,6 +82,9 @@ def accept(name):
     if name == ANSWERS:
         kept_answers.accept()
         return print(f"{name:24} accepted: it still answers the first questions as it did")
+    if name in KEPT:
+        kept_proofs.accept(name)
+        return print(f"{name:24} accepted: what can be done in seconds comes out the same")
     apart = making.accept(name)
     print(f"{name:24} accepted: the first losses are within {apart:.4f} nats of the card's")
 

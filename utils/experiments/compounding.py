@@ -18,8 +18,8 @@ from utils.models.temperature import check_temperature
 
 
 @torch.inference_mode()
-def write_totals(model, digits, *, temperature=0.0, generator=None, answers=None):
-    """The model answers each digit as it is called out: (rows, n) int64 -> (rows, 2 n) int64.
+def write_totals(model, world, digits, *, temperature=0.0, generator=None, answers=None):
+    """The model answers each digit as it is called out: (rows, n) int64 -> (rows, 2 n + 1).
 
     answers: a function (position, its own answers) -> answers to write instead, to force some; it
     gets and returns (rows,) int64. Raises ValueError if the model is not causal.
@@ -27,7 +27,8 @@ def write_totals(model, digits, *, temperature=0.0, generator=None, answers=None
     if not model.config.causal:
         raise ValueError("causal=False: only a causal model can write from left to right")
     temperature = check_temperature(temperature)
-    cache, columns = KVCache.like(model, len(digits), 2 * digits.shape[1]), []
+    cache = KVCache.like(model, len(digits), 2 * digits.shape[1] + 1)
+    columns = [torch.full_like(digits[:, 0], world.vocab.start_id)]
     for i, digit in enumerate(digits.T):
         unread = torch.stack([*columns[-1:], digit], 1)
         own = draw(model(unread, cache)[:, -1], temperature=temperature, generator=generator)
@@ -38,9 +39,9 @@ def write_totals(model, digits, *, temperature=0.0, generator=None, answers=None
 @torch.no_grad()
 def hazards(model, rows, *, temperature=1.0):
     """Probability that each answer comes out wrong after these rows as they stand, given the
-    answers before it: (rows, 2 n) int64, right rows of a world -> (rows, n) float64."""
-    probs = distribution(model(rows)[:, ::2].double(), temperature=temperature)
-    return 1 - probs.gather(-1, rows[:, 1::2, None])[..., 0]
+    answers before it: (rows, 2 n + 1) int64, right rows of a world -> (rows, n) float64."""
+    probs = distribution(model(rows)[:, 1::2].double(), temperature=temperature)
+    return 1 - probs.gather(-1, rows[:, 2::2, None])[..., 0]
 
 
 def survival(wrong):
@@ -49,11 +50,11 @@ def survival(wrong):
 
 
 def errors(world, rows):
-    """Which answers are wrong: (rows, 2 n) -> two (rows, n) bool.
+    """Which answers are wrong: (rows, 2 n + 1) -> two (rows, n) bool.
 
     The first by the digits alone, as the task has it; the second given the answers before it as
     they stand, so that only a mistake made at this very place counts.
     """
-    answers = rows[:, 1::2]
-    truth = world.write(rows[:, ::2])[:, 1::2]
+    answers = rows[:, 2::2]
+    truth = world.write(rows[:, 1::2])[:, 2::2]
     return answers != truth, answers != world.expected(rows)

@@ -87,7 +87,7 @@ class Remedied:
 
 def samples(model, world, questions, k, *, forced=None, **how):
     """k answers to each question: (n, k, length)."""
-    k = whole("k", k, "take at least one sample", least=1)
+    k = _number(k)
     repeated = questions.repeat_interleave(k, 0)
     forced = None if forced is None else forced.repeat_interleave(k, 0)
     return answer(model, world, repeated, forced, **how).unflatten(0, (-1, k))
@@ -96,6 +96,7 @@ def samples(model, world, questions, k, *, forced=None, **how):
 def vote(model, world, questions, k, **how) -> Remedied:
     """The first of k sampled answers whose verdict is that of most (self-consistency: Wang et al.
     2023, arXiv:2203.11171). For an even k, a draw goes to the earlier one."""
+    k = _number(k)
     drawn = samples(model, world, questions, k, **how)
     judged = judge(world, drawn.flatten(0, 1))
     right = judged.verdict_right.unflatten(0, (-1, k))  # two verdicts: right and not
@@ -105,6 +106,7 @@ def vote(model, world, questions, k, **how) -> Remedied:
 
 def best_of(model, world, questions, k, **how) -> Remedied:
     """Of k sampled answers the one that the model finds likeliest as a whole, read once more."""
+    k = _number(k)
     drawn = samples(model, world, questions, k, **how)
     judged, start = judge(world, drawn.flatten(0, 1)), world.positions["answer"]
     likelihood = likelihoods(model, drawn.flatten(0, 1), start).unflatten(0, (-1, k))
@@ -143,3 +145,7 @@ def _pick(drawn, points):
 def _price(judged, k):
     tokens = float(judged.tokens.double().mean()) * k
     return tokens, tokens
+
+
+def _number(k):
+    return whole("k", k, "take at least one sample", least=1)

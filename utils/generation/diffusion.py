@@ -162,39 +162,45 @@ def sample(
     hold no mask, a mask_id it lacks, steps below 1 or above the most masks of any row, an order
     without a name, a temperature below 0, a threshold outside (0, 1], a causal model.
     """
-    passes = _check_sampling(model, tokens, mask_id, steps, order, threshold, trace)
+    passes, threshold = _check_sampling(model, tokens, mask_id, steps, order, threshold, trace)
     temperature = check_temperature(temperature)
     tokens = tokens.clone()
     with torch.inference_mode():  # no gradients will be asked for, which saves time
         for passes_left in range(passes, 0, -1):
-            blank = tokens == mask_id
-            rows = blank.any(-1).nonzero()[:, 0]  # those with something left to fill
-            if not len(rows):
-                break
-            text, masked = tokens[rows], blank[rows]  # (rows, length)
+            masked = tokens == mask_id
+            unfinished = masked.any(-1)  # rows with something left to fill
+            some = ... if unfinished.all() else unfinished
+            text, masked = tokens[some], masked[some]  # (rows, length)
             at = masked.nonzero(as_tuple=True)  # row and position of each mask
+            if not len(at[0]):
+                break
             said = log_probs(model, text, mask_id, at)  # (masks in all, vocab)
             confidence = said.new_full(text.shape, -torch.inf)
             confidence[at] = said.amax(-1)
             first = _rank(order, confidence, generator).masked_fill(~masked, -torch.inf)
-            share = -(-masked.sum(-1, keepdim=True) // passes_left)  # of each row's, rounded up
-            chosen = _largest(first, share)
+            chosen = _largest(first, masked.sum(-1, keepdim=True), passes_left)
             if threshold is not None:
                 chosen |= confidence >= math.log(threshold)
             said = said[chosen[at]]
             text[chosen] = draw(said, temperature=temperature, generator=generator)
-            tokens[rows] = text
+            tokens[some] = text
             if trace is not None:
                 trace.append(written(text[0], chosen[0].nonzero()[:, 0], said.exp()))
     return tokens
 
 
-def _largest(numbers, share):
-    """Where the `share` largest of each row are: (rows, length), (rows, 1) -> bool. Of equal ones
-    the earlier."""
-    ranked = numbers.argsort(dim=-1, descending=True, stable=True)
-    places = torch.arange(numbers.shape[1], device=numbers.device)
-    return torch.zeros_like(numbers, dtype=torch.bool).scatter(-1, ranked, places < share)
+def _largest(numbers, masks, passes_left):
+    """Where the largest numbers of each row are, so many that `masks` of them, (rows, 1), are
+    spread evenly over the passes that are left: (rows, length) -> bool. Of equal ones the earlier.
+    """
+    share = -(-masks // passes_left)  # of each row's, rounded up
+    most = int(share.max())
+    if most == 1:
+        ranked = numbers.argmax(-1, keepdim=True)
+    else:
+        ranked = numbers.argsort(dim=-1, descending=True, stable=True)[:, :most]
+    within = torch.arange(most, device=numbers.device) < share
+    return torch.zeros_like(numbers, dtype=torch.bool).scatter(-1, ranked, within)
 
 
 def _rank(order, confidence, generator):
@@ -232,7 +238,8 @@ def _free(tokens, frozen):
 
 
 def _check_sampling(model, tokens, mask_id, steps, order, threshold, trace):
-    """Raise a clear error for what `sample` cannot do; else how many passes it is to take."""
+    """Raise a clear error for what `sample` cannot do; else how many passes it is to take, and the
+    threshold as Python's own number."""
     check_model(model, mask_id)
     if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64 or tokens.dim() != 2:
         raise TypeError("tokens must be an int64 tensor (batch, length); tokens[None] adds a batch")
@@ -244,6 +251,7 @@ def _check_sampling(model, tokens, mask_id, steps, order, threshold, trace):
     if order not in ORDERS:
         raise ValueError(f"order is {order!r}; choose one of {', '.join(map(repr, ORDERS))}")
     if threshold is not None:
-        real("threshold", threshold, "choose a probability above 0 and up to 1", above=0, most=1)
+        advice = "choose a probability above 0 and up to 1"
+        threshold = real("threshold", threshold, advice, above=0, most=1)
     check_one_text(tokens, trace)
-    return passes
+    return passes, threshold

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from utils.generation.diffusion import corrupt, spread_rates
 from utils.generation.rounds import check_one_text, checked_positions, until_settled
 from utils.text import chance
-from utils.text.numbers import whole
+from utils.text.numbers import real, whole
 from utils.text.trace import written
 from utils.training.losses import NO_TARGET
 
@@ -44,25 +44,30 @@ def loss(model, tokens, choices, *, frozen=None, generator=None):
 
 
 @torch.no_grad()
-def edit(model, tokens, positions, *, rounds, most=None, trace=None):
+def edit(model, tokens, positions, *, rounds, most=None, threshold=0.0, trace=None):
     """Read the text, replace what the model would rather have otherwise, and read again.
 
     tokens: (batch, length) int64. positions: those that may change. rounds: forward passes at most;
     a row that comes out as it went in is left alone from then on. most: how many tokens may change
-    in one pass, the least likely first; None for any number. trace: as in `diffusion.sample`.
+    in one pass, the least likely first; None for any number. threshold: a token is replaced only
+    where the model gives another one a probability above this; the token editing of LLaDA2.1 (Bie
+    et al. 2026, arXiv:2602.08676) is such a rule. trace: as in `diffusion.sample`.
 
-    Raises ValueError for positions outside the text, and for rounds or most below 1.
+    Raises ValueError for positions outside the text, rounds or most below 1, and a threshold
+    outside [0, 1).
     """
     free = torch.zeros_like(tokens[0], dtype=torch.bool)
     free[checked_positions(tokens, positions)] = True
     advice = "let at least 1 token change in a pass, or None for all"
     most = len(free) if most is None else whole("most", most, advice, least=1)
+    advice = "choose a probability from 0 up to 1"
+    threshold = real("threshold", threshold, advice, least=0, below=1)
     check_one_text(tokens, trace)
 
     def once(before):
         probs = model(before).softmax(-1)
-        present, best = probs.gather(-1, before[..., None])[..., 0], probs.argmax(-1)
-        wrong = free & (best != before)
+        present, (likeliest, best) = probs.gather(-1, before[..., None])[..., 0], probs.max(-1)
+        wrong = free & (best != before) & (likeliest > threshold)
         least = present.masked_fill(~wrong, 2.0).argsort(dim=-1, stable=True).argsort(dim=-1)
         changed = wrong & (least < most)
         after = torch.where(changed, best, before)

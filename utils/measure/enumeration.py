@@ -47,9 +47,36 @@ def table(say, texts, free, mask_id) -> Table:
     hidden = numbers[:, None] >> bits & 1 == 1  # (2^n, n)
     states = texts[:, None].repeat(1, 2**n, 1)
     states[:, :, free] = torch.where(hidden, mask_id, states[:, :, free])
-    said = say(states.flatten(0, 1)).double()[:, free].unflatten(0, states.shape[:2])
-    own = said.gather(-1, texts[:, None, free, None].expand(-1, 2**n, -1, 1))[..., 0]
-    return Table(own.masked_fill(~hidden, 0.0), said.amax(-1).masked_fill(~hidden, -torch.inf))
+    asked, which = states.flatten(0, 1).unique(dim=0, return_inverse=True)  # many are the same
+    said = say(asked).double()[:, free]  # (asked, n, vocab)
+    which = which.view(len(texts), 2**n, 1)
+    own = said[which, torch.arange(n, device=texts.device), texts[:, None, free]]
+    peaks = said.amax(-1)[which[..., 0]]
+    return Table(own.masked_fill(~hidden, 0.0), peaks.masked_fill(~hidden, -torch.inf))
+
+
+def by_bayes(probs: torch.Tensor) -> Table:
+    """The same for whoever has a probability for every text, and answers by adding up: p(token |
+    what is visible) is what all texts hold that fit both, over what all hold that fit the visible.
+
+    probs: (vocab,) * n float64, the probability of each text, an axis for each position; the texts
+    of the table are its entries in order. What it takes is not asking but adding: vocab^k texts for
+    k blanks.
+    """
+    n = probs.ndim
+    known = [probs]  # in each state, the sum over what is hidden
+    for state in range(1, 2**n):
+        lowest = (state & -state).bit_length() - 1
+        known.append(known[state & (state - 1)].sum(lowest, keepdim=True))
+    log_probs = probs.new_zeros(*probs.shape, 2**n, n)
+    peaks = torch.full_like(log_probs, -torch.inf)
+    for state in range(1, 2**n):
+        for i in range(n):
+            if state >> i & 1:
+                answer = known[state & ~(1 << i)] / known[state]
+                log_probs[..., state, i] = answer.log()
+                peaks[..., state, i] = answer.amax(i, keepdim=True).log()
+    return Table(log_probs.flatten(0, n - 1), peaks.flatten(0, n - 1))
 
 
 def along_orders(table: Table) -> torch.Tensor:
@@ -63,12 +90,31 @@ def along_orders(table: Table) -> torch.Tensor:
     )
 
 
-def elbo(table: Table) -> torch.Tensor:
-    """The ELBO of each text, from all states: (texts,) in nats. For each number of hidden tokens,
-    average over the states and over what they hide; then add up."""
+def by_blanks(table: Table) -> torch.Tensor:
+    """The mean log-probability of a hidden token when 1, 2, … n are hidden, over all states and
+    over what they hide: (texts, n) in nats."""
     counts = table.log_probs.new_tensor([state.bit_count() for state in range(2**table.n)])
     means = table.log_probs.sum(-1) / counts.clamp(min=1)
-    return sum(means[:, counts == k].mean(1) for k in range(1, table.n + 1))
+    return torch.stack([means[:, counts == k].mean(1) for k in range(1, table.n + 1)], 1)
+
+
+def elbo(table: Table) -> torch.Tensor:
+    """The ELBO of each text, from all states and without orders: (texts,) in nats."""
+    return by_blanks(table).sum(1)
+
+
+def in_random_order(table: Table) -> torch.Tensor:
+    """The log-probability of each text for a model that draws its order at random: (texts,) nats.
+
+    The same as the logarithm of the mean over `along_orders`, in 2^n steps and not in n!: a set of
+    hidden tokens is first left by any one of them, then by those that remain.
+    """
+    found = [table.log_probs.new_zeros(len(table.log_probs))]
+    for state in range(1, 2**table.n):
+        first = [i for i in range(table.n) if state >> i & 1]
+        ways = [found[state & ~(1 << i)] + table.log_probs[:, state, i] for i in first]
+        found.append(torch.stack(ways).logsumexp(0) - math.log(len(first)))
+    return found[-1]
 
 
 def write_probs(table: Table, order, *, size=1, threshold=None):

@@ -1,12 +1,16 @@
 """How well a model knows a language or a text: nats above the truth, bits for each character."""
 
 import math
+from functools import partial
 
 import torch
 
 from utils.generation import diffusion
 from utils.generation.sampling import score
+from utils.measure import enumeration
 from utils.text.numbers import whole
+
+ORDERS = ("random", "left-to-right")
 
 
 @torch.no_grad()
@@ -21,6 +25,36 @@ def excess_nats(model, world, sentences):
     divergence = (torch.xlogy(truth, truth) - truth * log_probs).sum(-1)
     words = sentences[:, 1:] != world.vocab.pad_id
     return float(divergence[words].mean())
+
+
+@torch.no_grad()
+def exact(model, tokens, mask_id=None, *, order="random", given=1):
+    """The log-probability of each text, exactly and no bound: (batch, length) -> (batch,) in nats.
+
+    For a causal model, by the chain rule. For a denoiser, which gives one to each order of filling:
+    that of filling "left-to-right", one token a pass with blanks to the right; or in an order drawn
+    at "random", the average over all orders (at most 12 tokens, for all 2^n states are asked for).
+    given: the first so many tokens are given; a causal model has nothing before its first.
+    """
+    length = tokens.shape[1]
+    advice = f"choose 1 to {length - 1}: the texts have {length} tokens"
+    given = whole("given", given, advice, least=1, most=length - 1)
+    if model.config.causal:
+        return score(model, tokens)[:, given - 1 :].sum(1)
+    if order not in ORDERS:
+        raise ValueError(f"order is {order!r}; choose one of {', '.join(map(repr, ORDERS))}")
+    diffusion.check_model(model, mask_id)
+    if order == "random":
+        said = partial(diffusion.log_probs, model, mask_id=mask_id)
+        table = enumeration.table(said, tokens, range(given, length), mask_id)
+        return enumeration.in_random_order(table)
+    total = torch.zeros(len(tokens), device=tokens.device)
+    for at in range(given, length):
+        noisy, where = tokens.clone(), torch.zeros_like(tokens, dtype=torch.bool)
+        noisy[:, at:], where[:, at] = mask_id, True
+        said = diffusion.log_probs(model, noisy, mask_id, where)  # (batch, vocab)
+        total += said.gather(-1, tokens[:, at, None])[:, 0]
+    return total
 
 
 @torch.no_grad()

@@ -35,6 +35,7 @@ class Rate:
 
     def text(self, digits: int = 1) -> str:
         """ "12.3% [11.0, 13.8]": the share and its interval, in percent."""
+        digits = _digits(digits)
         low, high = self.interval
         return f"{self.share:.{digits}%} [{100 * low:.{digits}f}, {100 * high:.{digits}f}]"
 
@@ -70,6 +71,7 @@ class Spread:
 
     def text(self, digits: int = 1) -> str:
         """ "12.3% (10.1 to 14.0)": the mean of the models and their range, in percent."""
+        digits = _digits(digits)
         low, high = self.interval
         return f"{self.share:.{digits}%} ({100 * low:.{digits}f} to {100 * high:.{digits}f})"
 
@@ -97,7 +99,7 @@ def print_rates(rows: Mapping[str, Any], *, digits: int = 1, bare: Collection[st
     n, where a line would get too long. Below the table stands n; where it differs from rate to
     rate, it stands behind each.
     """
-    digits = whole("digits", digits, "choose 0 or more, such as 1", least=0, most=15)
+    digits = _digits(digits)
     table = {name: dict(r) if isinstance(r, Mapping) else {"": r} for name, r in rows.items()}
     table = {name: {c: _counted(cell) for c, cell in r.items()} for name, r in table.items()}
     sizes = {
@@ -128,3 +130,7 @@ def _shown(cell, digits, with_n, bare):
     if isinstance(cell, Rate | Spread):
         return cell.text(digits) + (f" of {cell.n}" if with_n else "")
     return f"{float(cell):.1f}" if isinstance(cell, float | torch.Tensor) else str(cell)
+
+
+def _digits(digits):
+    return whole("digits", digits, "choose 0 to 15, such as 1", least=0, most=15)

@@ -1,13 +1,16 @@
 """Claims and their evidence: a number in the book cannot drift from the code that measured it.
 
-`book/claims.yml` lists every claim with its experiments: the question, what is measured, and the
-bound the measurement must meet. A chapter reports with `evidence(...)`, which prints one line for
-people and stores the same as data in the cell's output. The ledger page is made from those stored
-outputs, and `check` compares them with the list, so a missing or failed measurement fails a test.
+`book/claims.yml` lists every claim with its experiments: the question, what is measured, the bound
+that would speak for the claim, and the control that could explain the result in another way; all of
+it written down before the final measurement. A chapter reports with `evidence(...)`, which prints
+one line for people and stores the same as data in the cell's output. The ledger page is made from
+those stored outputs. `judge` turns bound, control and limits into a verdict, and `check` compares
+that with the verdict in the list: a measurement that is missing or has changed sides fails a test.
 """
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import html
 import json
@@ -25,6 +28,7 @@ from utils.text.numbers import real, whole
 ROOT = Path(__file__).resolve().parent.parent.parent
 MIME = "application/vnd.one-token.claim+json"
 VERDICTS = ("holds", "holds with limits", "does not hold", "open")
+COLOURS = dict(zip(VERDICTS, ("#0b7a53", "#0b7a53", "#b3382c", "#6b6b6b"), strict=True))
 
 # --- the list of claims -----------------------------------------------------------------------
 
@@ -48,21 +52,55 @@ class Bound:
 
 
 @dataclass(frozen=True)
+class Control:
+    """A number that shows whether something else than the claim explains the result: if it is not
+    within `clean`, something does."""
+
+    measure: str
+    clean: Bound
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """What was changed after it had been registered: kept, so that nothing moves unseen."""
+
+    date: datetime.date
+    was: str  # the bound or measure that had been registered
+    measured: str  # what had been measured by then
+    why: str
+
+
+@dataclass(frozen=True)
 class Experiment:
-    """One chapter's test of a claim. Its id is the claim's own unless the file gives another."""
+    """One chapter's test of a claim. Its id is the claim's own unless the file gives another.
+
+    beforehand: whether it was written down before the final models were measured.
+    control: what could explain the result otherwise, or a sentence that says why nothing could.
+    decisive_limit: a limit that matters to the debate itself; open: why these means cannot tell.
+    """
 
     id: str
     chapter: str  # two digits, as in the notebook's name
     question: str
     measure: str
     bound: Bound
+    control: Control | str
+    registered: datetime.date
+    beforehand: bool
     verdict: str
     limits: str
+    decisive_limit: str = ""
+    open: str = ""
+    amended: tuple[Amendment, ...] = ()
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim, the tests it has had, and the chapters or topics where others are to follow."""
+    """A claim, the tests it has had, and the chapters or topics where others are to follow.
+
+    by_construction: why it is true, or false, of every model built so: then it needs no experiment,
+    chapter `chapter` shows it, and the file `shown_by` tests the code.
+    """
 
     id: str
     statement: str
@@ -70,6 +108,29 @@ class Claim:
     short: str = ""
     tests: tuple[Experiment, ...] = ()
     later: tuple[str, ...] = ()
+    by_construction: str = ""
+    chapter: str = ""
+    shown_by: str = ""
+
+
+def judge(test: Experiment, value: float, interval=None, control: float | None = None) -> str:
+    """The verdict on a claim, by the book's one rule:
+
+    open            if the test says so, or the interval reaches across the bound;
+    does not hold   if the bound is missed, or the control explains the result;
+    holds with limits  if it is met and a named limit matters to the debate;
+    holds           if it is met.
+    """
+    across = interval is not None and len({test.bound.met(end) for end in interval}) > 1
+    if test.open or across:
+        return "open"
+    explained = isinstance(test.control, Control) and not test.control.clean.met(control)
+    if explained or not test.bound.met(value):
+        return "does not hold"
+    return "holds with limits" if test.decisive_limit else "holds"
+
+
+LISTS = ("claims", "by_construction", "to_come")
 
 
 def load(path: Path | str = ROOT / "book" / "claims.yml") -> tuple[Claim, ...]:
@@ -79,21 +140,27 @@ def load(path: Path | str = ROOT / "book" / "claims.yml") -> tuple[Claim, ...]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(f"{path.name} is not valid YAML: {error}") from None
-    if not isinstance(data, dict) or set(data) != {"claims", "to_come"}:
-        raise ValueError(f"{path.name} must hold two lists, 'claims' and 'to_come'")
-    tested = [_claim(entry) for entry in data["claims"]]
-    to_come = [_claim(entry) for entry in data["to_come"]]
+    if not isinstance(data, dict) or set(data) != set(LISTS):
+        raise ValueError(f"{path.name} must hold three lists, {', '.join(map(repr, LISTS))}")
+    tested, constructed, to_come = ([_claim(entry) for entry in data[name] or []] for name in LISTS)
     for claim in tested:
-        if not claim.tests or not claim.short:
+        if not claim.tests or not claim.short or claim.by_construction:
             raise ValueError(f"claim {claim.id}: needs 'short' and 'tests', or a place in to_come")
+    for claim in constructed:
+        if claim.tests or not (claim.by_construction and claim.chapter and claim.shown_by):
+            raise ValueError(
+                f"claim {claim.id}: true by construction, it needs 'by_construction', 'chapter' "
+                "and 'shown_by', and no 'tests'"
+            )
     for claim in to_come:
-        if claim.tests or not claim.later:
+        if claim.tests or claim.by_construction or not claim.later:
             raise ValueError(f"claim {claim.id}: in to_come it needs 'later', and no 'tests'")
-    for ids in ([claim.id for claim in tested + to_come], [t.id for c in tested for t in c.tests]):
+    listed = tested + constructed + to_come
+    for ids in ([claim.id for claim in listed], [t.id for c in tested for t in c.tests]):
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
             raise ValueError(f"{path.name} lists {', '.join(twice)} more than once")
-    return tuple(tested + to_come)
+    return tuple(listed)
 
 
 def _record(kind: type, entry, where: str, **built):
@@ -101,6 +168,8 @@ def _record(kind: type, entry, where: str, **built):
 
     built: fields already turned into what `kind` wants.
     """
+    if not isinstance(entry, dict):
+        raise ValueError(f"{where} must be a mapping, not {entry!r}")
     entry = {**entry, **built}
     wanted = {field.name: field for field in fields(kind)}
     unknown = sorted(set(entry) - set(wanted))
@@ -113,6 +182,10 @@ def _record(kind: type, entry, where: str, **built):
     for name, value in entry.items():
         if wanted[name].type == "str" and not (isinstance(value, str) and value.strip()):
             raise ValueError(f'{where}: {name} is {value!r}, not text; quote numbers, as in "01"')
+        if wanted[name].type == "datetime.date" and type(value) is not datetime.date:
+            raise ValueError(f"{where}: {name} is {value!r}, not a date such as 2026-11-29")
+        if wanted[name].type == "bool" and not isinstance(value, bool):
+            raise ValueError(f"{where}: {name} is {value!r}; write true or false")
     return kind(**entry)
 
 
@@ -131,11 +204,25 @@ def _experiment(entry, claim_id: str) -> Experiment:
     where = f"a test of claim {claim_id}"
     if not isinstance(entry, dict):
         raise ValueError(f"{where} must be a mapping, not {entry!r}")
-    bound = _bound(entry.get("bound"), where)
-    test = _record(Experiment, {"id": claim_id, **entry}, where, bound=bound)
+    built = {"bound": _bound(entry.get("bound"), where)}
+    if isinstance(entry.get("control"), dict):
+        built["control"] = _control(entry["control"], f"{where}: control")
+    built["amended"] = tuple(
+        _record(Amendment, change, f"{where}: amended") for change in entry.get("amended", [])
+    )
+    test = _record(Experiment, {"id": claim_id, **entry}, where, **built)
+    if not isinstance(test.control, Control | str) or not test.control:
+        raise ValueError(
+            f"{where}: control is {test.control!r}; give a measure and what is clean, "
+            "or a sentence that says why nothing else could explain the result"
+        )
     if test.verdict not in VERDICTS:
         raise ValueError(f"{where}: verdict {test.verdict!r} is none of {', '.join(VERDICTS)}")
     return test
+
+
+def _control(entry: dict, where: str) -> Control:
+    return _record(Control, entry, where, clean=_bound(entry.get("clean"), where))
 
 
 def _bound(entry, where: str) -> Bound:
@@ -148,6 +235,11 @@ def _bound(entry, where: str) -> Bound:
             return Bound(at_least=low, at_most=high)
     forms = "{at_least: x}, {at_most: x} or {between: [low, high]}"
     raise ValueError(f"{where}: bound is {entry!r}; write {forms}")
+
+
+def clean_needs(test: Experiment) -> str:
+    """What the control must meet to be clean, in words; empty if it is no number."""
+    return str(test.control.clean) if isinstance(test.control, Control) else ""
 
 
 # --- the evidence -----------------------------------------------------------------------------
@@ -169,6 +261,10 @@ class Evidence:
     digits: int
     needs: str
     met: bool
+    control: float | None
+    control_measure: str
+    control_needs: str
+    verdict: str
 
     def measured(self) -> str:
         """Such as `0.42 nats [0.40, 0.44], n = 1,000, baseline 0.90 nats`."""
@@ -183,10 +279,20 @@ class Evidence:
     def outcome(self) -> str:
         return "met" if self.met else "not met"
 
+    def controlled(self) -> str:
+        """Such as `0.83, clean if at most 0.3`; empty where there is no number to control with."""
+        if self.control is None:
+            return ""
+        return f"{self._number(self.control)}, clean if {self.control_needs}"
+
     def __repr__(self) -> str:
         line = (
-            f"{self.short}: {self.measure} {self.measured()}; needs {self.needs}: {self.outcome()}"
+            f"{self.short}: {self.measure} {self.measured()}; the claim needs {self.needs}: "
+            f"{self.outcome()}"
         )
+        if self.control is not None:
+            line += f"; control, {self.control_measure}: {self.controlled()}"
+        line += f"; verdict: {self.verdict}"
         return f"{line} ({self.note})" if self.note else line
 
     def _number(self, value: float, unit: str = "") -> str:
@@ -198,15 +304,22 @@ class Evidence:
     def _html(self) -> str:
         # Inline styles, because a notebook may be opened anywhere. Text keeps the page's own
         # colour, so that it is legible on light and on dark.
-        colour = "#0b7a53" if self.met else "#b3382c"
+        colour = COLOURS[self.verdict]
         measured = html.escape(self.measured()).replace("n = ", "n&nbsp;=&nbsp;")
         note = f' <span style="opacity:.8">({html.escape(self.note)})</span>' if self.note else ""
+        control = ""
+        if self.control is not None:
+            control = (
+                f"; control, {html.escape(self.control_measure)}: "
+                f"<strong>{html.escape(self.controlled())}</strong>"
+            )
         return (
             f'<div class="claim-evidence" style="border-left:3px solid {colour};'
             'padding:.25em .75em;margin:.25em 0">'
             f"{html.escape(self.short)}: {html.escape(self.measure)} <strong>{measured}</strong>; "
-            f'needs {html.escape(self.needs)} <span style="background:{colour};color:#fff;'
-            f'border-radius:3px;padding:0 .45em;white-space:nowrap">{self.outcome()}</span>'
+            f"the claim needs {html.escape(self.needs)}: {self.outcome()}{control} "
+            f'<span style="background:{colour};color:#fff;'
+            f'border-radius:3px;padding:0 .45em;white-space:nowrap">{self.verdict}</span>'
             f"{note}</div>"
         )
 
@@ -219,6 +332,7 @@ def evidence(
     interval: tuple[float, float] | None = None,
     unit: str = "",
     baseline: float | None = None,
+    control: float | None = None,
     note: str = "",
     digits: int = 2,
 ) -> None:
@@ -228,9 +342,11 @@ def evidence(
     n: how many tries, texts or tokens stand behind the value.
     interval: the 95% confidence interval; where it is another, the note says which.
     baseline: what the same measure gives without the effect, in the same unit.
-    digits: decimal places of value, interval and baseline; none if the value is a whole number.
+    control: what the registered control gave; needed where one is registered, and only there.
+    digits: decimal places of value, interval, baseline and control; none if the value is whole.
     Raises ValueError for an unknown claim, a number that is not finite, an interval that leaves
-    the value out, and rounding that would decide whether the bound is met.
+    the value out, a control that is missing or was not registered, and rounding that would decide
+    whether a bound is met.
     """
     experiments = {test.id: (claim, test) for claim in load() for test in claim.tests}
     if claim_id not in experiments:
@@ -242,12 +358,7 @@ def evidence(
     value = _finite(value, "value")
     if isinstance(value, int):
         digits = 0
-    shown = _rounded(value, digits)
-    if test.bound.met(value) != test.bound.met(shown):
-        raise ValueError(
-            f"value {value} is printed as {shown}, on the other side of the bound ({test.bound}); "
-            f"show more digits than {digits}"
-        )
+    shown = _printed("value", value, digits, test.bound)
     if interval is not None:
         low, high = (_finite(end, "interval") for end in interval)
         if not low <= value <= high:
@@ -255,6 +366,12 @@ def evidence(
         interval = (_rounded(low, digits), _rounded(high, digits))
     if baseline is not None:
         baseline = _rounded(_finite(baseline, "baseline"), digits)
+    registered = test.control if isinstance(test.control, Control) else None
+    if (control is None) != (registered is None):
+        wants = "was registered: give it" if registered else "was not registered: leave it out"
+        raise ValueError(f"control is {control}, and a control for {claim_id!r} {wants}")
+    if registered:
+        control = _printed("control", _finite(control, "control"), digits, registered.clean)
     needs, met = str(test.bound), test.bound.met(shown)
     display(
         Evidence(
@@ -270,8 +387,23 @@ def evidence(
             digits=digits,
             needs=needs,
             met=met,
+            control=control,
+            control_measure=registered.measure if registered else "",
+            control_needs=clean_needs(test),
+            verdict=judge(test, shown, interval, control),
         )
     )
+
+
+def _printed(name: str, number: float, digits: int, bound: Bound) -> float:
+    """The number as it is shown. ValueError if rounding it takes it across the bound."""
+    shown = _rounded(number, digits)
+    if bound.met(number) != bound.met(shown):
+        raise ValueError(
+            f"{name} {number} is printed as {shown}, on the other side of the bound ({bound}); "
+            f"show more digits than {digits}"
+        )
+    return shown
 
 
 def _finite(number, name: str) -> float:
@@ -325,6 +457,12 @@ def check(claims: Iterable[Claim], found: dict[str, list[Evidence]]) -> list[str
                     f"chapter {chapter} held {item.id!r} against {item.needs!r}, claims.yml "
                     f"says {str(test.bound)!r}: run the notebook again"
                 )
-            elif not test.bound.met(item.value):
-                problems.append(f"{item.id!r} misses its bound: {item}")
+            elif item.control_needs != clean_needs(test):
+                problems.append(
+                    f"chapter {chapter} held the control of {item.id!r} against "
+                    f"{item.control_needs!r}, claims.yml says {clean_needs(test)!r}: "
+                    "run the notebook again"
+                )
+            elif judge(test, item.value, item.interval, item.control) != test.verdict:
+                problems.append(f"claims.yml says {item.id!r} {test.verdict!r}, and not so: {item}")
     return problems

@@ -8,6 +8,7 @@ as [words](#claim-narrowing).
 
 from __future__ import annotations
 
+import datetime
 import html
 import json
 import re
@@ -32,19 +33,36 @@ def page(root: Path | str = claims.ROOT) -> str:
         _summary(listed),
         "## Tested",
         *(_card(claim, found, links) for claim in listed if claim.tests),
+    ]
+    constructed = [_constructed(claim, links) for claim in listed if claim.by_construction]
+    if constructed:
+        parts += ["## Settled by how the models are built", BUILT, *constructed]
+    parts += [
         "## Still to be tested",
         "These wait for their chapters.",
-        *(_line(claim, links) for claim in listed if not claim.tests),
+        *(_line(claim, links) for claim in listed if not (claim.tests or claim.by_construction)),
     ]
     return words + MARK + "\n" + "\n\n".join(parts) + "\n"
+
+
+BUILT = (
+    "These are true, or false, of every model built in the way they speak of. An experiment could "
+    "fail only by a mistake in the code, so they are guarded by tests, and have no measurement."
+)
 
 
 def _summary(listed: tuple[claims.Claim, ...]) -> str:
     """How many claims there are, and how the tests of them have ended so far."""
     verdicts = Counter(test.verdict for claim in listed for test in claim.tests)
-    ended = [f"{name}: {verdicts[name]}" for name in claims.VERDICTS if verdicts[name]]
+    ended = ", ".join(f"{verdicts[name]} {name}" for name in claims.VERDICTS if verdicts[name])
     tested = sum(bool(claim.tests) for claim in listed)
-    return f"Tested so far: {tested} of {len(listed)} claims ({'; '.join(ended)})."
+    built = sum(bool(claim.by_construction) for claim in listed)
+    waiting = len(listed) - tested - built
+    return (
+        f"{len(listed)} claims: {tested} tested, {built} settled by how the models are built, "
+        f"{waiting} waiting for their chapters. "
+        f"A claim may have several tests; of the {verdicts.total()} verdicts so far: {ended}."
+    )
 
 
 def _card(claim: claims.Claim, found: dict[str, claims.Evidence], links: dict[str, str]) -> str:
@@ -64,11 +82,39 @@ def _test(test: claims.Experiment, item: claims.Evidence | None, links: dict[str
     parts = [f"{badge} in {_places([test.chapter], links)}", _text(test.question)]
     if item:
         note = f" ({_text(item.note)})" if item.note else ""
-        outcome = f"; needs {_text(item.needs)}: {item.outcome()}"
+        outcome = f"; the claim needs {_text(item.needs)}: {item.outcome()}"
         parts.append(f"**{_text(item.measured())}**{outcome}{note}")
     parts.append(f"*Measured:* {_text(test.measure)}.")
+    if isinstance(test.control, str):
+        parts.append(f"*Control:* {_text(test.control)}.")
+    else:
+        result = f": **{_text(item.controlled())}**" if item else f", clean if {test.control.clean}"
+        parts.append(f"*Control:* {_text(test.control.measure)}{result}.")
+    for name, words in (("Why open", test.open), ("The limit that matters", test.decisive_limit)):
+        parts += [f"*{name}:* {_text(words)}"] if words else []
     parts.append(f"*What it cannot show:* {_text(test.limits)}")
+    when = "before the final measurement" if test.beforehand else "together with its measurement"
+    parts.append(f"*Registered* on {_day(test.registered)}, {when}.")
+    for change in test.amended:
+        parts.append(
+            f"*Amended* on {_day(change.date)}. Registered before: {_text(change.was)}. "
+            f"Measured by then: {_text(change.measured)}. Why: {_text(change.why)}"
+        )
     return _box(":::", "claim-test", parts)
+
+
+def _day(date: datetime.date) -> str:
+    return f"{date.day} {date:%B %Y}"
+
+
+def _constructed(claim: claims.Claim, links: dict[str, str]) -> str:
+    """A claim that needs no experiment, with why, and where it is shown."""
+    parts = [
+        f"**{_text(claim.statement)}**",
+        f"Held by {_text(claim.held_by)}. {_text(claim.by_construction)}",
+        f"Shown in {_places([claim.chapter], links)}; tested in `{claim.shown_by}`.",
+    ]
+    return _box(":::", "claim-constructed", parts, name=f"claim-{claim.id}")
 
 
 def _line(claim: claims.Claim, links: dict[str, str]) -> str:

@@ -18,8 +18,8 @@ def write_whole(path: Path | str, content: bytes | str | Callable[[Path], None])
     content: or a function that is given a path and writes to it, for what is too large to be held
     in memory twice. It is first written in full beside it, under a name that begins with ".new-":
     an interruption, a full disk or a crash leaves the old file as it was. What a killed program
-    left under such a name is removed an hour later, by the next that writes there. Raises OSError
-    if it cannot be written.
+    left under such a name is removed an hour later, by the next that writes there. Raises OSError,
+    with the file's name, if it cannot be written.
     """
     path = Path(path)
     _clear(path.parent)
@@ -34,9 +34,11 @@ def write_whole(path: Path | str, content: bytes | str | Callable[[Path], None])
             os.fsync(file.fileno())  # on the disk, before the name points to it
         os.chmod(new, path.stat().st_mode if path.exists() else 0o666 & ~_umask())
         os.replace(new, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):  # then what went wrong before is what matters
             os.unlink(new)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # of a full disk, Python says only that there is one
         raise
 
 

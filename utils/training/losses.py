@@ -29,5 +29,5 @@ def loss_without(model, rows, slips):
 
 def answer_loss(model, rows):
     """`next_token_loss` on the answers of `Totals` alone; the digits between them are given."""
-    logits = model(rows)[:, ::2]  # (batch, n, vocab), where a digit has just been read
-    return cross_entropy(logits.flatten(0, 1), rows[:, 1::2].flatten())
+    logits = model(rows)[:, 1::2]  # (batch, n, vocab), where a digit has just been read
+    return cross_entropy(logits.flatten(0, 1), rows[:, 2::2].flatten())

@@ -7,7 +7,9 @@ be computed instead of estimated. Every world has `vocab`, the `length` of its r
 
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import EVERYDAY, Sentences
+from utils.worlds.squares import Squares
+from utils.worlds.tangle import Tangle
 from utils.worlds.totals import Totals
 from utils.worlds.verdicts import Verdicts
 
-__all__ = ["EVERYDAY", "PETS", "Sentences", "Totals", "Verdicts"]
+__all__ = ["EVERYDAY", "PETS", "Sentences", "Squares", "Tangle", "Totals", "Verdicts"]

@@ -4,6 +4,7 @@ import torch
 from tests.verdicts import WORLD, other_verdicts
 from utils.checkpoints.store import load_checkpoint
 from utils.experiments.derailment import answer
+from utils.generation import diffusion
 from utils.worlds.judging import judge
 
 
@@ -56,3 +57,23 @@ def test_only_a_model_that_had_to_predict_wrong_verdicts_begins_with_them():
         begins_wrong[name] = 1 - float(probs.gather(1, rows[:, 7:8]).mean())
     assert begins_wrong["verdicts-corrected"] < 0.03
     assert 0.4 < begins_wrong["verdicts-corrected-all"] < 0.6  # half of what it has seen
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_question_alone_tells_a_denoiser_which_verdict_does_not_fit(seed):
+    """So a low probability of a forced verdict does not show that the rest of the answer was read:
+    the control of chapter 06."""
+    model, _ = load_checkpoint("verdicts-diffusion", seed)
+    mask_id, at = WORLD.vocab.mask_id, WORLD.positions["verdict"]
+    right = WORLD.sample(200, seed=5)
+    falls = []
+    for hidden in (False, True):
+        likely = []
+        for verdict in (right[:, at : at + 1], other_verdicts(right)):
+            rows = right.masked_fill(~WORLD.question, mask_id) if hidden else right.clone()
+            rows[:, at : at + 1] = verdict
+            said = diffusion.log_probs(model, rows, mask_id)[:, at].exp()
+            likely.append(float(said.gather(1, verdict).mean()))
+        falls.append(likely[0] - likely[1])
+    assert falls[1] > 0.5 * falls[0] > 0.2

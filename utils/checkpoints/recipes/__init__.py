@@ -1,7 +1,23 @@
 """How each checkpoint of the book was made: a file for each world, a record for each recipe."""
 
-from utils.checkpoints.recipes import kjv, pets, sentences, totals, verdicts
+from utils.checkpoints.recipes import (
+    bare_words,
+    kjv,
+    pets,
+    sentences,
+    squares,
+    tangle,
+    totals,
+    verdicts,
+)
 
 RECIPES = (
-    sentences.RECIPES | kjv.RECIPES | verdicts.RECIPES | totals.RECIPES | pets.RECIPES
+    sentences.RECIPES
+    | kjv.RECIPES
+    | verdicts.RECIPES
+    | totals.RECIPES
+    | pets.RECIPES
+    | squares.RECIPES
+    | tangle.RECIPES
+    | bare_words.RECIPES
 )  # {name: Recipe}, parents before their children

@@ -28,8 +28,8 @@ def answers(model, rows, world):
 def errors(model, world):
     """Share of answers that are wrong when all answers before them are right."""
     rows = world.sample(1000, seed=10_000_019)
-    wrong = model(rows)[:, ::2].argmax(-1) != rows[:, 1::2]
-    return {"errors_behind_right_answers": float(wrong.double().mean())}
+    wrong = model(rows)[:, 1::2].argmax(-1) != rows[:, 2::2]
+    return {"errors_after_right_answers": float(wrong.double().mean())}
 
 
 RUNNING = Recipe(

@@ -1,4 +1,4 @@
-"""The page of claims says what the notebooks say, even if nobody has run `make refresh`."""
+"""Pages that are made from others say what those say, even if nobody has run `make refresh`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from utils.page import ledger
+from utils.page import bibliography, ledger
+
+PAGES = {"book/claims": ledger.page, "book/bibliography": bibliography.site_page}
 
 
 def fill(app: Sphinx, page: str, source: list[str]) -> None:
-    if page == "book/claims":
-        source[0] = ledger.page(Path(app.srcdir))
+    if page in PAGES:
+        source[0] = PAGES[page](Path(app.srcdir))
 
 
 def always_read(app: Sphinx, env, added: set, changed: set, removed: set) -> list[str]:
-    return ["book/claims"]  # anew whenever the site is
+    return [*PAGES]  # anew whenever the site is
 
 
 def setup(app: Sphinx) -> dict:
