@@ -565,8 +565,14 @@ SAYING = lively(TransformerConfig(len(SAYS.vocab), d_model=8, n_heads=1, max_len
 SAID, TORN = SAYS.sample(2, seed=0), torch.full((2,), 2)
 
 
-def on_canvas(passes=2, bound=0.1, first=0.8):
-    how = {"passes": passes, "bound": bound, "temperatures": (first, 0.4), "generator": dice()}
+def bayes(places=2, candidates=1):
+    rows = SQUARE.sample(2, seed=0)
+    return planted.by_bayes(PLANTED, SQUARE, rows, places=places, candidates=candidates)
+
+
+def on_canvas(passes=2, bound=0.1, first=0.8, keep=None):
+    how = {"passes": passes, "bound": bound, "temperatures": (first, 0.4), "keep": keep}
+    how["generator"] = dice()
     return canvas.write(DENOISER, TEXT, range(1, 6), range(19), **how)
 
 
@@ -595,12 +601,9 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "planted.plant seed": a_seed(
         lambda v: planted.plant(SQUARE, SQUARE.sample(3, seed=0), seed=v)[0]
     ),
-    "planted.by_bayes candidates": a_whole(
-        lambda v: planted.by_bayes(PLANTED, SQUARE, SQUARE.sample(2, seed=0), candidates=v),
-        1,
-        least=1,
-        most=1,
-    ),
+    "planted.by_bayes places": a_whole(lambda v: bayes(places=v), 1, 3, least=1, most=4),
+    "planted.by_bayes candidates": a_whole(lambda v: bayes(candidates=v), 1, least=1, most=1),
+    "canvas.write keep": a_whole(lambda v: on_canvas(keep=v), 0, 1, 5),
     "canvas.write passes": a_whole(lambda v: on_canvas(passes=v), 1, 2, least=1),
     "canvas.write bound": a_real(lambda v: on_canvas(bound=v), 0, 0.5, least=0),
     "canvas.write temperatures": a_real(
@@ -623,7 +626,7 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "exposure.hazards temperature": warm(exposure.hazards, part=torch.nan_to_num),
     "exposure.first_slips temperature": warm_draw(exposure.first_slips, 2, part=itemgetter(1)),
     "exposure.split temperature": warm_draw(exposure.split, TORN, part=itemgetter("a right word")),
-    "exposure.new_slips temperature": warm(exposure.new_slips, TORN, part=itemgetter(0)),
+    "exposure.after temperature": warm(exposure.after, TORN, part=torch.nan_to_num),
 }
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
@@ -654,7 +657,14 @@ EXEMPT = {
     **{f"intervals.newcombe {name}": "handed on to `wilson`" for name in NEWCOMBE},
 }
 KNOWN = {key.split()[-1] for key in ARGUMENTS}
-AMBIGUOUS = {"mask_id", "stop", "order", "digits", "given"}  # ids, and words for other things too
+AMBIGUOUS = {
+    "mask_id",
+    "stop",
+    "order",
+    "digits",
+    "given",
+    "keep",
+}  # ids, and words for other things too
 
 
 def is_numeric(parameter):

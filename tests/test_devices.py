@@ -172,7 +172,7 @@ TRIED = {
 TRAINED = {
     "next token": (causal, next_token_loss),
     "without slips": (causal, lambda m, t: loss_without(m, t, t < 5)),
-    "answers": (causal, answer_loss),
+    "answers": (causal, lambda m, t: answer_loss(m, t[:, :11])),  # a start token, and pairs
     "diffusion": (denoiser, lambda m, t: diffusion.loss(m, t, MASK)),
     "uniform": (denoiser, lambda m, t: uniform.loss(m, t, range(40))),
 }

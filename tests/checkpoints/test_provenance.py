@@ -397,14 +397,16 @@ def edited(monkeypatch, tmp_path):
             "[:, : longest + 1]",
             "",
             "sentence_batches",
-            "sentences-ar sentences-gap",
+            "sentences-ar sentences-gap sentences-slips sentences-twin sentences-bare "
+            "sentences-one-layer",
         ),
         (
             "training.losses",
             "NO_TARGET = -100",
             "NO_TARGET = -1",
             "NO_TARGET",
-            "verdicts-undo verdicts-corrected verdicts-edit",
+            "verdicts-undo verdicts-corrected verdicts-edit sentences-slips squares-ar "
+            "squares-canvas",
         ),
     ],
 )

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from tests.small_models import lively
+from utils.checkpoints.store import load_checkpoint
 from utils.experiments import exposure
 from utils.models.transformer import TransformerConfig
 from utils.worlds import Sentences
@@ -68,13 +69,27 @@ def test_a_split_text_differs_at_the_place_and_says_what_it_says():
         assert bool((read(WORLD, split).slip[rows, at] == name.endswith("slip")).all()), name
 
 
-def test_new_slips_are_counted_after_the_place_alone():
+def test_slips_are_counted_from_the_word_after_the_place_on():
     model, texts = tiny(), WORLD.sample(30, seed=2)
-    at = torch.full((30,), 3)
-    expected, words = exposure.new_slips(model, WORLD, texts, at)
-    hazard = exposure.hazards(model, WORLD, texts)[:, 4:]
-    assert torch.allclose(expected, hazard.nansum(1))
-    assert torch.equal(words, (texts[:, 4:] != WORLD.vocab.pad_id).sum(1))
+    at = torch.arange(30) % 4 + 1
+    found = exposure.after(model, WORLD, texts, at)
+    hazard = exposure.hazards(model, WORLD, texts)
+    for row, place in enumerate(at.tolist()):
+        rest = hazard[row, place + 1 :]
+        assert torch.equal(found[row, : len(rest)].nan_to_num(-1), rest.nan_to_num(-1))
+        assert found[row, len(rest) :].isnan().all()
+
+
+def test_a_slip_is_forgotten_after_a_few_words():
+    """Right after a slip the next is many times as likely; six words on it is not."""
+    model, dice = load_checkpoint("sentences-ar")[0], torch.Generator().manual_seed(0)
+    begun, at = exposure.first_slips(model, WORLD, WORLD.sample(300, seed=7), 300, generator=dice)
+    split = exposure.split(model, WORLD, begun, at, generator=dice)
+    slip, right = (
+        exposure.after(model, WORLD, split[name], at) for name in ("its own slip", "a right word")
+    )
+    assert slip[:, :2].nanmean() > 5 * right[:, :2].nanmean()
+    assert slip[:, 6:].nanmean() < 3 * right[:, 6:].nanmean()
 
 
 def test_a_temperature_below_zero_is_refused():

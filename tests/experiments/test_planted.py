@@ -46,11 +46,37 @@ def test_a_planted_digit_is_wrong_in_one_cell_that_is_no_clue():
 def test_bayes_restores_every_square_with_all_candidates_and_harms_none():
     knows = Knows(causal=True)
     broken, _ = planted.plant(WORLD, ROWS[:3], seed=2)
-    assert torch.equal(planted.by_bayes(knows, WORLD, broken, candidates=3), ROWS[:3])
+    everywhere = {"places": WORLD.cells, "candidates": 3}
+    assert torch.equal(planted.by_bayes(knows, WORLD, broken, **everywhere), ROWS[:3])
     assert knows.passes == 1 + 3 * WORLD.cells
-    assert torch.equal(planted.by_bayes(knows, WORLD, ROWS[:3], candidates=1), ROWS[:3])
-    with pytest.raises(ValueError, match="candidates is 4; try 1 to 3 other digits"):
-        planted.by_bayes(knows, WORLD, broken, candidates=4)
+    few = {"places": 2, "candidates": 2}
+    assert torch.equal(planted.by_bayes(knows, WORLD, ROWS[:3], **few), ROWS[:3])
+    assert knows.passes == 2 + 3 * WORLD.cells + 4
+    for name, value, advice in (
+        ("candidates", 4, "try 1 to 3 other digits"),
+        ("places", 17, "try 1 to 16 cells"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} is {value}; {advice}"):
+            planted.by_bayes(knows, WORLD, broken, **(everywhere | {name: value}))
+
+
+def test_bayes_spends_its_readings_where_it_was_surprised():
+    """A model that finds one digit of each text odd, in another cell of each, and cares for nothing
+    else: one reading there is enough, and one anywhere else is wasted."""
+    rows = ROWS[:3]
+    odd = torch.tensor([3, 0, 15])  # cells, the first and the last among them
+    wanted = (rows[torch.arange(3), WORLD.answer.start + odd] + 1) % WORLD.order
+    read = []
+
+    def model(tokens):
+        read.append(tokens)
+        said = torch.zeros(*tokens.shape, len(WORLD.vocab))
+        said[torch.arange(3), WORLD.answer.start + odd - 1, wanted] = 5.0
+        return said
+
+    after = planted.by_bayes(model, WORLD, rows, places=1, candidates=1)
+    assert len(read) == 2 and ((after != rows).sum(1) == 1).all()
+    assert torch.equal(after[torch.arange(3), WORLD.answer.start + odd], wanted)
 
 
 def test_whoever_is_shown_the_clues_alone_reads_no_other_cell():

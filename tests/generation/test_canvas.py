@@ -96,7 +96,7 @@ def test_only_the_positions_are_written_with_the_choices_alone():
 
 def test_what_was_kept_may_be_taken_back_unless_it_is_to_stay():
     first, second = sure_of(1, None, None), sure_of(2, 2, 2)
-    for keep, expected in ((False, [2, 2, 2]), (True, [1, 2, 2])):
+    for keep, expected in ((None, [2, 2, 2]), (0, [1, 2, 2]), (1, [2, 2, 2])):
         model, history = Says(first, second), []
         dice = torch.Generator().manual_seed(0)
         how = {"passes": 4, "generator": dice, "keep": keep, "history": history}
@@ -104,6 +104,17 @@ def test_what_was_kept_may_be_taken_back_unless_it_is_to_stay():
         assert canvas.write(model, start, range(3), range(4), **how).tolist() == [expected]
         assert history[0][1].tolist() == [[True, True, False]]  # the second: none before it is open
         assert model.read[1][0, 0] == 1
+
+
+def test_what_is_kept_stays_after_the_passes_in_which_it_only_thinks():
+    """It says 1, then 2, then 3 of the first place. Where that is to stay from pass k on, the k-th
+    word does, and what was said before is taken back."""
+    script = [sure_of(word, None) for word in (1, 2, 3)]
+    for keep, first in ((0, 1), (1, 2), (2, 3), (3, 3), (None, 3)):
+        dice = torch.Generator().manual_seed(0)
+        how = {"passes": 3, "bound": 0.0, "keep": keep, "generator": dice}
+        text = canvas.write(Says(*script), torch.tensor([[0, 0]]), range(2), range(4), **how)
+        assert text[0, 0] == first
 
 
 def test_a_text_that_is_settled_is_not_read_again():
@@ -125,6 +136,8 @@ def test_a_trace_follows_one_text():
     [
         ({"passes": 0}, "passes is 0; take at least 1"),
         ({"bound": -1}, "bound is -1; give an entropy in nats"),
+        ({"keep": -1}, "keep is -1; give a number of passes, 0 or more, or None"),
+        ({"keep": True}, "keep is True; give a number of passes"),
         ({"temperatures": (0.8, 0)}, "temperatures is 0; give two above 0"),
         ({"positions": [8]}, r"positions is \[8\]; name at least one of 0 to 7"),
         ({"tokens": tokens(2, 8, 10), "trace": []}, "a trace follows one text"),

@@ -317,3 +317,13 @@ def test_a_bound_that_moved_since_is_found(shown, ledger):
         "chapter 01 held 'narrowing' against 'at least 0.5', claims.yml says 'at least 0.6': "
         "run the notebook again"
     ]
+
+
+def test_a_verdict_that_moved_since_is_found(shown, ledger):
+    claims.evidence("narrowing", 0.9, n=10)
+    test = replace(ledger[0].tests[0], decisive_limit="One language.", verdict="holds with limits")
+    problems = claims.check([replace(ledger[0], tests=(test,))], {"01": shown})
+    assert problems == [
+        "chapter 01 shows 'narrowing' as 'holds', claims.yml says 'holds with limits': "
+        "run the notebook again"
+    ]

@@ -104,12 +104,16 @@ def split(model, world, texts, at, *, temperature=1.0, generator=None):
     return found
 
 
-def new_slips(model, world, texts, at, *, temperature=1.0):
-    """After the word at each place: how many slips are to be expected in the rest of the text as it
-    stands, (n,) float64, and how many words it has, (n,) int64."""
+def after(model, world, texts, at, *, temperature=1.0):
+    """How probable a slip is at each word after the one at `at`, given the text as it stands.
+
+    texts: (n, length); at: (n,) int64. Returns (n, length - 1) float64, one word after it first;
+    nan where a text has no word to come. Its `nanmean()` is the slips to be expected for each word.
+    """
     chance = hazards(model, world, texts, temperature=temperature)
-    chance[torch.arange(texts.shape[1], device=at.device) <= at[:, None]] = torch.nan
-    return chance.nansum(1), (~chance.isnan()).sum(1)
+    places = at[:, None] + 1 + torch.arange(texts.shape[1] - 1, device=at.device)
+    found = chance.gather(1, places.clamp(max=texts.shape[1] - 1))
+    return found.masked_fill(places >= texts.shape[1], torch.nan)
 
 
 def _among(logits, allowed):

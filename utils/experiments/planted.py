@@ -3,7 +3,8 @@
 Every other cell is right, so the rest of the answer says which digit belongs there; the clues alone
 do not. Three ways to look for it, each changes one cell: `leave_one_out` asks a denoiser about each
 cell with only that cell hidden; `clues_only` is its control, for which all cells that are no clues
-are hidden; `by_bayes` reads the whole text with a causal model, once for each change that it tries.
+are hidden; `by_bayes` reads the whole text with a causal model, once for each change that it tries,
+in the cells that surprised it most.
 `anew` throws the answer away and writes another.
 """
 
@@ -45,13 +46,16 @@ def clues_only(model, world, rows):
     return rows.index_put(at, said[at].argmax(-1))
 
 
-def by_bayes(model, world, rows, *, candidates):
+def by_bayes(model, world, rows, *, places, candidates):
     """The one change that makes the whole text likeliest to a causal model, or none: (n, length).
 
     p(digit | all other cells) is in proportion to the probability of the text with that digit in
-    place (Bayes' rule). candidates: how many other digits are tried for each cell, those likeliest
-    after what stands before it. That takes 1 + candidates * cells readings of the text.
+    place (Bayes' rule). places: in how many cells it tries, those that surprise it most: where the
+    likeliest other digit, after what stands before, leads the present one by most. candidates: how
+    many other digits it tries in each, the likeliest first. That takes 1 + places * candidates
+    readings of the text. Raises ValueError for more places or candidates than there are.
     """
+    places = whole("places", places, f"try 1 to {world.cells} cells", least=1, most=world.cells)
     advice = f"try 1 to {world.order - 1} other digits"
     candidates = whole("candidates", candidates, advice, least=1, most=world.order - 1)
     start = world.answer.start
@@ -59,12 +63,12 @@ def by_bayes(model, world, rows, *, candidates):
         ahead = model(rows[:, :-1])[:, start - 1 :].log_softmax(-1)  # (n, cells, vocab)
         own = ahead.gather(-1, rows[:, start:, None])
         others = ahead.scatter(-1, rows[:, start:, None], -torch.inf)[..., : world.order]
-        digits = others.topk(candidates).indices  # (n, cells, candidates)
+        expected, digits = others.topk(candidates)  # (n, cells, candidates)
+        cells = (expected[..., 0] - own[..., 0]).topk(places).indices  # (n, places)
         best, likeliest = rows.clone(), own.sum((1, 2))
-        for cell in range(world.cells):
-            for digit in digits[:, cell].T:
-                tried = rows.clone()
-                tried[:, start + cell] = digit
+        for cell in cells.T[..., None]:  # (n, 1), of each text another
+            for digit in digits.take_along_dim(cell[..., None], 1)[:, 0].T:
+                tried = rows.scatter(1, start + cell, digit[:, None])
                 found = score(model, tried)[:, start - 1 :].sum(1)
                 better = found > likeliest
                 best[better], likeliest = tried[better], torch.maximum(found, likeliest)

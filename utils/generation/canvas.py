@@ -6,7 +6,8 @@ uniform noise (`uniform.py`). In each pass the model says what should stand in e
 is drawn for each; those of the surest places are put on the canvas, as many as the entropy bound
 lets (Ben-Hamu et al. 2025, arXiv:2505.24857); all other places get random tokens again. What is
 sure is decided anew in every pass, so nothing is final until the last: a token that was kept may
-lose its place. `keep=True` takes this freedom away: what was kept once stays. The package
+lose its place. `keep=0` takes this freedom away: what was kept once stays. With `keep=16` that
+begins after sixteen passes, in which the model has only been making up its mind. The package
 `diffusers` has both, `EntropyBoundScheduler` and, in its `BlockRefinementScheduler`, the other.
 
 Random tokens say nothing of what the model thought a pass ago. So it may be shown its last guess,
@@ -71,7 +72,7 @@ def write(
     passes,
     bound=0.1,
     temperatures=(0.8, 0.4),
-    keep=False,
+    keep=None,
     self_condition=False,
     generator=None,
     trace=None,
@@ -87,20 +88,21 @@ def write(
     bound: a pass keeps the surest place, and each next one as long as those before it have no more
         entropy than this together, in nats.
     temperatures: of the first pass and of the last; in between it falls evenly.
-    keep: True leaves what was kept in an earlier pass as it is.
+    keep: after how many passes what is kept stays as it is: 0, from the first on; None, never.
     self_condition: show the model its last guess.
     trace: as in `diffusion.sample`. history: a list that gets, for each pass, the rows still being
         written, (n,), where a token was kept, (n, length) bool, and the canvas then, (n, length).
 
     Raises ValueError for positions outside the text, passes below 1, a bound below 0, temperatures
-    that are not above 0.
+    that are not above 0, a keep below 0.
     """
     free, choices, warmths, bound = _check(tokens, positions, choices, passes, temperatures, bound)
+    keep = _check_keep(keep, passes)
     check_one_text(tokens, trace)
     canvas, answer, guess = tokens.clone(), tokens.clone(), None
     stays = torch.zeros_like(tokens, dtype=torch.bool)
     rows = torch.arange(len(tokens), device=tokens.device)  # those that are not done
-    for warmth in warmths:
+    for done, warmth in enumerate(warmths):
         now, unkept = canvas[rows], free & ~stays[rows]
         said = (_among(choices, read(model, now, guess)) / warmth).log_softmax(-1)
         entropy = torch.special.entr(said.exp()).sum(-1)  # (rows, length)
@@ -109,7 +111,7 @@ def write(
         noise = disturb(now, 1.0, choices, generator=generator)
         canvas[rows] = torch.where(kept, drawn, torch.where(unkept, noise, now))
         likeliest = torch.where(unkept, said.argmax(-1), now)
-        if keep:
+        if done >= keep:
             likeliest, stays[rows] = torch.where(kept, drawn, likeliest), stays[rows] | kept
         if history is not None:
             history.append((rows, kept, canvas[rows]))
@@ -150,3 +152,10 @@ def _check(tokens, positions, choices, passes, temperatures, bound):
     first, last = (real("temperatures", t, "give two above 0", above=0) for t in temperatures)
     choices = torch.as_tensor(choices, dtype=torch.int64, device=tokens.device)
     return free, choices, torch.linspace(first, last, passes).tolist(), bound
+
+
+def _check_keep(keep, passes):
+    """After how many passes what is kept stays; all of them for None."""
+    if keep is None:
+        return passes
+    return whole("keep", keep, "give a number of passes, 0 or more, or None", least=0)

@@ -465,4 +465,9 @@ def check(claims: Iterable[Claim], found: dict[str, list[Evidence]]) -> list[str
                 )
             elif judge(test, item.value, item.interval, item.control) != test.verdict:
                 problems.append(f"claims.yml says {item.id!r} {test.verdict!r}, and not so: {item}")
+            elif item.verdict != test.verdict:
+                problems.append(
+                    f"chapter {chapter} shows {item.id!r} as {item.verdict!r}, claims.yml says "
+                    f"{test.verdict!r}: run the notebook again"
+                )
     return problems

@@ -1,5 +1,6 @@
 """What the cards of the twins say is what the weights give, on texts of which they know nothing."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -49,3 +50,33 @@ def test_on_the_bible_too():
     assert max(ordinary, begun_anew) < untrained < floor
     assert (begun_anew - ordinary) / (floor - ordinary) < 0.05
     assert rows.shape == (100, 65) and rows.dtype == torch.int64
+
+
+def test_one_layer_is_the_same_but_for_its_depth():
+    for name in ("sentences", "kjv"):
+        twin, single = (load_checkpoint(f"{name}-{kind}", 1)[1] for kind in ("twin", "one-layer"))
+        assert replace(single.config, n_layers=3) == twin.config and single.config.n_layers == 1
+        for field in ("steps", "tokens", "data", "seed"):
+            assert getattr(twin, field) == getattr(single, field)
+        ours, theirs = RECIPES[f"{name}-twin"], RECIPES[f"{name}-one-layer"]
+        assert (ours.lr, ours.batches, ours.loss) == (theirs.lr, theirs.batches, theirs.loss)
+
+
+def test_a_loss_can_show_on_the_bible_and_hardly_on_sentences():
+    """One layer has no earlier thinking to build on: where it loses next to nothing, twins cannot
+    tell whether such thinking is needed."""
+    world, kjv = Sentences(), short_pieces()
+    rows, stretches = world.sample(300, seed=3), unseen_windows(kjv, 100, seed=3)
+    measures = {
+        "sentences": (lambda read: excess_nats(read, world, rows), (0, 0.02)),
+        "kjv": (lambda read: float(surprise(read, stretches, GIVEN).mean()), (0.4, 0.7)),
+    }
+    counted = {
+        "sentences": last_word_alone(world.sample(5000, seed=4), len(world.vocab)),
+        "kjv": last_word_alone(kjv.tokens[None], len(kjv.tokenizer)),
+    }
+    for name, (nats, (least, most)) in measures.items():
+        floor, twins = nats(counted[name]), load_seeds(f"{name}-twin")
+        for twin, single in zip(twins, load_seeds(f"{name}-one-layer"), strict=True):
+            assert nats(partial(bare, single)) == pytest.approx(nats(single), abs=1e-4)
+            assert least < (nats(single) - nats(twin)) / (floor - nats(twin)) < most

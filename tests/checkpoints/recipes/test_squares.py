@@ -30,18 +30,21 @@ def test_revising_needs_the_rest_of_the_answer_and_starting_over_takes_many_pass
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_causal_model_that_reads_often_enough_restores_them_as_well(seed):
     model, _ = load_checkpoint("squares-ar", seed)
-    found = {k: planted.by_bayes(model, WORLD, BROKEN, candidates=k) for k in (1, 3)}
+    found = {
+        k: planted.by_bayes(model, WORLD, BROKEN, places=8, candidates=k) for k in (2, 3)
+    }  # 17 readings, as many as leave-one-out, and 25
     restored = {k: share((rows == ROWS).all(1)) for k, rows in found.items()}
-    assert restored[3] > 0.9 and restored[3] >= restored[1]
+    assert restored[2] > 0.9 and restored[3] > 0.9
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_canvas_on_which_nothing_is_final_ends_in_more_valid_squares(seed):
+def test_on_a_canvas_it_is_keeping_at_first_sight_that_spoils_squares(seed):
     model, _ = load_checkpoint("squares-canvas", seed)
     valid = {}
-    for keep in (False, True):
+    for keep in (None, 0, 16):
         dice, digits = torch.Generator().manual_seed(seed), range(WORLD.order)
         noise = uniform.disturb(ROWS, 1.0, digits, frozen=WORLD.question, generator=dice)
         how = {"passes": 32, "keep": keep, "self_condition": True, "generator": dice}
+        how["bound"] = 0.1 if keep is None else 0.0
         valid[keep] = share(WORLD.valid(canvas.write(model, noise, WORLD.answer, digits, **how)))
-    assert valid[False] > valid[True] + 0.1
+    assert valid[None] > valid[0] + 0.1 and valid[16] > valid[0] + 0.1

@@ -1,5 +1,6 @@
 """Twins on `Sentences` and on the King James Bible: an ordinary one, and one whose past consists of
-bare words, as `experiments/bare_words.py` has it."""
+bare words, as `experiments/bare_words.py` has it. Beside them a model of a single layer, which is
+both at once: what the positions of a first layer offer depends on their own token alone."""
 
 from dataclasses import replace
 from functools import cache, partial
@@ -37,6 +38,10 @@ def of_sentences(world):
 
 def of_kjv(kjv):
     return TransformerConfig(len(kjv.tokenizer), d_model=40, n_layers=3, max_len=LENGTH)
+
+
+def one_layer(world, *, shape):
+    return replace(shape(world), n_layers=1)
 
 
 def sentences(world, seed):
@@ -89,6 +94,7 @@ KJV = replace(
     batches=stretches,
     results=unseen_nats,
 )
+ONE = "The same with a single layer, which has no thinking at earlier positions to build on."
 BARE = "The same, but what each position offers to later ones depends on its own token alone."
 RECIPES = {
     "sentences-twin": SENTENCES,
@@ -99,4 +105,8 @@ RECIPES = {
     "kjv-bare": replace(
         KJV, about=BARE, loss=from_bare_words, results=partial(unseen_nats, read=bare)
     ),
+    "sentences-one-layer": replace(
+        SENTENCES, about=ONE, config=partial(one_layer, shape=of_sentences)
+    ),
+    "kjv-one-layer": replace(KJV, about=ONE, config=partial(one_layer, shape=of_kjv)),
 }
