@@ -33,7 +33,10 @@ import sys
 import time
 import traceback
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+INSIDE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, INSIDE)
+# The `utils` of this book, wherever an environment that several share says that it lies.
+sys.path.append(os.path.abspath(os.path.join(INSIDE, "..", "..", "..")))
 
 import calls
 import cells
