@@ -386,3 +386,30 @@ def test_own_words_have_no_values_in_them():
     )
     said = [reading.own_words(source, number) for number in (3, 7, 8, 9)]
     assert said == ["twice … is not …: think again", "of the teacher", "", "never …"]
+
+
+SHARING = """
+KEPT, ROWS = {}, []
+
+def new(x):
+    KEPT.clear()
+    KEPT["x"] = x
+    return KEPT
+
+def rows():
+    return {"rows": ROWS}
+
+def fresh():
+    return [1]
+"""
+
+
+def test_what_two_results_share_is_shared_here(ask):
+    name, _ = ask(SHARING)
+    first, second = name("new")(1), name("new")(2)
+    assert first is second and first == {"x": 2}
+    one, other = name("rows")(), name("rows")()
+    assert one is not other and one["rows"] is other["rows"]
+    one["rows"].append(3)
+    assert other == {"rows": [3]}
+    assert name("fresh")() is not name("fresh")()

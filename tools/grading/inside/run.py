@@ -33,10 +33,9 @@ import sys
 import time
 import traceback
 
-INSIDE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, INSIDE)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # The `utils` of this book, wherever an environment that several share says that it lies.
-sys.path.append(os.path.abspath(os.path.join(INSIDE, "..", "..", "..")))
+sys.path.append(os.path.abspath(os.path.join(sys.path[0], *[os.pardir] * 3)))
 
 import calls
 import cells

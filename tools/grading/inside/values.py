@@ -168,8 +168,10 @@ PACKERS = {  # by type, the first that fits; what is derived from one of these c
 class Unpack:
     """unpack = Unpack(peer, body); unpack(what a Pack has made) is a value of our own making."""
 
-    def __init__(self, peer, body, graphed=()):
+    def __init__(self, peer, body, graphed=(), known=()):
+        """known: by what number the other side knows each thing that can be changed, or None."""
         self.peer, self.data, self.graphed, self.things = peer, body, graphed, []
+        self.known = known
 
     def __call__(self, packed):
         kind = type(packed)
@@ -188,10 +190,16 @@ class Unpack:
                 raise NoValue(f"a {name[:40]} that is none ({type(error).__name__})") from None
         if kind is not list:
             return packed
-        self.things.append(packed)
-        if not plain(packed):
-            packed[:] = [self(one) for one in packed]
-        return packed
+        found = self.same(packed)
+        found[:] = packed if plain(packed) else [self(one) for one in packed]
+        return found
+
+    def same(self, new):
+        """`new`, or what it was the last time, if it is a thing that has come before."""
+        number = self.known[len(self.things)] if len(self.things) < len(self.known) else None
+        old = new if type(number) is not int else self.peer.came.setdefault(number, new)
+        self.things.append(old if type(old) is type(new) else new)
+        return self.things[-1]
 
     def raw(self, where, size):
         if not 0 <= where <= where + size <= len(self.data):
@@ -205,8 +213,8 @@ class Unpack:
         return at(self.things, content)
 
     def as_dict(self, content):
-        found = {}
-        self.things.append(found)
+        found = self.same({})
+        found.clear()
         items = iter(content)
         for key in items:
             key = self(key)
