@@ -211,3 +211,28 @@ def test_everyone_on_the_roster_has_a_row_and_points_are_the_same_everywhere(cou
     assert points() == 5
     (course.root / "extensions.csv").write_text(f"id,assignment,days\nahofer,{NAME},2\n")
     assert points() == 7
+
+
+def test_who_handed_in_something_else_is_named(course):
+    folder = "Berta Müller_48123_assignsubmission_file"
+    put(course, f"{folder}/photo.pdf", b"%PDF")
+    put(course, "all.zip", zipped({"Hofer Anton_48124_assignsubmission_file/work.rar": b"Rar!"}))
+    chen = "Zhang Chen_48125_assignsubmission_"
+    put(course, f"{chen}file/01_small.ipynb", notebook(course, "chen"))
+    put(course, f"{chen}onlinetext/onlinetext.html", b"<p>")
+    put(course, f"{chen}file/.venv/share/example.ipynb", notebook(course, "not mine"))
+    said = collect.collect(course, NAME)
+    assert [one.partition(";")[0] for one in said] == [
+        f"ahofer has no notebook in downloaded/{NAME}, but 'work.rar'",
+        f"bmueller has no notebook in downloaded/{NAME}, but 'photo.pdf'",
+    ]
+    assert handed_in(course) == {"czhang": "chen"}
+
+
+def test_names_of_many_languages(course):
+    roster = "id,name,email\nm1,Mary-Ann Yılmaz,\nl2,Łukasz Ó Briain,\n"
+    (course.root / "students.csv").write_text(roster, "utf-8")
+    put(course, "yılmazmaryann_55120_9981_01_small.ipynb", notebook(course, "one"))
+    put(course, "Lukasz O Briain_48124_assignsubmission_file/a.ipynb", notebook(course, "two"))
+    assert collect.collect(course, NAME) == []
+    assert handed_in(course) == {"m1": "one", "l2": "two"}

@@ -28,6 +28,7 @@ PATTERNS = (  # of a part of a path: where in it a student is named. The course'
     r"(?P<student>.+)",  # a folder or a file that is called as a student is
 )
 DEPTH = 3  # of zips in zips
+LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Student:
 
     def spellings(self):
         """What, without spaces and signs, may stand for this student."""
-        words = plain(self.name).split()
+        words = [squeezed(one) for one in self.name.split()]
         turned = [words, words[::-1], [*words[-1:], *words[:-1]], [*words[1:], *words[:1]]]
         found = {"".join(one) for one in turned} | {squeezed(self.id), squeezed(self.email)}
         return found | {squeezed(self.email.partition("@")[0])} - {""}
@@ -46,7 +47,7 @@ class Student:
 
 def plain(text):
     """Words of letters and digits, small and without accents: Müller is muller."""
-    text = unicodedata.normalize("NFKD", text.replace("ß", "ss").casefold())
+    text = unicodedata.normalize("NFKD", text.casefold().translate(LETTERS))
     return re.sub(r"[^a-z0-9]+", " ", "".join(c for c in text if not unicodedata.combining(c)))
 
 
@@ -92,12 +93,14 @@ def collect(course, name):
             f"{folder} is there, and no list of students to give its files to: put students.csv, "
             "with the columns id, name, email, into the course's folder."
         )
-    said, files, listed = [], {}, {}
+    said, files, unread, listed = [], {}, [], {}
     for path, data, when in found_in(folder, said):
         if path.name == "submission_metadata.yml":
             listed |= gradescope(data)
-            continue
-        files.setdefault(path, (data, when))
+        elif data is None:
+            unread.append(path)
+        else:
+            files.setdefault(path, (data, when))
     patterns = [*course.config.Collect.get("patterns", []), *PATTERNS]
     theirs = {}
     for path, (data, when) in files.items():
@@ -107,6 +110,14 @@ def collect(course, name):
         else:
             who = f"fits {', '.join(one.id for one in fit)}" if fit else "fits nobody on the roster"
             said.append(f"downloaded/{name}/{path} {who}. Rename it after one, or remove it.")
+    others = {}
+    for path in unread:
+        fit = whose(path, students, patterns, listed)
+        if len(fit) == 1 and fit[0].id not in theirs:
+            others.setdefault(fit[0].id, []).append(path)
+    for student, paths in sorted(others.items()):
+        there = submissions.listed(paths)
+        said.append(f"{student} has no notebook in downloaded/{name}, but {there}; ask for one.")
     for student, choices in sorted(theirs.items()):
         named = [one for one in choices if squeezed(name) in squeezed(one[0].name)] or choices
         path, data, when = max(named, key=lambda one: (one[2], str(one[0])))
@@ -141,12 +152,17 @@ def whose(path, students, patterns, listed):
 
 
 def found_in(folder, said):
-    """(path, data, time) of the notebooks below a folder and in its zips, and of lists of names."""
+    """(path, data, time) of the notebooks below a folder and in its zips, and of lists of names;
+    of what is neither, data is None."""
     for file in sorted(folder.rglob("*")):
         inner = PurePosixPath(file.relative_to(folder).as_posix())
-        if not file.is_file() or not relevant(inner):
+        left = any(one.startswith(".") or one in submissions.NO_WORK for one in inner.parts)
+        if not file.is_file() or left:
             continue
         when = datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC)
+        if not relevant(inner):
+            yield inner, None, when
+            continue
         try:
             yield from unpacked(inner, submissions.regular(file, submissions.MAX_ZIP), when, DEPTH)
         except submissions.Refused as reason:
@@ -167,6 +183,7 @@ def unpacked(path, data, when, depth):
         outer = path.with_suffix("") if path.parent.parts or depth < DEPTH else PurePosixPath()
         for entry, inner in entries.items():
             if not relevant(inner) or entry.file_size > submissions.MAX_ZIP:
+                yield outer / inner, None, when
                 continue
             try:
                 with archive.open(entry) as file:
