@@ -36,8 +36,10 @@ def course(tmp_path_factory):
 def examined(course):
     """{assignment: {what was handed in: harness.Examined}}, two assignments at a time."""
 
+    templates = {name: courses.template(course, name) for name in NAMES}
+
     def examine(name):
-        template = courses.template(course, name)
+        template = templates[name]
         variants = (*VARIANTS[name].WRONG, *VARIANTS[name].RIGHT)
         solution = harness.solved(template)
         answers = [{}, *({**solution, **variant.cells} for variant in variants)]

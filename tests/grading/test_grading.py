@@ -3,6 +3,7 @@
 Hostile work is in test_attacks.py, the book's own assignments in test_assignments.py.
 """
 
+import ast
 import base64
 import contextlib
 import csv
@@ -1177,3 +1178,15 @@ def test_a_release_has_the_weights_of_every_seed_that_its_notebook_loads():
     for notebook in ('load_seeds("verdicts-first")', 'load_checkpoint("verdicts-first", 1)'):
         assert used(one, notebook) and used(other, notebook)
     assert not used(other, 'load_seeds("verdicts-last")')
+
+
+def test_no_python_is_parsed_while_several_are_graded_at_a_time(course, monkeypatch):
+    """Parsed in two threads, CPython 3.11 raises a SystemError now and then."""
+    template = courses.template(course, NAME)
+    parsed, parse = [], ast.parse
+    monkeypatch.setattr(ast, "parse", lambda *args, **more: parsed.append(args) or parse(*args))
+    monkeypatch.setattr(sandbox, "run", lambda *args, **more: sandbox.Ended(None, "not run"))
+    small.submit(course, "alice")
+    job = grade.Job(course, template, small.LIMITS, False)
+    job.examine(submissions.read(course, "alice", NAME))
+    assert parsed == []

@@ -141,14 +141,15 @@ class Template:
     """An assignment as it is graded.
 
     notebook: solutions taken out, all tests in. released: the text of each marked cell as students
-    got it. names: what students are to define, as the solutions do. digest: changes when anything
-    of it does.
+    got it. names: what students are to define, as the solutions do. modules: what the teacher's
+    cells import, and what that takes long to load. digest: changes when anything of it does.
     """
 
     name: str
     notebook: nbformat.NotebookNode
     released: dict
     names: tuple
+    modules: tuple
     digest: str
 
     @property
@@ -156,14 +157,6 @@ class Template:
         """Names that an answer should do without, as the source's metadata have them: {"grading":
         {"without": […]}}. What uses one is told the teacher."""
         return list(self.notebook.metadata.get("grading", {}).get("without", []))
-
-    @property
-    def modules(self):
-        """What the teacher's cells import, and what that takes long to load."""
-        code = [one for one in self.notebook.cells if one.cell_type == "code"]
-        code = [magics.plain(one.source)[0] for one in code if not marks(one).get("solution")]
-        slow = {"torch._dynamo"} if any("optim" in one for one in code) else set()
-        return sorted(slow.union(*map(reading.imports, code)))  # slow: loads with an optimiser
 
 
 def marks(cell):
@@ -181,14 +174,19 @@ def template(course, name):
 def _prepared(text, config):
     settings = Config(json.loads(config))
     notebook = nbformat.reads(text, as_version=4)
-    names = set()
+    names, modules = set(), set()
     for cell in notebook.cells:
-        if cell.cell_type == "code" and marks(cell).get("solution"):
-            names |= reading.defines(magics.plain(cell.source)[0])
+        if cell.cell_type == "code":
+            source = magics.plain(cell.source)[0]
+            if marks(cell).get("solution"):
+                names |= reading.defines(source)
+            else:
+                modules |= reading.imports(source)
+                modules |= {"torch._dynamo"} if "optim" in source else set()  # an optimiser's
     for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
         notebook, _ = step(config=settings).preprocess(notebook, {})
     released, _ = ClearHiddenTests(config=settings).preprocess(copy.deepcopy(notebook), {})
-    return notebook, released, tuple(sorted(names))
+    return notebook, released, tuple(sorted(names)), tuple(sorted(modules))
 
 
 def _template(course, name, text):
@@ -196,7 +194,7 @@ def _template(course, name, text):
     settings = {key: dict(course.config[key]) for key in sections if key in course.config}
     settings = json.dumps(settings, sort_keys=True, default=str)
     try:
-        notebook, released, names = _prepared(text, settings)
+        notebook, released, names, modules = _prepared(text, settings)
     except Exception as error:
         said = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise GradingError(f"The source of {name} is not a valid assignment: {said[0]}") from error
@@ -205,6 +203,7 @@ def _template(course, name, text):
         notebook=copy.deepcopy(notebook),
         released={marks(cell)["grade_id"]: cell.source for cell in released.cells if marks(cell)},
         names=names,
+        modules=modules,
         digest=hashlib.sha256(text.encode()).hexdigest(),
     )
 

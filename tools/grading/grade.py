@@ -185,7 +185,8 @@ class Job:
         return (folder / f"{one.assignment}.ipynb").exists()
 
     def examine(self, one):
-        """Run one submission; in a thread. Touches nothing but the sandbox."""
+        """Run one submission; in a thread. Touches nothing but the sandbox, and parses no Python:
+        that, in two threads at a time, some versions of Python cannot."""
         start = time.perf_counter()
         rebuilt = rebuild.rebuild(self.template, rebuild.handed(one.data))
         ended = sandbox.run(
