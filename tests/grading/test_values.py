@@ -413,3 +413,16 @@ def test_what_two_results_share_is_shared_here(ask):
     one["rows"].append(3)
     assert other == {"rows": [3]}
     assert name("fresh")() is not name("fresh")()
+
+
+@pytest.mark.parametrize("known", [None, "x", [], [-1], ["a", {}], [0, 0, 0], [10**30, True, [1]]])
+def test_lies_about_what_came_before_change_only_that(inside, known):
+    peer = inside.calls.Asker(None, {})
+    message = {"value": [[3], {"dict": ["a", [4]]}], "graphed": [], "known": known}
+    peer.came[0] = theirs = {}
+    try:
+        peer.unpacked(message, b"")
+    except Exception as error:
+        assert isinstance(error, inside.values.NoValue)
+    assert theirs in ({}, {"a": [4]})
+    inside.values.fingerprint(peer, list(peer.came.values()))  # even if it is in itself
