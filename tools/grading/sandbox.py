@@ -115,7 +115,7 @@ def command_line(limits, course, modules=()):
     inner = [
         *("bwrap", "--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)),
         "--disable-userns",
-        *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
+        *("--unshare-pid", "--as-pid-1", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
         *("--unshare-cgroup-try", "--hostname", "sandbox", "--die-with-parent", "--new-session"),
         *("--size", str(limits.disk), "--tmpfs", "/tmp"),
         *view(course),
