@@ -118,7 +118,7 @@ def test_a_variant_loses_what_it_should(course, examined, name, variant):
     why = {test: result.errors.get(test) for test in found}
     assert found == variant.loses, why
     told = {f"uses `{variant.told}`"} if variant.told else set()
-    in_place = {"is passed by what changes its arguments in place"} if variant.loses else set()
+    in_place = {"calls what changes its arguments in place"} if variant.loses else set()
     assert {one.partition(",")[0] for one in result.findings} - in_place == told
 
 

@@ -189,9 +189,9 @@ ATTACKS = {
     "reads the examiner": Attack(
         "import os\n"
         "for process in {os.getppid(), *range(1, 40)} - {os.getpid()}:\n"
-        "    for name in ('mem', 'environ', 'maps', 'fd/0'):\n"
+        "    for name in ('mem', 'environ', 'maps', 'fd/0', 'fd/1', 'fd'):\n"
         "        try:\n"
-        "            open(f'/proc/{process}/{name}', 'rb').read(100)\n"
+        "            (os.listdir if name == 'fd' else open)(f'/proc/{process}/{name}')\n"
         "            print('READ', process, name)\n"
         "        except OSError as error:\n"
         "            print(type(error).__name__)\n" + ANYTHING.format("0"),
@@ -388,6 +388,23 @@ ATTACKS = {
         "printed",
     ),
     "reaches the network": Attack(NETWORK + ANYTHING.format("0")),
+    "says that the grading ended it": Attack(
+        ANYTHING.format("0") + "class SessionEnded(Exception):\n    pass\n"
+        "raise SessionEnded('this is right, and has all its points')"
+    ),
+    "forges the results over the first process": Attack(
+        "import json, os, signal, struct\n"
+        "cells = [{'outputs': [], 'error': None, 'verdict': kind} for kind in\n"
+        "         (None, None, 'passed', 'passed', None, None, 'passed', 'passed')]\n"
+        "data = json.dumps({'cells': cells, 'findings': [], 'cpu': 1}).encode()\n"
+        "for process in set(range(1, 9)) - {os.getpid()}:\n"
+        "    try:\n"
+        "        to = os.open(f'/proc/{process}/fd/1', os.O_WRONLY)\n"
+        "        os.write(to, struct.pack('!Q', len(data)) + data)\n"
+        "        os.kill(-1, signal.SIGKILL)\n"
+        "    except OSError:\n"
+        "        pass\n" + ANYTHING.format("0"),
+    ),
     # the same with tensors
     "replaces torch": Attack(
         "import torch\n"
@@ -621,7 +638,12 @@ def test_nothing_was_read(graded):
     text = printed(graded.course, "reads the course")
     assert "READ" not in text and "failed: FileNotFoundError" in text and "FOUND []" in text
     text = printed(graded.course, "reads the examiner")
-    assert "READ" not in text.replace("READ 1 ", "") and "PermissionError" in text
+    assert "READ" not in text and "PermissionError" in text
+
+
+def test_no_note_is_in_a_students_words(graded):
+    student = login("says that the grading ended it")
+    assert small.sentences(graded.course, student) == []
 
 
 def test_the_network_was_not_reached(graded):

@@ -172,6 +172,21 @@ def test_a_roster_that_is_none(course):
         collect.collect(course, NAME)
 
 
+def test_no_student_sets_the_time(course):
+    """In a zip of their own students can write any; it has the time at which it came."""
+    early, late = (2020, 1, 1, 0, 0, 0), (2026, 3, 9, 12, 0, 0)
+    inner = zipped({"01_small.ipynb": notebook(course, "old?")}, early)
+    outer = zipped({"Anton Hofer_1_assignsubmission_file/homework.zip": inner}, late)
+    put(course, "all.zip", outer)
+    put(course, "bmueller.zip", inner)
+    put(course, "zc77/homework.zip", inner)
+    assert collect.collect(course, NAME) == []
+    assert set(handed_in(course)) == {"ahofer", "bmueller", "czhang"}
+    for student in ("ahofer", "bmueller", "czhang"):
+        stamp = course.root / "submitted" / student / NAME / "timestamp.txt"
+        assert stamp.read_text() > "2026-03-09"
+
+
 @pytest.mark.slow
 def test_everyone_on_the_roster_has_a_row_and_points_are_the_same_everywhere(course):
     """A late hand-in, with the due date set after it was graded, and an extension."""

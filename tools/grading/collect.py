@@ -94,14 +94,14 @@ def collect(course, name):
             "with the columns id, name, email, into the course's folder."
         )
     said, files, unread, listed = [], {}, [], {}
-    for path, data, when in found_in(folder, said):
+    patterns = [*course.config.Collect.get("patterns", []), *PATTERNS]
+    for path, data, when in found_in(folder, said, lambda one: whose(one, students, patterns, {})):
         if path.name == "submission_metadata.yml":
             listed |= gradescope(data)
         elif data is None:
             unread.append(path)
         else:
             files.setdefault(path, (data, when))
-    patterns = [*course.config.Collect.get("patterns", []), *PATTERNS]
     theirs = {}
     for path, (data, when) in files.items():
         fit = whose(path, students, patterns, listed)
@@ -151,9 +151,9 @@ def whose(path, students, patterns, listed):
     return []
 
 
-def found_in(folder, said):
+def found_in(folder, said, named):
     """(path, data, time) of the notebooks below a folder and in its zips, and of lists of names;
-    of what is neither, data is None."""
+    of what is neither, data is None. named: whom a path spells."""
     for file in sorted(folder.rglob("*")):
         inner = PurePosixPath(file.relative_to(folder).as_posix())
         left = any(one.startswith(".") or one in submissions.NO_WORK for one in inner.parts)
@@ -164,12 +164,16 @@ def found_in(folder, said):
             yield inner, None, when
             continue
         try:
-            yield from unpacked(inner, submissions.regular(file, submissions.MAX_ZIP), when, DEPTH)
+            data = submissions.regular(file, submissions.MAX_ZIP)
+            platforms = not inner.parent.parts and not named(inner)
+            yield from unpacked(inner, data, when, DEPTH, platforms)
         except submissions.Refused as reason:
             said.append(f"downloaded/{folder.name}/{inner} {reason}.")
 
 
-def unpacked(path, data, when, depth):
+def unpacked(path, data, when, depth, platforms=False):
+    """platforms: whether a platform has made this zip, so that its times are true. A student can
+    write any into their own: it has the time at which it came."""
     kind = path.suffix.lower()
     if kind == ".ipynb" or path.name == "submission_metadata.yml":
         submissions.small_enough(path.name, len(data), submissions.MAX_NOTEBOOK)
@@ -180,7 +184,7 @@ def unpacked(path, data, when, depth):
             entries = submissions.files_of(archive.infolist())
         except Exception as error:
             raise submissions.Refused(f"is a zip that cannot be read ({error})") from None
-        outer = path.with_suffix("") if path.parent.parts or depth < DEPTH else PurePosixPath()
+        outer = PurePosixPath() if platforms else path.with_suffix("")
         for entry, inner in entries.items():
             if not relevant(inner) or entry.file_size > submissions.MAX_ZIP:
                 yield outer / inner, None, when
@@ -193,7 +197,7 @@ def unpacked(path, data, when, depth):
                     f"holds {inner}, which cannot be read ({error})"
                 ) from None
             local = time.mktime((*entry.date_time, 0, 0, -1))
-            stamp = datetime.datetime.fromtimestamp(local, datetime.UTC)
+            stamp = datetime.datetime.fromtimestamp(local, datetime.UTC) if platforms else when
             yield from unpacked(outer / inner, content, stamp, depth - 1)
 
 

@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from . import collect, rebuild, report, sandbox, scores, submissions
 from .course import register, template, write
+from .inside.cells import OURS
 
-NOT_ITS_OWN = {"CellTimeout", "SessionEnded", "TestEnded", "NotRun"}  # errors that we made
 VERSION = 4  # of how work is judged; another one makes everything be graded again
 
 
@@ -282,8 +282,8 @@ def oddities(rebuilt, result):
     for index, cell in enumerate(result["cells"]):
         where, error = scores.where(rebuilt, index), cell["error"] or {"ename": ""}
         if error["ename"] in ("SyntaxError", "IndentationError", "TabError"):
-            found.append(f"The cell {where!r} is no Python: {error['evalue']}.")
-        elif error["ename"] in NOT_ITS_OWN:
+            found.append(f"The cell {where!r} is no Python ({error['evalue'][:80]!r}).")
+        elif error["ename"] in OURS:
             found.append(f"The cell {where!r}: {error['evalue']}.")
         elif error["ename"] in ("SystemExit", "KeyboardInterrupt", "MemoryError"):
             found.append(f"The cell {where!r} ended with {error['ename']}.")
