@@ -1118,7 +1118,6 @@ def test_what_a_cell_of_the_assignment_hands_over_is_watched_too(tmp_path):
     assert "'show'" in told and "calls what changes its arguments in place" in told
 
 
-
 def test_what_is_printed_and_raised_holds_no_orders(course):
     shout = (
         "print('\\x1b[2J\\x1b]0;title\\x07red')\n"
