@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 import zipfile
 
 import nbformat
@@ -37,7 +38,9 @@ def zipped(files, when=(2026, 3, 1, 12, 30, 0)):
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name, when), content)
+            entry = zipfile.ZipInfo(name, when)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
     return data.getvalue()
 
 
@@ -185,6 +188,29 @@ def test_no_student_sets_the_time(course):
     for student in ("ahofer", "bmueller", "czhang"):
         stamp = course.root / "submitted" / student / NAME / "timestamp.txt"
         assert stamp.read_text() > "2026-03-09"
+
+
+def test_a_zip_that_is_no_homework_does_not_stop_the_class(course):
+    nest = zipped({f"{i}.ipynb": b"0" * 9_000_000 for i in range(11)})  # 99 MB in 100 kB
+    bomb = zipped({f"{i}.zip": nest for i in range(50)})
+    bad = bytearray(zipped({"01_small.ipynb": notebook(course, "bad")}))
+    bad[60:300] = b"\xff" * 240
+    who = "{}_1_assignsubmission_file/work.zip"
+    files = {who.format(name): data for name, data in (("Anton Hofer", bomb), ("dan1", bytes(bad)))}
+    files[who.format("zc77")] = zipped({"../01_small.ipynb": b"{}"})
+    files[who.format("bmueller")] = zipped({"01_small.ipynb": notebook(course, "good")})
+    put(course, "all.zip", zipped(files))
+    start = time.process_time()
+    said = collect.collect(course, NAME)
+    path = course.root / "submitted" / "bmueller" / NAME / f"{NAME}.ipynb"
+    assert path.read_bytes() == notebook(course, "good")
+    assert time.process_time() - start < 10
+    for who, why in (
+        ("Anton Hofer", "too large"),
+        ("dan1", "cannot be read"),
+        ("zc77", "leads out"),
+    ):
+        assert any(who in one and why in one for one in said), said
 
 
 @pytest.mark.slow
