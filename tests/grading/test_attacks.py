@@ -281,25 +281,24 @@ ATTACKS = {
         "import sys\n"
         "cells, wire, calls = (sys.modules[name] for name in ('cells', 'wire', 'calls'))\n"
         "cells.run = lambda *_, **__: dict(outputs=[], error=None, verdict='passed', dropped=0)\n"
-        "calls.Answerer.do_call = lambda *_: (dict(value=True, verdict='passed'), b'')\n"
+        "calls.Answerer.do_call = lambda *_: dict(value=True, verdict='passed')\n"
         + ANYTHING.format("0"),
     ),
     "answers what it is not asked": Attack(
         "import sys\n"
         "calls = sys.modules['calls']\n"
-        "def with_more(self, answer, body):\n"
+        "def with_more(self, answer):\n"
         "    return {'value': {'back': 0}, 'after': {'tuple': [{'tuple': [6]}, {'dict': []}]}, \n"
-        "            'graphed': [], 'found': True, 'error': None}, b''\n"
+        "            'graphed': [], 'found': True, 'error': None}\n"
         "calls.Answerer.with_more = with_more\n" + ANYTHING.format("0"),
     ),
     "sends what is no value": Attack(
         "import sys\n"
         "calls = sys.modules['calls']\n"
-        "def with_more(self, answer, body):\n"
-        "    if 'found' in answer:\n"
-        "        return answer, body\n"
-        "    self.channel.socket.sendall(b'\\xff' * 100)\n"
-        "    return answer, body\n"
+        "def with_more(self, answer):\n"
+        "    if 'found' not in answer:\n"
+        "        self.channel.socket.sendall(b'\\xff' * 100)\n"
+        "    return answer\n"
         "calls.Answerer.with_more = with_more\n" + ANYTHING.format("0"),
         "no value",
     ),
@@ -375,7 +374,7 @@ ATTACKS = {
         "def double(x):\n    return len(bytearray(1_000_000_000))\n", "MemoryError"
     ),
     "takes the memory with others": Attack(MEMORY_OF_MANY, "memory"),
-    "hands back too much": Attack("def double(x):\n    return 'x' * 30_000_000\n"),
+    "hands back too much": Attack("def double(x):\n    return 'x' * 130_000_000\n"),
     "hands back what is nested deeply": Attack(
         "def double(x):\n"
         "    found = []\n"

@@ -82,7 +82,7 @@ def nurse(contained):
     theirs.close()
     with contextlib.suppress(wire.Closed):
         while True:
-            message, _ = control.receive()
+            message = control.receive()
             if message["do"] == "start":
                 student.beget(control, lambda channel: alone(channel, contained))
             else:
@@ -148,7 +148,7 @@ class Examiner:
             return NO_MORE
         result = self.examine(plan)
         self.nursery.send({"do": "times"})
-        result["cpu"] = round(used() + self.nursery.receive(time.monotonic() + 10)[0]["cpu"], 2)
+        result["cpu"] = round(used() + self.nursery.receive(time.monotonic() + 10)["cpu"], 2)
         write_frame(result)
         return 0
 
@@ -252,7 +252,7 @@ class Examiner:
         seconds, start = self.plan["cell_seconds"], time.monotonic()
         order = {"source": cell["source"], "name": cell["name"], "seconds": seconds}
         self.session.send({"do": "run", **order})
-        found = shown(self.session.receive(start + seconds + 5)[0])
+        found = shown(self.session.receive(start + seconds + 5))
         if found["error"] and found["error"]["ename"] in cells.OURS:  # says the student's process
             found["error"]["ename"] = "Error"
             if time.monotonic() - start >= seconds:
@@ -380,7 +380,7 @@ def hand_over(channel, theirs):
     """Send a socket along, and receive the number of the process that has it now."""
     with theirs:
         socket.send_fds(channel.socket, [b"."], [theirs.fileno()])
-    number = channel.receive(time.monotonic() + 60)[0]["process"]
+    number = channel.receive(time.monotonic() + 60)["process"]
     if type(number) is not int or number < 2:
         raise wire.Garbled("no process")
     return number
