@@ -1,6 +1,6 @@
-"""The examiner: takes rebuilt notebooks on standard input, hands back what happened.
+"""The examiner: takes rebuilt notebooks, one after the other, and hands back what happened.
 
-    python -I run.py < plans > results        frames each way: eight bytes of length, and JSON
+    python -I run.py        with a socket for standard input, for plans and results (wire.py)
 
 A plan is {"cells": [{"name", "kind": "given" | "student" | "test", "source"}], "names": [what
 students are to define], "without": [what they are not to use], "cell_seconds", "seconds"}; a given
@@ -28,7 +28,6 @@ import resource
 import select
 import signal
 import socket
-import struct
 import sys
 import time
 import traceback
@@ -115,26 +114,6 @@ def used():
     return sum(one.ru_utime + one.ru_stime for one in spent)
 
 
-def read_frame():
-    data = b""
-    size = 8
-    while len(data) < size:
-        part = os.read(0, min(size - len(data), 1 << 20))
-        if not part:
-            return None
-        data += part
-        if len(data) == 8 == size:
-            size += struct.unpack("!Q", data)[0]
-    return json.loads(data[8:])
-
-
-def write_frame(message):
-    data = json.dumps(message).encode()
-    data = struct.pack("!Q", len(data)) + data
-    while data:
-        data = data[os.write(1, data) :]
-
-
 class Examiner:
     def __init__(self, nursery, contained):
         """contained: whether all other processes that we see are ours, so that we may end them."""
@@ -143,13 +122,15 @@ class Examiner:
         self.asked = None  # the process that has answered the last test
 
     def one(self):
-        plan = read_frame()
-        if plan is None:
+        outside = wire.Channel(socket.socket(fileno=0))
+        try:
+            plan = outside.receive()
+        except wire.Closed:
             return NO_MORE
         result = self.examine(plan)
         self.nursery.send({"do": "times"})
         result["cpu"] = round(used() + self.nursery.receive(time.monotonic() + 10)["cpu"], 2)
-        write_frame(result)
+        outside.send(result)
         return 0
 
     def examine(self, plan):

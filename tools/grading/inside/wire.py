@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 
-MAX_BYTES = 100_000_000  # of a message
+MAX_BYTES = 100_000_000  # of a message, if nothing else is said
 SEND_SECONDS = 30  # for a side that does not read, where answers have a time to arrive
 
 
@@ -25,8 +25,8 @@ class Garbled(Exception):
 
 
 class Channel:
-    def __init__(self, socket):
-        self.socket = socket
+    def __init__(self, socket, most=MAX_BYTES):
+        self.socket, self.most = socket, most
 
     def close(self):
         self.socket.close()
@@ -37,7 +37,7 @@ class Channel:
             data = json.dumps(message).encode()
         except (ValueError, TypeError, RecursionError) as error:
             raise Garbled(str(error)[:200]) from None
-        bounded(len(data))
+        self.bound(len(data))
         if self.socket.gettimeout() is not None:
             self.socket.settimeout(SEND_SECONDS)
         try:
@@ -50,7 +50,7 @@ class Channel:
     def receive(self, until=None):
         """A message. until: a time of `time.monotonic`, None to wait for ever."""
         (size,) = struct.unpack("!Q", self.exactly(8, until))
-        bounded(size)
+        self.bound(size)
         try:
             message = json.loads(self.exactly(size, until))
         except (ValueError, RecursionError) as error:
@@ -78,7 +78,6 @@ class Channel:
             data += part
         return data
 
-
-def bounded(size):
-    if size > MAX_BYTES:
-        raise Garbled(f"{size / 1e6:,.0f} MB in one message, which is too much")
+    def bound(self, size):
+        if size > self.most:
+            raise Garbled(f"{size / 1e6:,.0f} MB in one message, which is too much")
