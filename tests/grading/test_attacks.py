@@ -395,7 +395,7 @@ ATTACKS = {
         "import json, os, signal, struct\n"
         "cells = [{'outputs': [], 'error': None, 'verdict': kind} for kind in\n"
         "         (None, None, 'passed', 'passed', None, None, 'passed', 'passed')]\n"
-        "data = json.dumps({'cells': cells, 'findings': [], 'cpu': 1}).encode()\n"
+        "data = json.dumps({'cells': cells, 'findings': []}).encode()\n"
         "for process in set(range(1, 9)) - {os.getpid()}:\n"
         "    try:\n"
         "        to = os.open(f'/proc/{process}/fd/1', os.O_WRONLY)\n"

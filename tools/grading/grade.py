@@ -32,7 +32,7 @@ class Card:
     notes: sentences about what was unusual. looks: about what the teacher should look at, and what
     counts all the same. decisions: about what only the teacher can settle; doubts: those of them
     that the files in `submitted` gave rise to. accepted: the teacher has settled it. stopped: why
-    it could not be run to its end, or "". seconds, cpu: by the clock, and of processor time.
+    it could not be run to its end, or "". seconds: by the clock.
     """
 
     student: str
@@ -46,7 +46,6 @@ class Card:
     accepted: bool = False
     stopped: str = ""
     seconds: float = 0
-    cpu: float = 0
     version: int = VERSION
 
     @property
@@ -224,7 +223,6 @@ class Job:
             accepted=accepted,
             stopped=ended.why,
             seconds=round(seconds, 1),
-            cpu=float(result.get("cpu", 0)),
         )
         withheld = scores.fill_in(rebuilt, result, withhold=card.open)
         report.put_on_top(rebuilt, card)

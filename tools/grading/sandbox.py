@@ -216,6 +216,9 @@ def watched(command, environ, plan, limits):
         try:
             answer = pool.submit(asked, wire.Channel(ours, limits.output), plan)
             why = guard(process, limits, answer)
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                ours.shutdown(socket.SHUT_RDWR)  # there is no other plan
+                process.wait(0 if why else 5)
         finally:
             finish(process)
             _running.discard(process)

@@ -6,7 +6,7 @@ A plan is {"cells": [{"name", "kind": "given" | "student" | "test", "source"}], 
 students are to define], "without": [what they are not to use], "cell_seconds", "seconds"}; a given
 cell that a student has edited has the original as "ours"; "brief": only verdicts count. A result is
 {"cells": [{"outputs", "error", "dropped", "verdict", "seconds"}], "findings": [[cell index,
-phrase]], "cpu"}. The verdict of a test is "passed" or "failed".
+phrase]]}. The verdict of a test is "passed" or "failed".
 
 Student's code and tests never share a process. There is a *nursery*, which has imported what takes
 long and has seen nothing. From it is forked, for each plan, an *examiner*, which alone reads the
@@ -80,21 +80,15 @@ def nurse(contained):
             os._exit(code)
     theirs.close()
     with contextlib.suppress(wire.Closed):
-        while True:
-            message = control.receive()
-            if message["do"] == "start":
-                student.beget(control, lambda channel: alone(channel, contained))
-            else:
-                time.sleep(0.02)  # for those who have just been killed
-                with contextlib.suppress(ChildProcessError):
-                    while os.waitpid(-1, os.WNOHANG)[0]:
-                        pass
-                control.send({"cpu": used()})
+        while control.receive():
+            student.beget(control, lambda channel: alone(channel, contained))
     control.close()
-    try:
-        return os.waitpid(examiner, 0)[1] == 0
-    except ChildProcessError:
-        return False
+    code = 1
+    with contextlib.suppress(ChildProcessError):
+        code = os.waitpid(examiner, 0)[1]
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    return code == 0
 
 
 def alone(channel, contained):
@@ -106,12 +100,6 @@ def alone(channel, contained):
     os.closerange(3, keep)
     os.closerange(keep + 1, 1024)
     student.live(channel)
-
-
-def used():
-    """Seconds of processor time of this process and of all it has started that have ended."""
-    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in spent)
 
 
 class Examiner:
@@ -127,10 +115,7 @@ class Examiner:
             plan = outside.receive()
         except wire.Closed:
             return NO_MORE
-        result = self.examine(plan)
-        self.nursery.send({"do": "times"})
-        result["cpu"] = round(used() + self.nursery.receive(time.monotonic() + 10)["cpu"], 2)
-        outside.send(result)
+        outside.send(self.examine(plan))
         return 0
 
     def examine(self, plan):
