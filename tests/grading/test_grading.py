@@ -778,6 +778,19 @@ def test_what_is_only_to_be_looked_at_counts_and_is_told_until_it_was(tmp_path):
     assert report.index("Noticed") < report.index("uses 'numpy'")
 
 
+def test_many_oddities_do_not_hide_one(course):
+    """Sixty shell commands before what matters."""
+
+    def edit(notebook):
+        notebook.cells[:0] = [nbformat.v4.new_code_cell(f"%odd{i}") for i in range(60)]
+
+    leaves = "import subprocess\nsubprocess.Popen(['sleep', '60'], start_new_session=True)\n"
+    small.submit(course, "alice", SOLUTION | {"double": leaves + small.DOUBLE}, edit=edit)
+    small.run(course)
+    told = small.sentences(course, "alice")
+    assert any("left processes running" in one for one in told) and len(told) < 40
+
+
 def test_late_work_is_recorded_as_nbgrader_does(course):
     path = small.submit(course, "alice")
     (path.parent / "timestamp.txt").write_text("2026-03-01 12:00:00.000000 UTC\n")

@@ -9,22 +9,24 @@ HIDES = set(  # anything, from a reader
 )
 
 
+def table(source):
+    """The names of a cell; of one that cannot be read, none."""
+    try:
+        return symtable.symtable(source, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return symtable.symtable("", "cell", "exec")
+
+
 def names(source):
     """(names that a cell binds at its top level, other names that it reads)."""
-    try:
-        top = symtable.symtable(source, "cell", "exec")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set(), set()
+    top = table(source)
     sets = {one.get_name() for one in top.get_symbols() if one.is_assigned() or one.is_imported()}
     return sets, read_outside(top) - sets
 
 
 def defines(source):
     """Names that a cell binds at its top level by something else than importing."""
-    try:
-        symbols = symtable.symtable(source, "cell", "exec").get_symbols()
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
+    symbols = table(source).get_symbols()
     return {one.get_name() for one in symbols if one.is_assigned() and not one.is_imported()}
 
 
@@ -55,10 +57,7 @@ def read_outside(table):
 
 def reads(source):
     """All global names that a cell reads, those it has bound itself included."""
-    try:
-        return read_outside(symtable.symtable(source, "cell", "exec"))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
+    return read_outside(table(source))
 
 
 def uses(source, without):
