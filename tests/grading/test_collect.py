@@ -254,6 +254,18 @@ def test_everyone_on_the_roster_has_a_row_and_points_are_the_same_everywhere(cou
     assert points() == 7
 
 
+def test_a_hook_or_an_extension_that_cannot_be_used_is_refused_in_words(course):
+    small.submit(course, "ahofer")
+    small.run(course)
+    course.config.AssignLatePenalties.plugin_class = "late_hook.Missing"
+    with pytest.raises(courses.GradingError, match="plugin for late work cannot be used"):
+        scores.penalise_all(course, NAME)
+    del course.config.AssignLatePenalties
+    (course.root / "extensions.csv").write_text("id,assignment,days\nahofer,,two\n")
+    with pytest.raises(courses.GradingError, match="'two' is no number of days"):
+        scores.penalise_all(course, NAME)
+
+
 def test_who_handed_in_something_else_is_named(course):
     folder = "Berta Müller_48123_assignsubmission_file"
     put(course, f"{folder}/photo.pdf", b"%PDF")
