@@ -26,7 +26,6 @@ import json
 import os
 import platform
 import resource
-import select
 import signal
 import socket
 import sys
@@ -273,24 +272,24 @@ class Examiner:
 
     def judge(self, index, source, namespace, hidden):
         """The result of a test cell, run in a fork."""
-        back, forth = os.pipe()
+        back, forth = map(wire.Channel, socket.socketpair())
         child = os.fork()
         if child == 0:
             try:
-                os.close(back)
-                outcome = self.execute(index, source, dict(namespace), hidden)
-                with open(forth, "wb") as file:
-                    file.write(json.dumps(outcome).encode())
+                forth.send(self.execute(index, source, dict(namespace), hidden))
             finally:
                 os._exit(0)
-        os.close(forth)
-        outcome = read_all(back, time.monotonic() + self.plan["cell_seconds"] + 15)
-        with contextlib.suppress(OSError):
-            os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        if outcome is None:
+        forth.close()
+        try:
+            outcome = back.receive(time.monotonic() + self.plan["cell_seconds"] + 15)
+        except (wire.Closed, wire.TooLate, wire.Garbled):
             self.sweep(None)
             return failed("TestEnded", "the test did not reach its end")
+        finally:
+            back.close()
+            with contextlib.suppress(OSError):
+                os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
         self.asked = outcome["asked"]
         if outcome["changed"] and not outcome["error"]:
             self.find(index, "calls what changes its arguments in place")
@@ -358,21 +357,6 @@ def hand_over(channel, theirs):
     return number
 
 
-def read_all(descriptor, until):
-    """The JSON that comes out of a pipe before it closes; None if there is none by then."""
-    data = bytearray()
-    with open(descriptor, "rb", buffering=0) as file:
-        while select.select([file], [], [], max(0, until - time.monotonic()))[0]:
-            part = file.read(1 << 20)
-            if not part:
-                break
-            data += part
-    try:
-        return json.loads(data)
-    except ValueError:
-        return None
-
-
 def needed(plan):
     """Numbers of the assignment's own cells whose names a test reads, itself or through others."""
     found, wanted = set(), set()
@@ -408,28 +392,11 @@ def failed(kind, message):
 
 def shown(reply):
     """What a cell showed, its error, and how much it printed beyond what is kept: as far as it has
-    the form that cells.py gives it."""
+    the form that cells.py gives it. Of what it showed, scores.py looks at the rest."""
     dropped = reply.get("dropped")
     dropped = min(dropped, 10**12) if isinstance(dropped, int) else 0
-    return {"outputs": outputs(reply), "error": error(reply), "dropped": dropped}
-
-
-def outputs(reply):
-    found = []
-    for one in reply.get("outputs") or []:
-        if not isinstance(one, dict) or len(found) == 10:
-            continue
-        if one.get("output_type") == "stream" and isinstance(one.get("text"), str):
-            text = one["text"][:12_000]
-            found.append({"output_type": "stream", "name": "stdout", "text": text})
-        elif one.get("output_type") == "display_data" and isinstance(one.get("data"), dict):
-            data = {
-                kind: one["data"][kind][:400_000]
-                for kind in ("text/plain", "image/png")
-                if isinstance(one["data"].get(kind), str)
-            }
-            found.append({"output_type": "display_data", "data": data, "metadata": {}})
-    return found
+    outputs = [one for one in reply.get("outputs") or () if isinstance(one, dict)][:10]
+    return {"outputs": outputs, "error": error(reply), "dropped": dropped}
 
 
 def error(reply):
