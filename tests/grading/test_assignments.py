@@ -9,6 +9,7 @@ import pytest
 
 from tests.grading import small_course as small
 from tests.grading.assignments import harness, variants
+from tests.grading.assignments.cheats import CHEATS
 from tests.places import ROOT
 from tools.grading import course as courses
 from tools.grading import release, sandbox
@@ -42,8 +43,10 @@ def examined(course, request):
     def examine(name):
         template = templates[name]
         solution = harness.solved(template)
-        answers = [{}, *({**solution, **variant.cells} for variant in VARIANTS[name])]
-        titles = ["the solution", "the release", *(variant.name for variant in VARIANTS[name])]
+        cells = {variant.name: variant.cells for variant in VARIANTS[name]}
+        cells |= {cheat: replaced for cheat, (replaced, _) in CHEATS.get(name, {}).items()}
+        answers = [{}, *({**solution, **one} for one in cells.values())]
+        titles = ["the solution", "the release", *cells]
         return dict(zip(titles, harness.examine(template, answers), strict=True))
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -113,8 +116,13 @@ def test_a_variant_loses_what_it_should(course, examined, name, variant):
     found = set(lost(course, name, result))
     assert found == variant.loses, {test: result.errors.get(test) for test in found}
     told = {f"uses `{variant.told}`"} if variant.told else set()
-    in_place = {"is passed by what changes its arguments in place"} if variant.loses else set()
+    in_place = {"calls what changes its arguments in place"} if variant.loses else set()
     assert {one.partition(",")[0] for one in result.findings} - in_place == told
+
+
+@pytest.mark.parametrize("name, cheat", [(name, one) for name in CHEATS for one in CHEATS[name]])
+def test_a_cheat_gains_nothing(course, examined, name, cheat):
+    assert CHEATS[name][cheat][1] <= set(lost(course, name, examined[name][cheat]))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,10 +6,12 @@ was left behind, of what speaks in the grading's name. The others only fail. Eac
 itself: some hundred processes, a gigabyte, half a minute.
 """
 
+import ctypes
 import dataclasses
 import hashlib
 import io
 import os
+import platform
 import re
 import socket
 import stat
@@ -29,6 +31,8 @@ from tools.grading import feedback, sandbox, submissions
 
 TORCH = "02_tensors"  # a second assignment, whose tests compare tensors
 SLEEPER = "31536000.25"  # seconds that a process of ours would sleep, were it not ended
+KEYS = {"x86_64": (248, 250), "aarch64": (217, 219)}  # the calls that add a key, that look for one
+KEYS = KEYS.get(platform.machine(), (-1, -1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,9 +193,9 @@ ATTACKS = {
     "reads the examiner": Attack(
         "import os\n"
         "for process in {os.getppid(), *range(1, 40)} - {os.getpid()}:\n"
-        "    for name in ('mem', 'environ', 'maps', 'fd/0'):\n"
+        "    for name in ('mem', 'environ', 'maps', 'fd/0', 'fd/1', 'fd'):\n"
         "        try:\n"
-        "            open(f'/proc/{process}/{name}', 'rb').read(100)\n"
+        "            (os.listdir if name == 'fd' else open)(f'/proc/{process}/{name}')\n"
         "            print('READ', process, name)\n"
         "        except OSError as error:\n"
         "            print(type(error).__name__)\n" + ANYTHING.format("0"),
@@ -281,25 +285,24 @@ ATTACKS = {
         "import sys\n"
         "cells, wire, calls = (sys.modules[name] for name in ('cells', 'wire', 'calls'))\n"
         "cells.run = lambda *_, **__: dict(outputs=[], error=None, verdict='passed', dropped=0)\n"
-        "calls.Answerer.do_call = lambda *_: (dict(value=True, verdict='passed'), b'')\n"
+        "calls.Answerer.do_call = lambda *_: dict(value=True, verdict='passed')\n"
         + ANYTHING.format("0"),
     ),
     "answers what it is not asked": Attack(
         "import sys\n"
         "calls = sys.modules['calls']\n"
-        "def with_more(self, answer, body):\n"
+        "def with_more(self, answer):\n"
         "    return {'value': {'back': 0}, 'after': {'tuple': [{'tuple': [6]}, {'dict': []}]}, \n"
-        "            'graphed': [], 'found': True, 'error': None}, b''\n"
+        "            'graphed': [], 'found': True, 'error': None}\n"
         "calls.Answerer.with_more = with_more\n" + ANYTHING.format("0"),
     ),
     "sends what is no value": Attack(
         "import sys\n"
         "calls = sys.modules['calls']\n"
-        "def with_more(self, answer, body):\n"
-        "    if 'found' in answer:\n"
-        "        return answer, body\n"
-        "    self.channel.socket.sendall(b'\\xff' * 100)\n"
-        "    return answer, body\n"
+        "def with_more(self, answer):\n"
+        "    if 'found' not in answer:\n"
+        "        self.channel.socket.sendall(b'\\xff' * 100)\n"
+        "    return answer\n"
         "calls.Answerer.with_more = with_more\n" + ANYTHING.format("0"),
         "no value",
     ),
@@ -375,7 +378,7 @@ ATTACKS = {
         "def double(x):\n    return len(bytearray(1_000_000_000))\n", "MemoryError"
     ),
     "takes the memory with others": Attack(MEMORY_OF_MANY, "memory"),
-    "hands back too much": Attack("def double(x):\n    return 'x' * 30_000_000\n"),
+    "hands back too much": Attack("def double(x):\n    return 'x' * 130_000_000\n"),
     "hands back what is nested deeply": Attack(
         "def double(x):\n"
         "    found = []\n"
@@ -388,6 +391,23 @@ ATTACKS = {
         "printed",
     ),
     "reaches the network": Attack(NETWORK + ANYTHING.format("0")),
+    "says that the grading ended it": Attack(
+        ANYTHING.format("0") + "class SessionEnded(Exception):\n    pass\n"
+        "raise SessionEnded('this is right, and has all its points')"
+    ),
+    "forges the results over the first process": Attack(
+        "import json, os, signal, struct\n"
+        "cells = [{'outputs': [], 'error': None, 'verdict': kind} for kind in\n"
+        "         (None, None, 'passed', 'passed', None, None, 'passed', 'passed')]\n"
+        "data = json.dumps({'cells': cells, 'findings': []}).encode()\n"
+        "for process in set(range(1, 9)) - {os.getpid()}:\n"
+        "    try:\n"
+        "        to = os.open(f'/proc/{process}/fd/1', os.O_WRONLY)\n"
+        "        os.write(to, struct.pack('!Q', len(data)) + data)\n"
+        "        os.kill(-1, signal.SIGKILL)\n"
+        "    except OSError:\n"
+        "        pass\n" + ANYTHING.format("0"),
+    ),
     # the same with tensors
     "replaces torch": Attack(
         "import torch\n"
@@ -621,7 +641,12 @@ def test_nothing_was_read(graded):
     text = printed(graded.course, "reads the course")
     assert "READ" not in text and "failed: FileNotFoundError" in text and "FOUND []" in text
     text = printed(graded.course, "reads the examiner")
-    assert "READ" not in text.replace("READ 1 ", "") and "PermissionError" in text
+    assert "READ" not in text and "PermissionError" in text
+
+
+def test_no_note_is_in_a_students_words(graded):
+    student = login("says that the grading ended it")
+    assert small.sentences(graded.course, student) == []
 
 
 def test_the_network_was_not_reached(graded):
@@ -706,6 +731,61 @@ def test_what_the_hidden_tests_ask_reaches_no_page(tmp_path):
     assert "NOTHING" in page and "&#39;ab&#39;" not in page and "'ab'" not in page
     assert "abab" not in page and "RAISED" not in page
     assert "secret message about texts" in page  # which is the teacher's own
+
+
+LEAVES = f"""
+import ctypes, os, pathlib, socket, subprocess
+system = ctypes.CDLL(None).syscall
+def leave():
+    for place in ("/tmp", "/tmp/work", "/dev/shm", "/var/tmp", os.path.expanduser("~")):
+        try:
+            pathlib.Path(place, "left").write_text("left")
+        except OSError:
+            pass
+    ctypes.CDLL(None).shmget(4711, 100, 0o1666)
+    system({KEYS}[0], b"user", b"left", b"left", 4, ctypes.c_int(-3))
+    if os.fork() == 0:
+        os.setsid()
+        server = socket.socket(socket.AF_UNIX)
+        server.bind("\\0left")
+        server.listen()
+        os.execvp("sleep", ["sleep", "{SLEEPER}"])
+leave()
+def double(x):
+    leave()
+"""
+FINDS = f"""
+import ctypes, os, pathlib, socket
+found = [str(path) for place in ("/tmp", "/dev/shm", "/var/tmp") for path in
+         pathlib.Path(place).rglob("left")]
+found += [one for one in os.listdir("/proc") if one.isdigit() and
+          b"sleep" in pathlib.Path("/proc", one, "cmdline").read_bytes()]
+if ctypes.CDLL(None).shmget(4711, 100, 0o666) >= 0:
+    found.append("shared memory")
+if ctypes.CDLL(None).syscall({KEYS}[1], 10, ctypes.c_int(-3), b"user", b"left", 0) >= 0:
+    found.append("a key")
+if ctypes.CDLL(None).syscall({KEYS}[1], 10, ctypes.c_int(-3), b"user", b"teacher", 0) >= 0:
+    found.append("the teacher's key")
+if socket.socket(socket.AF_UNIX).connect_ex("\\0left") == 0:
+    found.append("a socket")
+print("FOUND", found)
+"""
+
+
+def test_one_student_finds_nothing_of_another(tmp_path):
+    """Though the teacher has a session, with a key in it, to which all that is started belongs."""
+    if KEYS[0] > 0:
+        system = ctypes.CDLL(None).syscall
+        system(KEYS[1], 1, None)
+        assert system(KEYS[0], b"user", b"teacher", b"key", 3, ctypes.c_int(-3)) > 0
+    course = small.make(tmp_path)
+    small.submit(course, "aaron", {"double": LEAVES})
+    small.submit(course, "berta", {"double": FINDS})
+    for _ in range(2):
+        small.run(course, workers=1, force=True)
+        path = course.folder("autograded", "berta", NAME) / f"{NAME}.ipynb"
+        (output,) = small.cell(nbformat.read(path, 4), "double")[0].outputs
+        assert output.text == "FOUND []\n"
 
 
 # Zips.

@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 import zipfile
 
 import nbformat
@@ -37,7 +38,9 @@ def zipped(files, when=(2026, 3, 1, 12, 30, 0)):
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name, when), content)
+            entry = zipfile.ZipInfo(name, when)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
     return data.getvalue()
 
 
@@ -172,6 +175,44 @@ def test_a_roster_that_is_none(course):
         collect.collect(course, NAME)
 
 
+def test_no_student_sets_the_time(course):
+    """In a zip of their own students can write any; it has the time at which it came."""
+    early, late = (2020, 1, 1, 0, 0, 0), (2026, 3, 9, 12, 0, 0)
+    inner = zipped({"01_small.ipynb": notebook(course, "old?")}, early)
+    outer = zipped({"Anton Hofer_1_assignsubmission_file/homework.zip": inner}, late)
+    put(course, "all.zip", outer)
+    put(course, "bmueller.zip", inner)
+    put(course, "zc77/homework.zip", inner)
+    assert collect.collect(course, NAME) == []
+    assert set(handed_in(course)) == {"ahofer", "bmueller", "czhang"}
+    for student in ("ahofer", "bmueller", "czhang"):
+        stamp = course.root / "submitted" / student / NAME / "timestamp.txt"
+        assert stamp.read_text() > "2026-03-09"
+
+
+def test_a_zip_that_is_no_homework_does_not_stop_the_class(course):
+    nest = zipped({f"{i}.ipynb": b"0" * 9_000_000 for i in range(11)})  # 99 MB in 100 kB
+    bomb = zipped({f"{i}.zip": nest for i in range(50)})
+    bad = bytearray(zipped({"01_small.ipynb": notebook(course, "bad")}))
+    bad[60:300] = b"\xff" * 240
+    who = "{}_1_assignsubmission_file/work.zip"
+    files = {who.format(name): data for name, data in (("Anton Hofer", bomb), ("dan1", bytes(bad)))}
+    files[who.format("zc77")] = zipped({"../01_small.ipynb": b"{}"})
+    files[who.format("bmueller")] = zipped({"01_small.ipynb": notebook(course, "good")})
+    put(course, "all.zip", zipped(files))
+    start = time.process_time()
+    said = collect.collect(course, NAME)
+    path = course.root / "submitted" / "bmueller" / NAME / f"{NAME}.ipynb"
+    assert path.read_bytes() == notebook(course, "good")
+    assert time.process_time() - start < 10
+    for who, why in (
+        ("Anton Hofer", "too large"),
+        ("dan1", "cannot be read"),
+        ("zc77", "leads out"),
+    ):
+        assert any(who in one and why in one for one in said), said
+
+
 @pytest.mark.slow
 def test_everyone_on_the_roster_has_a_row_and_points_are_the_same_everywhere(course):
     """A late hand-in, with the due date set after it was graded, and an extension."""
@@ -211,6 +252,18 @@ def test_everyone_on_the_roster_has_a_row_and_points_are_the_same_everywhere(cou
     assert points() == 5
     (course.root / "extensions.csv").write_text(f"id,assignment,days\nahofer,{NAME},2\n")
     assert points() == 7
+
+
+def test_a_hook_or_an_extension_that_cannot_be_used_is_refused_in_words(course):
+    small.submit(course, "ahofer")
+    small.run(course)
+    course.config.AssignLatePenalties.plugin_class = "late_hook.Missing"
+    with pytest.raises(courses.GradingError, match="plugin for late work cannot be used"):
+        scores.penalise_all(course, NAME)
+    del course.config.AssignLatePenalties
+    (course.root / "extensions.csv").write_text("id,assignment,days\nahofer,,two\n")
+    with pytest.raises(courses.GradingError, match="'two' is no number of days"):
+        scores.penalise_all(course, NAME)
 
 
 def test_who_handed_in_something_else_is_named(course):

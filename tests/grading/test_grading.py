@@ -778,6 +778,19 @@ def test_what_is_only_to_be_looked_at_counts_and_is_told_until_it_was(tmp_path):
     assert report.index("Noticed") < report.index("uses 'numpy'")
 
 
+def test_many_oddities_do_not_hide_one(course):
+    """Sixty shell commands before what matters."""
+
+    def edit(notebook):
+        notebook.cells[:0] = [nbformat.v4.new_code_cell(f"%odd{i}") for i in range(60)]
+
+    leaves = "import subprocess\nsubprocess.Popen(['sleep', '60'], start_new_session=True)\n"
+    small.submit(course, "alice", SOLUTION | {"double": leaves + small.DOUBLE}, edit=edit)
+    small.run(course)
+    told = small.sentences(course, "alice")
+    assert any("left processes running" in one for one in told) and len(told) < 40
+
+
 def test_late_work_is_recorded_as_nbgrader_does(course):
     path = small.submit(course, "alice")
     (path.parent / "timestamp.txt").write_text("2026-03-01 12:00:00.000000 UTC\n")
@@ -1082,6 +1095,40 @@ def test_pictures_are_bounded_by_what_they_become():
         assert "image/png" not in shown(picture)
     assert scores.shown({"output_type": "display_data", "data": {"text/html": "<b>"}}) is None
     assert scores.shown({"output_type": "update_display_data", "data": {}}) is None
+
+
+def test_many_pictures_are_bounded_together(course):
+    display = "import base64\nclass Figure:\n    def savefig(self, file, **_):\n"
+    display += f"        file.write(base64.b64decode({png(1900, 1900)!r}))\n"
+    shows = display + "display(*[Figure() for _ in range(4)])"
+
+    def edit(notebook):
+        notebook.cells += [nbformat.v4.new_code_cell(shows) for _ in range(6)]
+
+    small.submit(course, "alice", edit=edit)
+    small.run(course)
+    kept = [
+        output
+        for cell in read_graded(course, "alice").cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    assert len(kept) == scores.MAX_PIXELS_IN_ALL // 1900**2
+
+
+def test_what_a_cell_of_the_assignment_hands_over_is_watched_too(tmp_path):
+    cells = [list(row) for row in small.CELLS]
+    at = next(number for number, row in enumerate(cells) if row[1] == "test-shout")
+    cells.insert(at, ["code", "show", 'words = ["a", "b"]\nloud = shout(words)', {}])
+    cells[at + 1][2] = 'assert loud == words or shout(words) == ["A", "B"] and words == ["a", "b"]'
+    course = small.make(tmp_path, cells)
+    small.submit(course, "alice")
+    shout = "def shout(words):\n    words[:] = [7]\n    return words"
+    small.submit(course, "bob", SOLUTION | {"shout": shout})
+    small.run(course)
+    assert small.points(course, "alice") == POINTS and small.sentences(course, "alice") == []
+    (told,) = small.sentences(course, "bob")
+    assert "'show'" in told and "calls what changes its arguments in place" in told
 
 
 def test_what_is_printed_and_raised_holds_no_orders(course):

@@ -15,7 +15,6 @@ import io
 import re
 import time
 import unicodedata
-import zipfile
 from pathlib import PurePosixPath
 
 from . import submissions
@@ -94,14 +93,14 @@ def collect(course, name):
             "with the columns id, name, email, into the course's folder."
         )
     said, files, unread, listed = [], {}, [], {}
-    for path, data, when in found_in(folder, said):
+    patterns = [*course.config.Collect.get("patterns", []), *PATTERNS]
+    for path, data, when in found_in(folder, said, lambda one: whose(one, students, patterns, {})):
         if path.name == "submission_metadata.yml":
             listed |= gradescope(data)
         elif data is None:
             unread.append(path)
         else:
             files.setdefault(path, (data, when))
-    patterns = [*course.config.Collect.get("patterns", []), *PATTERNS]
     theirs = {}
     for path, (data, when) in files.items():
         fit = whose(path, students, patterns, listed)
@@ -151,9 +150,9 @@ def whose(path, students, patterns, listed):
     return []
 
 
-def found_in(folder, said):
+def found_in(folder, said, named):
     """(path, data, time) of the notebooks below a folder and in its zips, and of lists of names;
-    of what is neither, data is None."""
+    of what is neither, data is None. named: whom a path spells."""
     for file in sorted(folder.rglob("*")):
         inner = PurePosixPath(file.relative_to(folder).as_posix())
         left = any(one.startswith(".") or one in submissions.NO_WORK for one in inner.parts)
@@ -163,38 +162,57 @@ def found_in(folder, said):
         if not relevant(inner):
             yield inner, None, when
             continue
+        platforms = not inner.parent.parts and not named(inner)
         try:
-            yield from unpacked(inner, submissions.regular(file, submissions.MAX_ZIP), when, DEPTH)
+            if inner.suffix.lower() == ".zip":
+                data = file
+                submissions.regular(file, submissions.MAX_ARCHIVE, read=False)
+            else:
+                data = submissions.regular(file, submissions.MAX_NOTEBOOK)
+            yield from unpacked(inner, data, when, said, platforms=platforms, room=Room())
         except submissions.Refused as reason:
             said.append(f"downloaded/{folder.name}/{inner} {reason}.")
 
 
-def unpacked(path, data, when, depth):
-    kind = path.suffix.lower()
-    if kind == ".ipynb" or path.name == "submission_metadata.yml":
+@dataclasses.dataclass
+class Room:
+    """How many bytes may still be unpacked of one student's zip and the zips in it."""
+
+    left: int = submissions.MAX_UNPACKED
+
+
+def unpacked(path, data, when, said, *, platforms=False, room, depth=DEPTH):
+    """The same as `found_in`, of one file: its bytes, or where a zip lies.
+
+    platforms: whether it is the platform's own zip. What is refused in that is `said`, and does not
+    stop the rest; and its times are true, while students can write any into theirs."""
+    if path.suffix.lower() != ".zip":
         submissions.small_enough(path.name, len(data), submissions.MAX_NOTEBOOK)
         yield path, data, when
-    elif kind == ".zip" and depth:
-        try:
-            archive = zipfile.ZipFile(io.BytesIO(data))
-            entries = submissions.files_of(archive.infolist())
-        except Exception as error:
-            raise submissions.Refused(f"is a zip that cannot be read ({error})") from None
-        outer = path.with_suffix("") if path.parent.parts or depth < DEPTH else PurePosixPath()
-        for entry, inner in entries.items():
-            if not relevant(inner) or entry.file_size > submissions.MAX_ZIP:
-                yield outer / inner, None, when
+        return
+    with submissions.opened(io.BytesIO(data) if isinstance(data, bytes) else data) as archive:
+        files = submissions.files_of(archive.infolist())
+        if not platforms:
+            submissions.check(archive.infolist(), files)
+        for entry, inner in files.items():
+            inner = inner if platforms else path.with_suffix("") / inner
+            if not relevant(inner) or not depth:
+                yield inner, None, when
                 continue
             try:
-                with archive.open(entry) as file:
-                    content = file.read(submissions.MAX_ZIP + 1)
-            except Exception as error:
-                raise submissions.Refused(
-                    f"holds {inner}, which cannot be read ({error})"
-                ) from None
-            local = time.mktime((*entry.date_time, 0, 0, -1))
-            stamp = datetime.datetime.fromtimestamp(local, datetime.UTC)
-            yield from unpacked(outer / inner, content, stamp, depth - 1)
+                most = submissions.MAX_UNPACKED if platforms else room.left
+                content = submissions.content(archive, entry, most)
+                if platforms:
+                    local = time.mktime((*entry.date_time, 0, 0, -1))
+                    when = datetime.datetime.fromtimestamp(local, datetime.UTC)
+                else:
+                    room.left -= len(content)
+                mine = Room() if platforms else room
+                yield from unpacked(inner, content, when, said, room=mine, depth=depth - 1)
+            except submissions.Refused as reason:
+                if not platforms:
+                    raise
+                said.append(f"In what was downloaded, {inner} {reason}.")
 
 
 def relevant(path):

@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from . import collect, rebuild, report, sandbox, scores, submissions
 from .course import register, template, write
+from .inside.cells import OURS
 
-NOT_ITS_OWN = {"CellTimeout", "SessionEnded", "TestEnded", "NotRun"}  # errors that we made
 VERSION = 4  # of how work is judged; another one makes everything be graded again
 
 
@@ -32,7 +32,7 @@ class Card:
     notes: sentences about what was unusual. looks: about what the teacher should look at, and what
     counts all the same. decisions: about what only the teacher can settle; doubts: those of them
     that the files in `submitted` gave rise to. accepted: the teacher has settled it. stopped: why
-    it could not be run to its end, or "". seconds, cpu: by the clock, and of processor time.
+    it could not be run to its end, or "". seconds: by the clock.
     """
 
     student: str
@@ -46,7 +46,6 @@ class Card:
     accepted: bool = False
     stopped: str = ""
     seconds: float = 0
-    cpu: float = 0
     version: int = VERSION
 
     @property
@@ -224,7 +223,6 @@ class Job:
             accepted=accepted,
             stopped=ended.why,
             seconds=round(seconds, 1),
-            cpu=float(result.get("cpu", 0)),
         )
         withheld = scores.fill_in(rebuilt, result, withhold=card.open)
         report.put_on_top(rebuilt, card)
@@ -282,8 +280,8 @@ def oddities(rebuilt, result):
     for index, cell in enumerate(result["cells"]):
         where, error = scores.where(rebuilt, index), cell["error"] or {"ename": ""}
         if error["ename"] in ("SyntaxError", "IndentationError", "TabError"):
-            found.append(f"The cell {where!r} is no Python: {error['evalue']}.")
-        elif error["ename"] in NOT_ITS_OWN:
+            found.append(f"The cell {where!r} is no Python ({error['evalue'][:80]!r}).")
+        elif error["ename"] in OURS:
             found.append(f"The cell {where!r}: {error['evalue']}.")
         elif error["ename"] in ("SystemExit", "KeyboardInterrupt", "MemoryError"):
             found.append(f"The cell {where!r} ended with {error['ename']}.")

@@ -42,7 +42,6 @@ def main():
         raise SystemExit("not all of them were graded without a question; this measures nothing")
     if points != {most}:
         raise SystemExit(f"solutions got {sorted(points)} points of {most}; this measures nothing")
-    cpu = max(cpu, sum(card.cpu for card in cards))  # some of it is counted in both
     print(
         f"{asked.assignment}: {asked.students} submissions, {asked.workers} at a time: "
         f"{wall:.0f} s by the clock, {cpu:.0f} s of processor time "
@@ -52,7 +51,7 @@ def main():
 
 
 def used():
-    """Seconds of processor time of this process and its children; the sandboxes say their own."""
+    """Seconds of processor time of this process and of all it has started that have ended."""
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in spent)
 

@@ -30,9 +30,12 @@ def fill_in(rebuilt, result, *, withhold):
 
     result: what inside/run.py hands back. withhold: whether passed tests earn nothing for now.
     """
-    withheld = set()
+    withheld, room = set(), MAX_PIXELS_IN_ALL
     for cell, got in zip(rebuilt.code(), result["cells"], strict=True):
-        outputs = [shown(one) for one in got["outputs"]]
+        outputs = []
+        for one in got["outputs"]:
+            outputs.append(shown(one, room))
+            room -= pixels((outputs[-1] or {}).get("data", {}).get("image/png")) or 0
         error = got["error"]
         if got["verdict"] == "failed" and error is None:
             error = {"ename": "TestFailed", "evalue": "", "traceback": ["the test failed"]}
@@ -49,11 +52,12 @@ def fill_in(rebuilt, result, *, withhold):
 MAX_TEXT = 12_000  # characters of an output
 MAX_LINE = 2000  # of an error's
 MAX_PIXELS = 4_000_000
+MAX_PIXELS_IN_ALL = 40_000_000  # of a notebook
 MAX_PNG = 400_000  # bytes
 CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"tEXt", b"sBIT", b"gAMA", b"sRGB"}
 
 
-def shown(output):
+def shown(output, room=MAX_PIXELS_IN_ALL):
     """An output as inside/cells.py makes it, text or a PNG picture of bounded size; else None."""
     if output.get("output_type") == "stream" and isinstance(output.get("text"), str):
         text = readable(output["text"], MAX_TEXT)
@@ -63,7 +67,7 @@ def shown(output):
         return None
     found = {"text/plain": readable(data["text/plain"], MAX_TEXT)}
     if "image/png" in data:
-        if is_picture(data["image/png"]):
+        if 0 < pixels(data["image/png"]) <= min(MAX_PIXELS, room):
             found["image/png"] = data["image/png"]
         else:
             found["text/plain"] = "[a picture that is too large to show, or none]"
@@ -86,23 +90,22 @@ def readable(text, most):
     )
 
 
-def is_picture(text):
-    """Whether it is a PNG that takes no more room than a picture on a page, when it is unpacked."""
+def pixels(text):
+    """How many points a PNG has when it is unpacked; 0 if it is none, or has more in it."""
     try:
         data = base64.b64decode(text, validate=True)
     except (ValueError, TypeError):
-        return False
-    if len(data) > MAX_PNG or data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR":
-        return False
-    width, height = struct.unpack_from("!II", data, 16) if len(data) >= 24 else (0, 0)
-    if not 0 < width * height <= MAX_PIXELS:
-        return False
-    at = 8
+        return 0
+    if not 24 <= len(data) <= MAX_PNG or data[:8] != b"\x89PNG\r\n\x1a\n":
+        return 0
+    at, kinds = 8, []
     while at + 12 <= len(data):
-        if data[at + 4 : at + 8] not in CHUNKS:
-            return False
+        kinds.append(data[at + 4 : at + 8])
         at += 12 + struct.unpack_from("!I", data, at)[0]
-    return at == len(data)
+    if at != len(data) or kinds[:1] != [b"IHDR"] or b"IHDR" in kinds[1:] or set(kinds) - CHUNKS:
+        return 0
+    width, height = struct.unpack_from("!II", data, 16)
+    return width * height
 
 
 def save(course, submission, rebuilt, withheld, *, same_as_before):

@@ -9,11 +9,13 @@ same is tested for two variants of each assignment.
 
 import dataclasses
 import os
+import socket
 import subprocess
 import sys
 
 from tools.grading import course as courses
 from tools.grading import rebuild, sandbox
+from tools.grading.inside import wire
 from tools.grading.inside.reading import names
 
 from . import instructor
@@ -59,21 +61,22 @@ def examine(template, variants):
     plans += [affected(rebuilt(template, one).plan(template), plans[0]) for one in variants]
     plans = [short(plan) for plan in plans]
     limits = {"cell_seconds": 120, "seconds": SECONDS, "brief": True}
-    done = subprocess.run(
-        [sys.executable, "-I", sandbox.INSIDE / "run.py"],
-        input=b"".join(sandbox.framed({**limits, **plan}) for plan in plans),
-        capture_output=True,
-        timeout=SECONDS,
-        env={
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "MPLBACKEND": "agg",
-            "GRADING_MODULES": " ".join(template.modules),
-        },
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr.decode()[-2000:])
-    results = sandbox.unframed(done.stdout)
+    ours, theirs = socket.socketpair()
+    with theirs:
+        examiner = subprocess.Popen(
+            [sys.executable, "-I", sandbox.INSIDE / "run.py"],
+            stdin=theirs,
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "MPLBACKEND": "agg",
+                "GRADING_MODULES": " ".join(template.modules),
+            },
+        )
+    with ours:
+        channel = wire.Channel(ours)
+        results = [sandbox.asked(channel, {**limits, **plan}) for plan in plans]
+    examiner.wait(SECONDS)
     found = []
     for plan, result in zip(plans, results, strict=True):
         verdicts, errors = {}, {}

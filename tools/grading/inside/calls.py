@@ -64,66 +64,63 @@ class Peer:
         return {"handle": [self.number_of_mine(value), callable(value)]}
 
     def packed(self, value, *, graphs=False):
-        """(what a message says of a value, body)."""
+        """(what a message says of a value, the tensors of it that take part in a gradient)."""
         pack = Pack(self, graphs=graphs)
         head = pack(value)
         found = {"value": head, "graphed": [], "known": self.known(pack.kept)}
         if graphs and pack.graphed:
             torch = sys.modules["torch"]
             found["graphed"] = [pack.tensor(one, torch) for one in pack.graphed]
-        return found, pack.body(), pack.graphed or []
+        return found, pack.graphed or []
 
     def known(self, things):
         """Numbers of things that, when they come again, are to be the same to the other side."""
         return []
 
-    def unpacked(self, message, body, graphed=None):
+    def unpacked(self, message, graphed=None):
         known = message.get("known")
-        unpack = Unpack(self, body, graphed or [], known if isinstance(known, list) else ())
+        unpack = Unpack(self, graphed or [], known if isinstance(known, list) else ())
         value = unpack(message["value"])
         self.made |= {id(thing): thing for thing in unpack.things}
         return value
 
-    def leaves(self, message, body):
+    def leaves(self, message):
         """The tensors of a message that take part in a gradient, as new ones that do."""
-        unpack = Unpack(self, body)
+        unpack = Unpack(self)
         return [unpack.as_tensor(one).requires_grad_() for one in message["graphed"]]
 
     # Asking.
 
-    def ask(self, message, body=b""):
-        """(what the other side answers, body), having served it meanwhile. Raises its errors."""
-        self.channel.send(message, body)
-        while True:
-            answer, body = self.channel.receive()
-            if "do" not in answer:
-                break
-            self.serve(answer, body)
+    def ask(self, message):
+        """What the other side answers, having served it meanwhile. Raises its errors."""
+        self.channel.send(message)
+        while "do" in (answer := self.channel.receive()):
+            self.serve(answer)
         if "error" in answer:
             raise self.error(answer)
-        return answer, body
+        return answer
 
     def call(self, number, arguments, keywords, parts=None):
         """Call what the other side has lent. parts: see `Asker.with_parts`."""
         given = (arguments, keywords)
-        sent, body, inputs = self.packed((given, parts or {}), graphs=following())
-        answer, body = self.ask({"do": "call", "what": number, "grad": following(), **sent}, body)
+        sent, inputs = self.packed((given, parts or {}), graphs=following())
+        answer = self.ask({"do": "call", "what": number, "grad": following(), **sent})
         if answer.get("after") is not None:
-            after = Unpack(self, body)(answer["after"])
+            after = Unpack(self)(answer["after"])
             self.changed |= spoiled(self, given, after, self.made)
             assign(given, after)
-        graphed = self.leaves(answer, body)
+        graphed = self.leaves(answer)
         if graphed:
             from gradients import Across
 
             ask = self.asks_for_gradients(answer["graph"])
             graphed = Across.apply(ask, len(inputs), *inputs, *(one.detach() for one in graphed))
-        return self.unpacked(answer, body, graphed)
+        return self.unpacked(answer, graphed)
 
     def asks_for_gradients(self, graph):
         def ask(gradients):
-            sent, body, _ = self.packed(gradients)
-            return self.unpacked(*self.ask({"do": "gradients", "graph": graph, **sent}, body))
+            sent, _ = self.packed(gradients)
+            return self.unpacked(self.ask({"do": "gradients", "graph": graph, **sent}))
 
         return ask
 
@@ -144,27 +141,26 @@ class Peer:
 
     # Answering.
 
-    def serve(self, message, body):
+    def serve(self, message):
         do = message["do"]
         answers = {"call": self.do_call, "gradients": self.do_gradients, **self.more()}
         try:
             if do not in answers:
                 raise NoValue(f"{str(do)[:40]!r} is nothing to do")
-            answer, body = answers[do](message, body)
-            self.channel.send(*self.with_more(answer, body))
+            self.channel.send(self.with_more(answers[do](message)))
         except (wire.Closed, wire.TooLate, cells.CellTimeout):
             raise
         except self.caught as error:
             self.noticed(error)
-            self.channel.send(*self.with_more(self.described(error), b""))
+            self.channel.send(self.with_more(self.described(error)))
 
     caught = Exception
 
     def more(self):
         return {}
 
-    def with_more(self, answer, body):
-        return answer, body
+    def with_more(self, answer):
+        return answer
 
     def noticed(self, error):
         pass
@@ -173,22 +169,19 @@ class Peer:
         kinds = [kind.__name__ for kind in type(error).__mro__ if kind not in (object, Exception)]
         return {"error": kinds, "text": cells.text_of(error), "lines": []}
 
-    def do_call(self, message, body):
-        leaves = self.leaves(message, body)
-        given, parts = self.unpacked(message, body, leaves)
+    def do_call(self, message):
+        leaves = self.leaves(message)
+        given, parts = self.unpacked(message, leaves)
         before = fingerprint(self, given)
         with follows(message["grad"]):
             result = self.really_call(message["what"], *given, parts)
-            sent, body, outputs = self.packed(result, graphs=following() and bool(leaves))
+            sent, outputs = self.packed(result, graphs=following() and bool(leaves))
         if outputs:
             sent["graph"] = len(self.graphs)
             self.graphs.append((outputs, leaves))
         if fingerprint(self, given) != before:
-            pack = Pack(self)
-            pack.parts, pack.size = [body], len(body)
-            sent["after"] = pack(given)
-            body = pack.body()
-        return sent, body
+            sent["after"] = Pack(self)(given)
+        return sent
 
     def really_call(self, number, arguments, keywords, parts):
         function = self.mine[number]
@@ -196,14 +189,13 @@ class Peer:
             raise NoValue("not to be called")
         return function(*arguments, **keywords)
 
-    def do_gradients(self, message, body):
+    def do_gradients(self, message):
         torch = sys.modules["torch"]
         outputs, leaves = self.graphs[message["graph"]]
         found = torch.autograd.grad(
-            outputs, leaves, self.unpacked(message, body), retain_graph=True, allow_unused=True
+            outputs, leaves, self.unpacked(message), retain_graph=True, allow_unused=True
         )
-        sent, body, _ = self.packed(list(found))
-        return sent, body
+        return self.packed(list(found))[0]
 
 
 def following():
@@ -235,16 +227,16 @@ class Asker(Peer):
         super().__init__(channel, namespace)
         self.hear, self.failed, self.states = hear, None, {}
 
-    def ask(self, message, body=b""):
+    def ask(self, message):
         try:
-            answer, body = super().ask(message, body)
+            answer = super().ask(message)
         except Exception:
             self.fail()
             raise
         self.fail()
         if isinstance(answer.get("printed"), str):
             self.hear(answer["printed"])
-        return answer, body
+        return answer
 
     def fail(self):
         """Raise what an `assert` of the test's has raised, whatever became of it there."""
@@ -269,17 +261,16 @@ class Asker(Peer):
             return map(function, *iterables)
         found, waiting = [], list(iterables[0])
         for start in range(0, len(waiting), AT_ONCE):
-            sent, body, _ = self.packed(waiting[start : start + AT_ONCE])
-            answer, body = self.ask({"do": "each", "what": number, **sent}, body)
-            found += self.unpacked(answer, body)
+            sent, _ = self.packed(waiting[start : start + AT_ONCE])
+            found += self.unpacked(self.ask({"do": "each", "what": number, **sent}))
         if len(found) != len(waiting):
             raise NoValue("not as many answers as questions")
         return iter(found)
 
     def name(self, name):
         """(whether the student's code has defined it, what it is)."""
-        answer, body = self.ask({"do": "name", "name": name})
-        return answer.get("found") is True, self.unpacked(answer, body)
+        answer = self.ask({"do": "name", "name": name})
+        return answer.get("found") is True, self.unpacked(answer)
 
     def with_parts(self, function, **parts):
         """A student's function, as it would be with right parts: with these in place of those of
@@ -295,13 +286,12 @@ class Asker(Peer):
         known = ours or library or kind is types.SimpleNamespace
         if pack.bare or not known or not hasattr(value, "__dict__"):
             return super().lend(pack, value)
-        number, inner = self.number_of_mine(value), Pack(self, whole=True)
-        state = inner(dict(vars(value)))
-        state = json.dumps(state), inner.body()
-        if self.states.get(number) == state and not pack.whole:
-            return {"object": [number, module, name, None, [0, 0]]}
-        self.states[number] = state
-        return {"object": [number, module, name, json.loads(state[0]), pack.raw(state[1])]}
+        number, state = self.number_of_mine(value), Pack(self, whole=True)(dict(vars(value)))
+        fingerprint = json.dumps(state)
+        if self.states.get(number) == fingerprint and not pack.whole:
+            return {"object": [number, module, name, None]}
+        self.states[number] = fingerprint
+        return {"object": [number, module, name, state]}
 
 
 class Handle:
@@ -360,21 +350,19 @@ class Answerer(Peer):
     def more(self):
         return {"name": self.do_name, "each": self.do_each}
 
-    def with_more(self, answer, body):
-        return {**answer, "printed": self.printed.take()}, body
+    def with_more(self, answer):
+        return {**answer, "printed": self.printed.take()}
 
     def described(self, error):
         return {**super().described(error), "lines": self.lines_of(error)}
 
-    def do_each(self, message, body):
+    def do_each(self, message):
         function = self.mine[message["what"]]
-        sent, body, _ = self.packed([function(one) for one in self.unpacked(message, body)])
-        return sent, body
+        return self.packed([function(one) for one in self.unpacked(message)])[0]
 
-    def do_name(self, message, body):
+    def do_name(self, message):
         name = message["name"]
-        sent, body, _ = self.packed(self.namespace.get(name))
-        return {**sent, "found": name in self.namespace}, body
+        return {**self.packed(self.namespace.get(name))[0], "found": name in self.namespace}
 
     def really_call(self, number, arguments, keywords, parts):
         missing = object()

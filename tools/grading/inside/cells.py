@@ -15,6 +15,7 @@ import sys
 MAX_TEXT = 10_000  # characters of a cell's output
 MAX_PICTURE = 300_000  # bytes
 MAX_PICTURES = 4  # of a cell
+OURS = {"CellTimeout", "SessionEnded", "TestEnded", "NotRun"}  # errors that only the grading has
 
 
 class CellTimeout(BaseException):
@@ -71,11 +72,7 @@ def run(source, namespace, name, *, seconds, before=None, describe=None):
                 execute(source, namespace, name, shown)
                 shown.extend(figures())
     except CellTimeout:
-        error = {
-            "ename": "CellTimeout",
-            "evalue": f"stopped after {seconds:g} seconds",
-            "traceback": [f"CellTimeout: stopped after {seconds:g} seconds"],
-        }
+        error = said("CellTimeout", f"stopped after {seconds:g} seconds")
     except BaseException as caught:
         error = (describe or described)(caught, source, name)
     outputs = []
@@ -142,6 +139,11 @@ def picture(figure):
         "image/png": base64.b64encode(data).decode("ascii"),
         "text/plain": "<Figure>",
     }
+
+
+def said(kind, message):
+    """An error of the grading's own, as a notebook stores it."""
+    return {"ename": kind, "evalue": message, "traceback": [f"{kind}: {message}"]}
 
 
 def text_of(error):

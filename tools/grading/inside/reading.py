@@ -3,25 +3,30 @@
 import ast
 import symtable
 
-HIDES = {"exec", "eval", "compile", "__import__", "importlib", "ctypes"}  # anything, from a reader
+HIDES = set(  # anything, from a reader
+    "exec eval compile __import__ __builtins__ builtins importlib ctypes gc pickle pkgutil"
+    " runpy sys.modules".split()
+)
+
+
+def table(source):
+    """The names of a cell; of one that cannot be read, none."""
+    try:
+        return symtable.symtable(source, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return symtable.symtable("", "cell", "exec")
 
 
 def names(source):
     """(names that a cell binds at its top level, other names that it reads)."""
-    try:
-        top = symtable.symtable(source, "cell", "exec")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set(), set()
+    top = table(source)
     sets = {one.get_name() for one in top.get_symbols() if one.is_assigned() or one.is_imported()}
     return sets, read_outside(top) - sets
 
 
 def defines(source):
     """Names that a cell binds at its top level by something else than importing."""
-    try:
-        symbols = symtable.symtable(source, "cell", "exec").get_symbols()
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
+    symbols = table(source).get_symbols()
     return {one.get_name() for one in symbols if one.is_assigned() and not one.is_imported()}
 
 
@@ -52,10 +57,7 @@ def read_outside(table):
 
 def reads(source):
     """All global names that a cell reads, those it has bound itself included."""
-    try:
-        return read_outside(symtable.symtable(source, "cell", "exec"))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
+    return read_outside(table(source))
 
 
 def uses(source, without):
@@ -69,19 +71,20 @@ def uses(source, without):
         return []  # it does not run either
     except (ValueError, RecursionError, MemoryError):
         return ["is written so oddly that it cannot be read"]
-    found, hidden = set(), set()
+    words, attributes = set(), set()
     for node in ast.walk(tree):
-        words = {
-            ast.Name: lambda node: [node.id],
-            ast.Attribute: lambda node: [node.attr],
-            ast.Import: lambda node: [one.name for one in node.names],
-            ast.ImportFrom: lambda node: [node.module or "", *(one.name for one in node.names)],
-        }.get(type(node), lambda node: [])(node)
-        for word in words:
-            found |= {part for part in word.split(".") if part in without}
-            hidden |= {part for part in word.split(".") if part in HIDES and without}
-    hidden -= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        if isinstance(node, ast.Name):
+            words.add(node.id)
+        elif isinstance(node, ast.Attribute):  # `model.eval()` is not `eval`
+            attributes.add(node.attr)
+            words.add(ast.unparse(node) if node.attr == "modules" else "")
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None) or ""
+            named = [f"{module}.{one.name}".lstrip(".") for one in node.names]
+            words |= {*named, *(part for one in named for part in one.split("."))}
+    found = (words | attributes) & set(without)
     phrases = [f"uses `{one}`, which is not to be used here" for one in sorted(found)]
+    hidden = words & HIDES if without else ()
     return phrases + [f"uses `{one}`, behind which anything may be" for one in sorted(hidden)]
 
 

@@ -27,7 +27,7 @@ def live(control):
     sys.modules["__main__"] = main = types.ModuleType("__main__")
     namespace, sources = vars(main), {}
     while True:
-        message, _ = control.receive()
+        message = control.receive()
         if message["do"] == "run":
             name = f"<{message['name']}>"
             sources[name] = message["source"].splitlines()
@@ -48,7 +48,7 @@ def answer(channel, namespace, sources):
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         peer = calls.Answerer(channel, namespace, printed, lambda error: lines(error, sources))
         while True:
-            peer.serve(*channel.receive())
+            peer.serve(channel.receive())
 
 
 def lines(error, sources):
@@ -67,7 +67,7 @@ def beget(control, life):
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-    control.wait(None)
+    control.socket.settimeout(None)
     _, (descriptor,), _, _ = socket.recv_fds(control.socket, 1, 1)
     child = os.fork()
     if child == 0:

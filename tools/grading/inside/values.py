@@ -1,7 +1,7 @@
 """What may pass between the examiner and a student's code: values, rebuilt on the other side.
 
-Numbers, strings and containers become JSON; of tensors and arrays the raw bytes go along, with
-shape and dtype; of a random generator its state. Whatever else there is (a cache, a model, a
+Numbers, strings and containers become JSON; of tensors and arrays the raw bytes go along, as text,
+with shape and dtype; of a random generator its state. Whatever else there is (a cache, a model, a
 function) stays where it is, and a number for it is handed over: it can be handed back, and called.
 Nothing is pickled, and nothing that a student's code sends is executed or looked into.
 
@@ -9,6 +9,7 @@ In the other direction one thing more may pass. An object of a class that both s
 a cell of the assignment or the book's `utils` defines it, is rebuilt from its attributes.
 """
 
+import base64
 import collections
 import decimal
 import fractions
@@ -38,24 +39,15 @@ def plain(values):
 
 
 class Pack:
-    """pack = Pack(peer); pack(value) is what JSON can hold, pack.body() the bytes that go along."""
+    """pack = Pack(peer); pack(value) is what JSON can hold."""
 
     def __init__(self, peer, *, graphs=False, bare=False, whole=False):
         """graphs: whether tensors that take part in a gradient are listed in `graphed`. bare:
         whether objects are but numbers, for a value that is compared and not sent. whole: whether
         they come with all that is in them, although the other side may have it already."""
         self.peer, self.bare, self.whole = peer, bare, whole
-        self.parts, self.size, self.kept, self.numbers = [], 0, [], {}
+        self.kept, self.numbers = [], {}
         self.graphed = [] if graphs else None
-
-    def body(self):
-        return b"".join(self.parts)
-
-    def raw(self, data):
-        """[where, how long] of bytes that are put into the body."""
-        self.parts.append(data)
-        self.size += len(data)
-        return [self.size - len(data), len(data)]
 
     def __call__(self, value):
         kind = type(value)
@@ -106,7 +98,7 @@ class Pack:
         version, state, gauss = value.getstate()
         if version != 3:
             raise NoValue("a generator of another kind")
-        return {"random": [self.raw(INDEX.pack(*state)), gauss]}
+        return {"random": [text(INDEX.pack(*state)), gauss]}
 
     def of_torch(self, value, torch):
         if isinstance(value, torch.Tensor):
@@ -118,7 +110,7 @@ class Pack:
             return {"tensor": self.tensor(value, torch)}
         if isinstance(value, torch.Generator):
             self.numbered(value)
-            return {"torch random": self.raw(value.get_state().numpy().tobytes())}
+            return {"torch random": text(value.get_state().numpy().tobytes())}
         if isinstance(value, torch.dtype):
             return {"dtype": str(value).removeprefix("torch.")}
         return None
@@ -127,7 +119,7 @@ class Pack:
         plain = value.detach().to("cpu").to_dense().resolve_conj().resolve_neg().contiguous()
         data = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
         name = str(plain.dtype).removeprefix("torch.")
-        return [name, list(plain.shape), *self.raw(data), isinstance(value, torch.nn.Parameter)]
+        return [name, list(plain.shape), text(data), isinstance(value, torch.nn.Parameter)]
 
     def of_numpy(self, value, numpy):
         if isinstance(value, numpy.random.Generator):
@@ -142,7 +134,7 @@ class Pack:
             self.numbered(value)
         data = numpy.ascontiguousarray(value).tobytes()
         single = isinstance(value, numpy.generic)
-        return {"array": [value.dtype.str, list(value.shape), *self.raw(data), single]}
+        return {"array": [value.dtype.str, list(value.shape), text(data), single]}
 
 
 PACKERS = {  # by type, the first that fits; what is derived from one of these comes as that one
@@ -154,7 +146,7 @@ PACKERS = {  # by type, the first that fits; what is derived from one of these c
     tuple: lambda pack, value: {"tuple": [pack(one) for one in tuple.__iter__(value)]},
     set: Pack.set,
     frozenset: lambda pack, value: {"frozenset": [pack(one) for one in value]},
-    (bytes, bytearray, memoryview): lambda pack, value: {"bytes": pack.raw(bytes(value))},
+    (bytes, bytearray, memoryview): lambda pack, value: {"bytes": text(bytes(value))},
     complex: lambda pack, value: {"complex": [value.real, value.imag]},
     range: lambda pack, value: {"range": [value.start, value.stop, value.step]},
     slice: lambda pack, value: {"slice": [pack(value.start), pack(value.stop), pack(value.step)]},
@@ -166,11 +158,11 @@ PACKERS = {  # by type, the first that fits; what is derived from one of these c
 
 
 class Unpack:
-    """unpack = Unpack(peer, body); unpack(what a Pack has made) is a value of our own making."""
+    """unpack = Unpack(peer); unpack(what a Pack has made) is a value of our own making."""
 
-    def __init__(self, peer, body, graphed=(), known=()):
+    def __init__(self, peer, graphed=(), known=()):
         """known: by what number the other side knows each thing that can be changed, or None."""
-        self.peer, self.data, self.graphed, self.things = peer, body, graphed, []
+        self.peer, self.graphed, self.things = peer, graphed, []
         self.known = known
 
     def __call__(self, packed):
@@ -201,11 +193,6 @@ class Unpack:
         self.things.append(old if type(old) is type(new) else new)
         return self.things[-1]
 
-    def raw(self, where, size):
-        if not 0 <= where <= where + size <= len(self.data):
-            raise NoValue("bytes that are not there")
-        return self.data[where : where + size]
-
     def as_tuple(self, content):
         return tuple(map(self, content))
 
@@ -231,7 +218,7 @@ class Unpack:
         return frozenset(map(self, content))
 
     def as_bytes(self, content):
-        return bytes(self.raw(*content))
+        return data(content)
 
     def as_complex(self, content):
         return complex(*content)
@@ -250,7 +237,7 @@ class Unpack:
 
     def as_random(self, content):
         found = random.Random()
-        found.setstate((3, INDEX.unpack(self.raw(*content[0])), content[1]))
+        found.setstate((3, INDEX.unpack(data(content[0])), content[1]))
         self.things.append(found)
         return found
 
@@ -258,7 +245,7 @@ class Unpack:
         import torch
 
         found = torch.Generator()
-        found.set_state(torch.frombuffer(bytearray(self.raw(*content)), dtype=torch.uint8))
+        found.set_state(torch.frombuffer(bytearray(data(content)), dtype=torch.uint8))
         self.things.append(found)
         return found
 
@@ -286,18 +273,18 @@ class Unpack:
     def as_tensor(self, content):
         import torch
 
-        name, shape, where, size, parameter = content
-        dtype, data = self.as_dtype(name), bytearray(self.raw(where, size))
+        name, shape, packed, parameter = content
+        dtype, raw = self.as_dtype(name), bytearray(data(packed))
         if dtype is None or not all(type(one) is int and one >= 0 for one in shape):
             raise NoValue("a tensor that is none")
-        if math.prod(shape) * dtype.itemsize != size or len(shape) > 32:
+        if math.prod(shape) * dtype.itemsize != len(raw) or len(shape) > 32:
             raise NoValue("a tensor whose numbers are not all there")
-        if not size:
+        if not raw:
             found = torch.empty(shape, dtype=dtype)
         elif dtype is torch.bool:  # any other byte would be neither true nor false
-            found = torch.frombuffer(data, dtype=torch.uint8).ne(0).reshape(shape)
+            found = torch.frombuffer(raw, dtype=torch.uint8).ne(0).reshape(shape)
         else:
-            found = torch.frombuffer(data, dtype=dtype).reshape(shape)
+            found = torch.frombuffer(raw, dtype=dtype).reshape(shape)
         if parameter and self.peer.trusting:
             found = torch.nn.Parameter(found)
         self.things.append(found)
@@ -306,12 +293,16 @@ class Unpack:
     def as_array(self, content):
         import numpy
 
-        dtype, shape, where, size, single = content
+        dtype, shape, packed, single = content
         if not re.fullmatch(r"[<>|=]?[biufc]\d{1,2}", dtype):
             raise NoValue("an array of something else")
-        dtype, data = numpy.dtype(dtype), bytearray(self.raw(where, size))
+        dtype = numpy.dtype(dtype)
         stored = numpy.uint8 if dtype.kind == "b" else dtype
-        found = numpy.frombuffer(data, dtype=stored).astype(dtype, copy=False).reshape(shape)
+        found = (
+            numpy.frombuffer(bytearray(data(packed)), dtype=stored)
+            .astype(dtype, copy=False)
+            .reshape(shape)
+        )
         if single:
             return found[()]
         self.things.append(found)
@@ -326,7 +317,7 @@ class Unpack:
     def as_object(self, content):
         if not self.peer.trusting:
             raise NoValue("an object")
-        number, module, name, state, where = content
+        number, module, name, state = content
         found = self.peer.copies.get(number)
         if found is None:
             kind = self.peer.namespace if module == "__main__" else importlib.import_module(module)
@@ -335,7 +326,7 @@ class Unpack:
             found = self.peer.remember(number, kind.__new__(kind))
         if state is not None:
             vars(found).clear()
-            vars(found).update(Unpack(self.peer, self.raw(*where))(state))
+            vars(found).update(Unpack(self.peer)(state))
         return found
 
 
@@ -343,6 +334,14 @@ def at(things, number):
     if type(number) is not int or number < 0:
         raise NoValue("a number of nothing")
     return things[number]
+
+
+def text(data):
+    return base64.b64encode(data).decode("ascii")
+
+
+def data(text):
+    return base64.b64decode(text, validate=True)
 
 
 def short(text):
@@ -354,7 +353,7 @@ def short(text):
 def fingerprint(peer, value):
     """Something that is another when a value has been changed."""
     pack = Pack(peer, bare=True)
-    return json.dumps(pack(value)), pack.body()
+    return json.dumps(pack(value))
 
 
 def spoiled(peer, given, after, theirs):

@@ -1,4 +1,4 @@
-"""Messages over a socket: a head in JSON and a body of raw bytes, with limits and a time to arrive.
+"""Messages over a socket: JSON, with a limit, and a time to arrive.
 
 The other side may be a student's code, so nothing that comes is more than looked at here.
 """
@@ -8,9 +8,8 @@ import socket
 import struct
 import time
 
-MAX_HEAD, MAX_BODY = 8_000_000, 256_000_000  # bytes
+MAX_BYTES = 100_000_000  # of a message, if nothing else is said
 SEND_SECONDS = 30  # for a side that does not read, where answers have a time to arrive
-WAIT = socket.MSG_WAITALL
 
 
 class Closed(Exception):
@@ -26,45 +25,39 @@ class Garbled(Exception):
 
 
 class Channel:
-    def __init__(self, socket):
-        self.socket, self.left = socket, 0.0  # left: seconds to wait, None for ever
+    def __init__(self, socket, most=MAX_BYTES):
+        self.socket, self.most = socket, most
 
     def close(self):
         self.socket.close()
 
-    def send(self, message, body=b""):
+    def send(self, message):
         """message: a dict of what JSON knows. Raises Closed, TooLate or Garbled."""
         try:
-            head = json.dumps(message).encode()
+            data = json.dumps(message).encode()
         except (ValueError, TypeError, RecursionError) as error:
             raise Garbled(str(error)[:200]) from None
-        within(len(head), len(body))
-        if self.left is not None:
-            self.wait(SEND_SECONDS)
+        self.bound(len(data))
+        if self.socket.gettimeout() is not None:
+            self.socket.settimeout(SEND_SECONDS)
         try:
-            self.socket.sendall(struct.pack("!IQ", len(head), len(body)) + head + body)
+            self.socket.sendall(struct.pack("!Q", len(data)) + data)
         except TimeoutError:
             raise TooLate from None
         except OSError as error:
             raise Closed from error
 
     def receive(self, until=None):
-        """(message, body). until: a time of `time.monotonic`, None to wait for ever."""
-        head, body = struct.unpack("!IQ", self.exactly(12, until))
-        within(head, body)
-        data = self.exactly(head + body, until)
+        """A message. until: a time of `time.monotonic`, None to wait for ever."""
+        (size,) = struct.unpack("!Q", self.exactly(8, until))
+        self.bound(size)
         try:
-            message = json.loads(data[:head])
+            message = json.loads(self.exactly(size, until))
         except (ValueError, RecursionError) as error:
             raise Garbled(str(error)[:200]) from None
         if not isinstance(message, dict):
             raise Garbled("not an object")
-        return message, memoryview(data)[head:]
-
-    def wait(self, seconds):
-        if seconds != self.left:
-            self.socket.settimeout(seconds)
-            self.left = seconds
+        return message
 
     def exactly(self, size, until):
         data = bytearray()
@@ -72,9 +65,10 @@ class Channel:
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
                 raise TooLate
-            self.wait(left)
+            if left is not None or self.socket.gettimeout() is not None:
+                self.socket.settimeout(left)
             try:
-                part = self.socket.recv(min(size - len(data), 1 << 20), WAIT)
+                part = self.socket.recv(min(size - len(data), 1 << 20), socket.MSG_WAITALL)
             except TimeoutError:
                 raise TooLate from None
             except OSError:
@@ -84,7 +78,6 @@ class Channel:
             data += part
         return data
 
-
-def within(head, body):
-    if head > MAX_HEAD or body > MAX_BODY:
-        raise Garbled(f"{(head + body) / 1e6:,.0f} MB in one message, which is too much")
+    def bound(self, size):
+        if size > self.most:
+            raise Garbled(f"{size / 1e6:,.0f} MB in one message, which is too much")
