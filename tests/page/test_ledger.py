@@ -63,7 +63,8 @@ def root(tmp_path, monkeypatch):
     listed, shown = claims.load(tmp_path / "book" / "claims.yml"), []
     monkeypatch.setattr(claims, "load", lambda path=None: listed)
     monkeypatch.setattr(claims, "display", shown.append)
-    claims.evidence("narrowing", 0.0, n=10, interval=(0.0, 0.1), baseline=1.0, control=0.0)
+    spans = {"interval": (0.0, 0.1), "control_interval": (0.0, 0.0)}
+    claims.evidence("narrowing", 0.0, n=10, baseline=1.0, control=0.0, **spans)
     data = json.loads(json.dumps(shown[0]._repr_mimebundle_()))
     notebook = book(code("x", html(data.pop("text/html"), **data)))
     path = tmp_path / "chapters" / "01_words.ipynb"
@@ -90,7 +91,8 @@ def test_numbers_have_their_digits_though_jupyterlab_stores_1_for_1_00(root):
 
 def test_control_registration_and_amendments_are_on_the_page(root):
     page = ledger.page(root)
-    assert "*Control:* the same without words: **0.00, clean if at most 0.1**." in page
+    control = r"the same without words: **0.00 \[0.00, 0.00\], clean if at most 0.1**."
+    assert f"*Control:* {control}" in page
     assert "*Control:* Nothing else could." in page
     assert "*The limit that matters:* One language." in page
     assert "*Registered* on 20 November 2026, before the final measurement." in page

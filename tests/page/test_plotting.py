@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.sites import LETTERING
 from utils.page import plotting
 
 ALT = "Both curves fall, and the causal one is lower from the third minute on."
@@ -58,6 +59,12 @@ def test_a_figure_says_what_it_shows_and_takes_the_pages_colour():
 
 def test_the_same_figure_gives_the_same_bytes():
     assert plotting.html(figure(), ALT) == plotting.html(figure(), ALT)
+
+
+def test_a_figure_has_no_groups_that_say_nothing():
+    html = plotting.html(figure(), ALT)
+    assert "<g>" not in html and html.count("<g ") == html.count("</g>") > 10
+    assert 'd="M 0 ' not in html.split("<defs>")[0]  # the invisible ground
 
 
 def test_figures_on_one_page_do_not_share_names():
@@ -145,6 +152,30 @@ def test_a_figure_without_a_sentence_is_refused(alt):
         plotting.show(figure(), alt)
 
 
+@pytest.mark.parametrize(
+    ("size", "change"),
+    [
+        ((7.2, 3.2), lambda ax: None),
+        ((5, 3.2), lambda ax: ax.text(0.5, 0.5, "a note", fontsize=9)),
+        ((5, 3.2), lambda ax: ax.tick_params(labelsize=8)),
+    ],
+)
+def test_lettering_too_small_for_a_phone_is_refused(size, change):
+    plotting.style()
+    fig, ax = plt.subplots(figsize=size)
+    change(ax)
+    with pytest.raises(ValueError, match=r"on a phone .* make it 5, or its letters larger"):
+        plotting.show(fig, ALT)
+
+
+def test_lettering_is_large_enough_on_a_phone(browser):
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.set_content(f"<body style='margin:0 18px'>{plotting.html(figure(), ALT)}")
+    sizes = page.evaluate(LETTERING)
+    assert len(sizes) > 10 and min(sizes) >= 11
+    page.close()
+
+
 def test_alt_text_is_only_ever_text():
     html = plotting.html(figure(), 'One "</svg><script>alert(1)</script>" is & stays text.')
     assert "<script" not in html and html.count("</svg>") == 1
@@ -158,7 +189,7 @@ def test_axes_turn_light_in_the_dark_theme(browser, dark):
     page.set_content(f"<!doctype html>{dark}{plotting.html(figure(), ALT)}")
     colour = page.locator("svg").evaluate("svg => getComputedStyle(svg).color")
     assert min(map(int, re.findall(r"\d+", colour)[:3])) > 200
-    assert page.locator("svg").evaluate("svg => svg.getBoundingClientRect().width") > 500
+    assert page.locator("svg").evaluate("svg => svg.getBoundingClientRect().width") > 470
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()

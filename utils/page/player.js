@@ -248,8 +248,10 @@ window.oneTokenPlayer = (id, words, films) => {
       event.preventDefault();
     };
     window.addEventListener("beforeprint", () => (fold.open = true));
-    // Among knobs one compares outcomes, so there a player opens on its last step.
-    go(root.closest(".ott-knobs") ? last : 0);
+    // Among knobs one compares outcomes, so there a player opens on its last step. Else on its first,
+    // or, where a box would show no word at all, on the one after.
+    const bare = films.some((film) => !film.frames[0].text.some((word) => word >= 0 && words[word]));
+    go(root.closest(".ott-knobs") ? last : bare ? 1 : 0);
   }
 
   for (const root of document.querySelectorAll('[id="' + id + '"]:not(.ott-live)')) start(root);
