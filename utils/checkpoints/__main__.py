@@ -6,12 +6,13 @@ import sys
 import time
 from dataclasses import asdict
 
-from utils.checkpoints import kept_answers, kept_proofs, making, store
+from utils.checkpoints import kept_answers, kept_passages, kept_proofs, making, store
 from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
-KEPT = (ANSWERS, *kept_proofs.MAKE)
+PASSAGES = "passages"  # of two sentences each, as SmolLM2 matches them
+KEPT = (ANSWERS, PASSAGES, *kept_proofs.MAKE)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,6 +66,8 @@ def show(name):
 def remake(name):
     if name == ANSWERS:
         return kept_answers.remake()
+    if name == PASSAGES:
+        return kept_passages.remake()
     if name in KEPT:
         return kept_proofs.remake(name)
     print(f"{name}: {recipe_of(name)[0].about}")
@@ -82,6 +85,9 @@ def accept(name):
     if name == ANSWERS:
         kept_answers.accept()
         return print(f"{name:24} accepted: it still answers the first questions as it did")
+    if name == PASSAGES:
+        kept_passages.accept()
+        return print(f"{name:24} accepted: it still says the same of the first passages")
     if name in KEPT:
         kept_proofs.accept(name)
         return print(f"{name:24} accepted: what can be done in seconds comes out the same")
