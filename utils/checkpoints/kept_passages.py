@@ -1,6 +1,6 @@
 """What SmolLM2 says of forty passages in every combination, kept like a checkpoint.
 
-    python -m utils.checkpoints remake passages     # minutes
+python -m utils.checkpoints remake passages     # minutes
 """
 
 from __future__ import annotations
@@ -67,6 +67,11 @@ def accept(path: Path = FILE, *, n: int = 3) -> None:
 
 def _write(path, fingerprints, matches):
     nats = {name: numbers.round(decimals=2) for name, numbers in vars(matches).items()}
-    nats = {name: [[round(x, 2) for x in row] if isinstance(row, list) else round(row, 2)
-                   for row in numbers.tolist()] for name, numbers in nats.items()}
+    nats = {
+        name: [
+            [round(x, 2) for x in row] if isinstance(row, list) else round(row, 2)
+            for row in numbers.tolist()
+        ]
+        for name, numbers in nats.items()
+    }
     write_whole(path, json.dumps({"made_by": fingerprints, "nats": nats}) + "\n")

@@ -50,6 +50,12 @@ def cut(rows, start, size, gap):
     places = torch.arange(length).expand(batch, -1)
     middle = (places >= start) & (places < start + size)
     when = places + length * middle.float()  # when each token is told: the middle after all others
-    marks = torch.stack([torch.as_tensor(start).expand(batch, 1)[:, 0] - 0.5, rows.new_full((batch,), length) - 0.5], 1)
+    marks = torch.stack(
+        [
+            torch.as_tensor(start).expand(batch, 1)[:, 0] - 0.5,
+            rows.new_full((batch,), length) - 0.5,
+        ],
+        1,
+    )
     whole = torch.cat([rows, rows.new_tensor([gap, gap + 1]).expand(batch, 2)], 1)
     return whole.gather(1, torch.cat([when, marks], 1).argsort(1))

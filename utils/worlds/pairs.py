@@ -54,9 +54,7 @@ class Pairs:
 
     def row(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         """The texts `<s> LEFT is RIGHT` of names, each (n, size)."""
-        start, link = (
-            torch.full_like(left[:, :1], self.vocab.id(token)) for token in (START, IS)
-        )
+        start, link = (torch.full_like(left[:, :1], self.vocab.id(token)) for token in (START, IS))
         return torch.cat([start, left, link, right], 1)
 
     def sample(self, n: int, *, seed: int) -> torch.Tensor:
