@@ -4,7 +4,7 @@ The world is `worlds/pairs.py`. A question is a row in which one name is missing
 a model in the way that its training allows, so that all can be asked the same:
 
     left_to_right   writes on after what stands before the blank, and sees nothing after it
-    any_order       is told what is there, place by place, and then asked for the places of the blank
+    any_order       is told what is there, place by place, then asked for the places of the blank
     middle_last     is shown a gap, and writes what was cut out at the end
     fills           a denoiser: is shown blanks
 

@@ -147,7 +147,7 @@ class _Told:
 
 
 def _learn(told, objective, seconds, steps, seed, progress):
-    """Train in stretches, each with a learning rate that falls, until all is known or time is up."""
+    """Train in stretches, in each of which the rate falls, until all is known or time is up."""
     causal = objective == "ar"
     config = TransformerConfig(
         told.vocab_size, d_model=96, n_layers=2, max_len=told.rows.shape[1], causal=causal

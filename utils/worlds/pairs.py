@@ -1,8 +1,8 @@
 """`Pairs`: who goes with whom, and nothing else to go by.
 
-Each text is `<s> FIRST is SECOND`. A first name is a few syllables in small letters, a second name a
-few in capitals, all drawn at random: that a pair belongs together can only be learned by heart. So
-when a model answers a question that it was not trained on, nothing but the pair can have told it.
+Each text is `<s> FIRST is SECOND`. A first name is a few syllables in small letters, a second name
+a few in capitals, all drawn at random: that a pair belongs together can only be learned by heart.
+So when a model answers a question that it was not trained on, only the pair can have told it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Models that have learned pairs by heart: causal ones that read left to right, in any order, or the
-middle last, and denoisers. All are alike in size and in how many tokens they had to predict."""
+"""Models that have learned pairs by heart: causal ones that read left to right, in any order, or
+the middle last, and denoisers. All are alike in size and in how many tokens they had to predict."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,5 +1,5 @@
-"""Models of `Tangle`, where no order of the places is the natural one: a denoiser, and causal ones of
-its size that read from left to right, the middle last, or in any order, trained on as many
+"""Models of `Tangle`, where no order of the places is the natural one: a denoiser, and causal ones
+of its size that read from left to right, the middle last, or in any order, trained on as many
 predictions."""
 
 from dataclasses import replace
