@@ -3,8 +3,8 @@
 A causal model predicts what comes next in its row. What that is depends on how the row was made:
 
     in_any_order   each token is announced by its place, and the places come in a random order
-                   (after XLNet, Yang et al. 2019, arXiv:1906.08237, and sigma-GPT, Pannatier et al.
-                   2024, arXiv:2404.09562)
+                   (sigma-GPT, Pannatier et al. 2024, arXiv:2404.09562, in the form that needs no
+                   change of the model)
     middle_last    a stretch is cut out, a gap left in its place, and the stretch told at the end
                    (fill in the middle: Bavarian et al. 2022, arXiv:2207.14255)
 

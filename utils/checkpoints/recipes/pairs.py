@@ -122,18 +122,20 @@ RECIPES = {
     "pairs-half-ar": replace(
         CAUSAL,
         about="A causal model that has read half of the pairs in both orders.",
-        data="Pairs(both=0.5), 1000 batches of 50 texts: 450,000 tokens to predict",
+        data="Pairs(both=0.5), 2000 batches of 50 texts: 900,000 tokens to predict",
         world=HALF,
+        steps=2000,
     ),
     "pairs-half-diffusion": replace(
         DENOISER,
         about="A denoiser that has read half of the pairs in both orders.",
-        data="Pairs(both=0.5), 1800 batches of 50 texts: 450,000 tokens to predict",
+        data="Pairs(both=0.5), 3600 batches of 50 texts: 900,000 tokens to predict",
         world=HALF,
+        steps=3600,
     ),
     "pairs-half-short": replace(
         DENOISER,
-        about="The same with names of two syllables.",
+        about="The same with names of two syllables, and half as many predictions.",
         data="Pairs(size=2, both=0.5), 3000 batches of 50 texts: 450,000 tokens to predict",
         world=partial(Pairs, size=2, both=0.5),
         steps=3000,
