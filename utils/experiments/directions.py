@@ -1,12 +1,13 @@
 """Pairs learned by heart and asked from both sides: who finds the first name, and where?
 
-The world is `worlds/pairs.py`. A question is a row in which one name is missing. Each `Reader` asks
+The world is `worlds/pairs.py`. A question is a row in which one name is missing. Each of these asks
 a model in the way that its training allows, so that all can be asked the same:
 
     left_to_right   writes on after what stands before the blank, and sees nothing after it
     any_order       is told what is there, place by place, then asked for the places of the blank
     middle_last     is shown a gap, and writes what was cut out at the end
-    fills           a denoiser: is shown blanks
+    fills           a denoiser: is shown blanks, and fills the surest first
+    fills_at_once   the same in one pass, for one that has never seen half a name
 
 `by_bayes` asks nobody to write. It compares what a causal model says of whole texts.
 """
@@ -48,14 +49,24 @@ def middle_last(model, world, rows, start):
 @torch.no_grad()
 def fills(model, world, rows, start):
     """The same of a denoiser, that is shown blanks and fills the surest first."""
+    return _filled(model, world, rows, start, world.size)
+
+
+@torch.no_grad()
+def fills_at_once(model, world, rows, start):
+    """The same in one pass."""
+    return _filled(model, world, rows, start, 1)
+
+
+def _filled(model, world, rows, start, passes):
     noisy = rows.clone()
     noisy[:, start : start + world.size] = world.vocab.mask_id
-    filled = diffusion.sample(model, noisy, world.vocab.mask_id)
+    filled = diffusion.sample(model, noisy, world.vocab.mask_id, steps=passes)
     return filled[:, start : start + world.size]
 
 
 def asked(read, model, world):
-    """Which pairs a model gets right, {question: (n,) bool}; read: one of the four above.
+    """Which pairs a model gets right, {question: (n,) bool}; read: one of the five above.
 
     "forward" asks for the second name in `FIRST is ?`, "in place" for the first one in
     `? is SECOND`, "new order" for the first one in `SECOND is ?`. Left to right, "in place" is

@@ -146,6 +146,7 @@ RECIPES = {
         data="Pairs(both=0.5), 2250 batches of 50 texts: 450,000 tokens to predict",
         world=HALF,
         loss=whole_name,
+        results=partial(results, read=directions.fills_at_once),
         steps=2250,
     ),
 }
