@@ -35,6 +35,7 @@ def test_who_is_found():
     found = Matches(torch.tensor([-20.0, -10.0]), torch.tensor([-4.0, -8.0]), after, after.T)
     right = found.right()
     assert right["next"].tolist() == [True, True]
-    assert right["before, by Bayes"].tolist() == [False, True]  # -21 < -15, and -29 < -16
-    assert right["before, by p(first) alone"].tolist() == [False, True]
+    assert right["before, by Bayes"].tolist() == [True, True]  # -1 > -5, and -9 < -6
+    assert right["before, model's prior"].tolist() == [False, True]  # -21 < -15, and -29 < -16
+    assert right["before, p(first) alone"].tolist() == [False, True]
     assert passages.FILE.exists()

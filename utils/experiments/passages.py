@@ -1,8 +1,10 @@
 """Forty passages of two sentences, written for this book, and a causal model that is to match them.
 
 Forward: given the first sentence, find the second among all forty. Backward: given the second, find
-the first. A causal model gives a table of p(second | first); forward, one compares along its rows,
-backward along its columns, each times p(first): Bayes' rule. Nothing is written.
+the first. A causal model gives a table of p(second | first), and Bayes' rule both answers. Each
+sentence is the right one once, so beforehand all are equally likely, however improbable the model
+finds some of them: forward, p(second | first) is divided by the model's p(second), and backward
+p(second | first) is compared as it is. Nothing is written.
 """
 
 from __future__ import annotations
@@ -39,14 +41,17 @@ class Matches:
 
     def right(self) -> dict[str, torch.Tensor]:
         """Which are found among all, {question: (n,) bool}. "next" takes the second sentence that
-        gains most by standing after the first; "before, by Bayes" the first sentence for which the
-        passage is likeliest; "before, written on" the one that gains most by standing after it."""
+        gains most by standing after the first; "before, by Bayes" the first sentence after which
+        the second is likeliest; "before, written on" the one that gains most by standing after
+        the second. "before, model's prior" takes the likeliest passage, as if the likelier first
+        sentences were asked for more often, and the last the likeliest first sentence."""
         own = torch.arange(len(self.first))
         return {
             "next": (self.after - self.second).argmax(1) == own,
-            "before, by Bayes": (self.after + self.first[:, None]).argmax(0) == own,
+            "before, by Bayes": self.after.argmax(0) == own,
             "before, written on": (self.before - self.first).argmax(1) == own,
-            "before, by p(first) alone": self.first.argmax() == own,
+            "before, model's prior": (self.after + self.first[:, None]).argmax(0) == own,
+            "before, p(first) alone": self.first.argmax() == own,
         }
 
 
