@@ -20,7 +20,7 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-def build(root, directory, base=""):
+def build(root, directory, base="", repo=""):
     command = [sys.executable, str(Path(root) / "tools" / "site.py"), "build", str(directory)]
-    environment = {**os.environ, "BASE": base}
+    environment = {**os.environ, "BASE": base, "REPO": repo, "BRANCH": ""}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

@@ -47,7 +47,7 @@
     const link = target.closest?.(links);
     if (pointerType !== "touch" && link) later(() => show(link), 150);
     else if (box.contains(target)) clearTimeout(timer);
-    else if (open || wanted) later(hide, 250);
+    else if (open !== document.activeElement) later(hide, 250);
   });
   document.addEventListener("focusin", ({ target }) => {
     const link = target.closest?.(links);

@@ -386,6 +386,23 @@ def test_the_slider_shows_them_at_five_moments_of_their_training(playground):
     assert f"{len(held_out(WORLD)):,} questions" in page.locator("article").inner_text()
 
 
+def test_on_a_phone_both_can_be_watched_while_they_write(playground):
+    """The buttons stay in sight, and nothing that is said moves the lanes."""
+    page = playground(width=PHONE)
+    page.locator(".pg-lanes").evaluate("e => scrollTo(0, e.getBoundingClientRect().top - 120)")
+    play = page.get_by_role("button", name="Step", exact=True)
+    places = set()
+    for _ in range(12):
+        play.click()
+        boxes = [page.locator(".pg-lane").nth(i).bounding_box() for i in (0, 1)]
+        places.add((boxes[0]["y"], boxes[1]["y"]))
+        button = play.bounding_box()
+        assert 0 <= button["y"] and button["y"] + button["height"] <= boxes[0]["y"] + 1
+        words = page.locator(".pg-lane .pg-words").nth(1).bounding_box()
+        assert words["y"] + words["height"] < 844
+    assert len(places) == 1
+
+
 def test_who_has_learned_little_writes_little_sense(playground):
     page = playground("#scene=learning&step=99", width=PHONE)
     assert "early in their training" in page.locator(".pg-about").inner_text()

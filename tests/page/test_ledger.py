@@ -1,6 +1,7 @@
 """The page of claims: what it says of each, and that every reader of Markdown can show it."""
 
 import json
+import re
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_a_claim_with_what_was_measured(root):
     page = ledger.page(root)
     assert page.startswith("# Claims\n\nWords.\n\n" + ledger.MARK)
     assert "3 claims: 1 tested, 1 settled by how the models are built, 1 waiting" in page
-    assert "of the 2 verdicts so far: 1 holds, 1 holds with limits." in page
+    assert "(a claim may have several): 1, of which 1 *holds with limits*." in page
     assert ":name: claim-narrowing\n" in page and ":name: claim-speed\n" in page
     assert "holds with limits</span> in chapter 01, [Title](../chapters/01_words.ipynb)" in page
     assert "To be tested again: chapter 02; a chapter on planning." in page
@@ -115,6 +116,20 @@ def test_a_test_without_evidence_says_so(root):
 
 def test_words_are_not_taken_for_markup(root):
     assert r"**Each \*word\* costs \$1, and leaves \$2 \[or less\].**" in ledger.page(root)
+
+
+def test_the_count_adds_up_and_is_that_of_the_verdicts_on_the_page():
+    page = ledger.page()
+    summary = next(line for line in page.splitlines() if "claims: " in line)
+    total, tested, built, waiting, ended, *verdicts = map(int, re.findall(r"\d+", summary))
+    assert total == tested + built + waiting == page.count(":name: claim-")
+    assert ended == sum(verdicts)
+    shown = re.findall(r'<span class="verdict verdict-[\w-]+">(.*?)</span>', page)
+    counted = re.findall(r"(\d+) \*(.*?)\*", summary)
+    assert {name: int(n) for n, name in counted} == {
+        name: shown.count(name) for name in set(shown) - {"no evidence yet"}
+    }
+    assert page.count("{div} claim-card") == tested
 
 
 def test_writing_it_again_changes_nothing(root):

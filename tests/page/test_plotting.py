@@ -64,7 +64,8 @@ def test_the_same_figure_gives_the_same_bytes():
 def test_a_figure_has_no_groups_that_say_nothing():
     html = plotting.html(figure(), ALT)
     assert "<g>" not in html and html.count("<g ") == html.count("</g>") > 10
-    assert 'd="M 0 ' not in html.split("<defs>")[0]  # the invisible ground
+    assert html.count("<defs>") == html.count("</defs>") == 1
+    assert 'style="fill: none"' not in html  # a shape that nobody sees
 
 
 def test_figures_on_one_page_do_not_share_names():
@@ -95,6 +96,19 @@ def test_direct_labels_never_overlap(heights):
     boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: box.y0)
     assert all(a.y1 <= b.y0 + 0.5 for a, b in pairwise(boxes))
     plt.close(fig)
+
+
+def test_labels_at_the_top_stay_clear_of_the_title():
+    fig = figure(title="Long enough to reach the labels at the right end")
+    ax = fig.axes[0]
+    for height in (0.97, 0.98, 1):
+        plotting.label_line(ax, (8, ax.get_ylim()[1] * height), "a label that is long")
+    plotting.html(fig, ALT)
+    title = ax._left_title.get_window_extent()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert all(box.y1 < title.y0 for box in boxes)
+    boxes.sort(key=lambda box: box.y0)
+    assert all(a.y1 <= b.y0 + 0.5 for a, b in pairwise(boxes))
 
 
 def test_the_png_is_small_and_opaque():

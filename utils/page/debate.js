@@ -56,7 +56,10 @@ window.oneTokenDebate = () => {
       const { head, verdict, i, of } = test, which = of > 1 ? ", test " + (i + 1) + " of " + of : "";
       const name = head.dataset.short + which + ": " + verdict;
       test.mark = make("button", { type: "button", class: test.kind, "aria-label": name, title: name });
-      test.mark.onclick = () => choose(test);
+      test.mark.onclick = () => {
+        root.classList.add("ott-touched");
+        choose(test);
+      };
       return test.mark;
     }
     function choose(test) {
@@ -69,9 +72,9 @@ window.oneTokenDebate = () => {
       const { head, asked, verdict, kind, i, of } = test;
       const which = of > 1 ? " (test " + (i + 1) + " of " + of + " of this claim)" : "";
       told.replaceChildren(
+        make("p", {}, make("b", { class: kind }, verdict), which),
         make("p", {}, make("b", {}, copy(head.querySelector("a"))), copy(head.querySelector("small"))),
         make("p", {}, ...[...asked.childNodes].map(copy)),
-        make("p", {}, make("b", { class: kind }, verdict), which),
       );
     }
     // the next mark in this direction: above and below, the nearest of another line

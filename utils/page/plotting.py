@@ -207,7 +207,8 @@ def _svg(fig: Figure, alt: str) -> str:
 
 
 def _flat(svg):
-    """The same picture without groups that say nothing, and without shapes that nobody sees."""
+    """The same picture without groups that say nothing and shapes that nobody sees; what it uses
+    again stands in one place."""
     svg = re.sub(r'<path d="[^"]*" style="fill: none"/>', "", svg)
     kept, open_groups = [], []
     for piece in re.split(r"(<g>|<g [^>]*>|</g>)", svg):
@@ -216,7 +217,11 @@ def _flat(svg):
         if piece == "<g>" or (piece == "</g>" and not open_groups.pop()):
             continue
         kept.append(piece)
-    return "".join(kept)
+    flat = "".join(kept)
+    shapes = re.findall(r"(?s)<defs>\s*(.*?)\s*</defs>", flat)
+    flat = re.sub(r"(?s)<defs>.*?</defs>\s*", "", flat)
+    start = flat.index(">", flat.index("<svg")) + 1
+    return flat[:start] + f"<defs>{''.join(shapes)}</defs>" + flat[start:]
 
 
 def _check_lettering(fig: Figure) -> None:
@@ -251,13 +256,27 @@ def tidy(fig: Figure) -> None:
         for text in ax.texts:
             if text.get_gid() == _MARK and text.get_window_extent().x1 > fig.bbox.x1:
                 text.set_ha("right")
-        labels = [text for text in ax.texts if text.get_gid() == _LABEL]
-        labels.sort(key=lambda text: text.get_window_extent().y0)
-        for below, above in pairwise(labels):
-            a, b = below.get_window_extent(), above.get_window_extent()
-            if a.x0 < b.x1 and b.x0 < a.x1 and b.y0 < a.y1 + 2:
-                x, y = above.get_position()
-                above.set_position((x, y + (a.y1 + 2 - b.y0) * 72 / fig.dpi))
+        _apart([text for text in ax.texts if text.get_gid() == _LABEL], ax.bbox.y1)
+
+
+def _apart(labels, top):
+    """Move labels that overlap apart: upwards, and down again from where the axes end, so that they
+    stay clear of the title."""
+    labels.sort(key=lambda text: text.get_window_extent().y0)
+    for below, above in pairwise(labels):
+        a, b = below.get_window_extent(), above.get_window_extent()
+        if a.x0 < b.x1 and b.x0 < a.x1:
+            _lift(above, max(0, a.y1 + 2 - b.y0))
+    for i, label in reversed([*enumerate(labels)]):
+        box = label.get_window_extent()
+        over = [each.get_window_extent() for each in labels[i + 1 :]]
+        ceiling = min([top + 4, *(o.y0 - 2 for o in over if o.x0 < box.x1 and box.x0 < o.x1)])
+        _lift(label, min(0, ceiling - box.y1))
+
+
+def _lift(label, pixels):
+    x, y = label.get_position()
+    label.set_position((x, y + pixels * 72 / label.figure.dpi))
 
 
 def _balanced(text, width):

@@ -49,7 +49,7 @@
       text: "is 9 + 4 = 13 ?",
       ways: ["left", "surest"],
       after: "20",
-      about: "Two smaller models, early in their training. Move the slider below: which comes first, the form of an answer, the verdict, or the sum?",
+      about: "Two smaller models, early in their training. Move the slider: which comes first, the form of an answer, the verdict, or the sum?",
     },
   };
 
@@ -153,7 +153,7 @@
       const shown = { step: lane.run.has(step) ? now : { ...now, changed: [] }, said: lane.read(now.text) };
       oneToken.show(lane.words, { ...shown, tokens, blank, given: QUESTION, begun: draft, chosen });
       const [verdicts, sums] = [lane.results.right_verdicts, lane.results.right_sums].map((share) => `${Math.floor(1000 * share) / 10}%`);
-      find(".pg-results", lane.element).textContent = `New questions: ${verdicts} of its verdicts right, ${sums} of its sums.`;
+      find(".pg-results", lane.element).textContent = `New questions: verdict ${verdicts}, sum ${sums}`;
       const passes = `${now.passes} forward pass${now.passes === 1 ? "" : "es"}`;
       find(".pg-count", lane.element).textContent = passes + (ended ? ", finished" : "");
       find(".pg-verdict", lane.element).textContent = ended ? oneToken.judge(now.text, tokens) : "";
