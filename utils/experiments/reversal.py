@@ -152,7 +152,7 @@ def _learn(told, objective, seconds, steps, seed, progress):
     config = TransformerConfig(
         told.vocab_size, d_model=96, n_layers=2, max_len=told.rows.shape[1], causal=causal
     )
-    model, taken, begun, stretch = Transformer(config, seed=seed), 0, time.perf_counter(), 600
+    model, taken, begun, stretch = Transformer(config, seed=seed), 0, time.perf_counter(), 250
     frozen = torch.arange(told.rows.shape[1]) < 1
     dice = torch.Generator().manual_seed(seed)
 
@@ -177,10 +177,11 @@ def _learn(told, objective, seconds, steps, seed, progress):
 
 
 def _batches(rows, dice):
-    """Batches of 64 for ever, each pair once before any comes again."""
-    size = min(64, len(rows))
+    """Batches of 64 for ever, each pair as often as any other; few pairs come more than once in a
+    batch, each time with other blanks."""
+    rows = rows.repeat(-(-64 // len(rows)), 1)
     while True:
-        yield from rows[torch.randperm(len(rows), generator=dice)].split(size)
+        yield from rows[torch.randperm(len(rows), generator=dice)].split(64)
 
 
 def _continued(model, told, reverse):
