@@ -152,7 +152,7 @@ def _learn(told, objective, seconds, steps, seed, progress):
     config = TransformerConfig(
         told.vocab_size, d_model=96, n_layers=2, max_len=told.rows.shape[1], causal=causal
     )
-    model, taken, begun, stretch = Transformer(config, seed=seed), 0, time.perf_counter(), 250
+    model, taken, begun, stretch = Transformer(config, seed=seed), 0, time.perf_counter(), 100
     frozen = torch.arange(told.rows.shape[1]) < 1
     dice = torch.Generator().manual_seed(seed)
 
