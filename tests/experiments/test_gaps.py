@@ -3,6 +3,7 @@ import torch
 
 from tests.small_models import lively
 from utils.experiments import gaps
+from utils.generation.sampling import score
 from utils.models.transformer import TransformerConfig
 from utils.worlds.tangle import Tangle
 
@@ -35,15 +36,36 @@ def test_a_gap_of_everything_asks_a_causal_model_for_the_text():
     assert torch.allclose(gaps.by_bayes(CAUSAL, WORLD, 1, 4), normed, atol=1e-5)
 
 
-def test_one_blank_is_the_same_at_once_and_in_turn():
-    for start in gaps.gaps(WORLD, 1):
-        at_once = gaps.denoiser(DENOISER, WORLD, start, 1, at_once=True)
-        assert torch.equal(at_once, gaps.denoiser(DENOISER, WORLD, start, 1))
-    assert len(gaps.gaps(WORLD, 4)) == 1
-
-
 @pytest.mark.parametrize("read", [gaps.middle_last, gaps.any_order])
 def test_what_stands_after_the_gap_is_seen(read):
     """Texts that differ after the gap alone are answered differently there."""
     said = WORLD.grid(read(ROOMY, WORLD, 1, 2))
     assert (said.amax((2, 3)) - said.amin((2, 3))).min() > 1e-3
+
+
+def test_one_try_is_blind_two_are_added_up_exactly_and_many_are_bayes():
+    blind = gaps.from_the_left(CAUSAL, WORLD, 2, 2)
+    grid = WORLD.grid(blind).view(3, 9, 3)
+    blind = (grid - grid.logsumexp(1, keepdim=True)).flatten()
+    once = gaps.by_weighing(CAUSAL, WORLD, 2, 2, tries=1)
+    assert torch.allclose(once, blind)
+
+    said = score(CAUSAL, WORLD.texts).double()
+    follows = said[:, 3:].sum(1).exp().view(3, 9, 3)
+    p = blind.exp().view(3, 9, 3)[..., 0]
+    share = follows[:, :, None] / (follows[:, :, None] + follows[:, None])  # own gap, other gap
+    exact = 2 * blind.exp() * torch.einsum("lo,lgor->lgr", p, share).flatten()
+    twice = gaps.by_weighing(CAUSAL, WORLD, 2, 2, draws=20_000).exp()
+    assert torch.allclose(twice, exact, atol=2e-3)
+    assert not torch.allclose(exact, blind.exp(), atol=2e-3)
+
+    often = gaps.by_weighing(CAUSAL, WORLD, 2, 2, tries=300)
+    assert torch.allclose(often, gaps.by_bayes(CAUSAL, WORLD, 2, 2), atol=0.05)
+
+
+@pytest.mark.parametrize("model,read", [(DENOISER, gaps.denoiser), (ROOMY, gaps.any_order)])
+def test_from_the_left_a_whole_text_is_a_gap_of_everything_and_another_order_is_not(model, read):
+    forward = gaps.in_order(model, WORLD, [1, 2, 3, 4])
+    assert torch.allclose(forward, read(model, WORLD, 1, 4), atol=1e-5)
+    backward = gaps.in_order(model, WORLD, [4, 3, 2, 1])
+    assert not torch.allclose(forward, backward, atol=1e-3)

@@ -14,9 +14,10 @@ class Letters:
         return torch.tensor([ord(letter) % 128 for letter in text])
 
 
-def test_there_are_forty_and_no_sentence_comes_twice():
-    found = load()
-    assert len({sentence for pair in found for sentence in pair}) == 80 and len(found) == 40
+def test_there_are_twice_forty_and_no_sentence_comes_twice():
+    found = load(), load(passages.FRESH)
+    assert len({sentence for pair in sum(found, []) for sentence in pair}) == 160
+    assert [len(each) for each in found] == [40, 40]
 
 
 def test_each_sentence_is_scored_after_each_other_as_in_a_text():

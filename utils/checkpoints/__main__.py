@@ -11,8 +11,8 @@ from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
-PASSAGES = "passages"  # of two sentences each, as SmolLM2 matches them
-KEPT = (ANSWERS, PASSAGES, *kept_proofs.MAKE)
+PASSAGES = tuple(kept_passages.NAMES)  # of two sentences each, as SmolLM2 matches them
+KEPT = (ANSWERS, *PASSAGES, *kept_proofs.MAKE)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,8 +66,8 @@ def show(name):
 def remake(name):
     if name == ANSWERS:
         return kept_answers.remake()
-    if name == PASSAGES:
-        return kept_passages.remake()
+    if name in PASSAGES:
+        return kept_passages.remake(name)
     if name in KEPT:
         return kept_proofs.remake(name)
     print(f"{name}: {recipe_of(name)[0].about}")
@@ -85,8 +85,8 @@ def accept(name):
     if name == ANSWERS:
         kept_answers.accept()
         return print(f"{name:24} accepted: it still answers the first questions as it did")
-    if name == PASSAGES:
-        kept_passages.accept()
+    if name in PASSAGES:
+        kept_passages.accept(name)
         return print(f"{name:24} accepted: it still says the same of the first passages")
     if name in KEPT:
         kept_proofs.accept(name)

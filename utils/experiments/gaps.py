@@ -29,19 +29,9 @@ def apart(world, said, start, size):
     return float(probs @ (right - said))
 
 
-@torch.no_grad()
-def denoiser(model, world, start, size, *, at_once=False):
-    """A denoiser fills the gap from the left, a letter a pass; or all of it in one pass, each
-    letter as if the others were not."""
-    texts, mask_id = world.texts, world.vocab.mask_id
-    total = torch.zeros(len(texts), dtype=torch.float64)
-    for at in range(start, start + size):
-        noisy, here = texts.clone(), torch.zeros_like(texts, dtype=torch.bool)
-        noisy[:, start if at_once else at : start + size] = mask_id
-        here[:, at] = True
-        said = diffusion.log_probs(model, noisy, mask_id, here)  # (texts, vocab)
-        total += said.gather(-1, texts[:, at, None])[:, 0].double()
-    return total
+def denoiser(model, world, start, size):
+    """A denoiser fills the gap from the left, a letter a pass."""
+    return _revealed(model, world, range(start, start + size))
 
 
 @torch.no_grad()
@@ -99,6 +89,16 @@ def by_bayes(model, world, start, size):
     return _given_the_rest(world, score(model, world.texts).double().sum(1), start, size)
 
 
+@torch.no_grad()
+def in_order(model, world, order):
+    """The log-probability of every text when its places are written in this order, one a pass, by a
+    denoiser or by a causal model of `rearranged.in_any_order`: (texts,)."""
+    if not model.config.causal:
+        return _revealed(model, world, order)
+    rows = placed(world.texts, torch.tensor(order).expand(len(world.texts), -1), len(world.vocab))
+    return score(model, rows)[:, 1::2].double().sum(1)
+
+
 def mean_apart(read, model, world):
     """How far on average over all gaps: {size: nats}. read: one of the functions above."""
     found = {}
@@ -116,3 +116,17 @@ def _given_the_rest(world, log_probs, start, size):
     joint = world.grid(log_probs)
     axes = tuple(range(start - 1, start - 1 + size))
     return (joint - joint.logsumexp(axes, keepdim=True)).flatten()
+
+
+@torch.no_grad()
+def _revealed(model, world, order):
+    """What a denoiser says of each text's own letters as these places are filled in this order."""
+    texts, mask_id, order = world.texts, world.vocab.mask_id, list(order)
+    total = torch.zeros(len(texts), dtype=torch.float64)
+    for i, at in enumerate(order):
+        noisy, here = texts.clone(), torch.zeros_like(texts, dtype=torch.bool)
+        noisy[:, order[i:]] = mask_id
+        here[:, at] = True
+        said = diffusion.log_probs(model, noisy, mask_id, here)  # (texts, vocab)
+        total += said.gather(-1, texts[:, at, None])[:, 0].double()
+    return total

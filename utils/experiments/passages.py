@@ -17,7 +17,8 @@ import torch
 
 from utils.models.kv_cache import KVCache
 
-FILE = Path(__file__).resolve().parent / "data" / "passages.json"
+DATA = Path(__file__).resolve().parent / "data"
+FILE, FRESH = DATA / "passages.json", DATA / "fresh_passages.json"  # forty each
 
 
 def load(path: Path = FILE) -> list[tuple[str, str]]:
