@@ -16,7 +16,7 @@ class Letters:
 
 def test_there_are_twice_forty_and_no_sentence_comes_twice():
     found = load(), load(passages.FRESH)
-    assert len({sentence for pair in sum(found, []) for sentence in pair}) == 160
+    assert len({sentence for each in found for pair in each for sentence in pair}) == 160
     assert [len(each) for each in found] == [40, 40]
 
 

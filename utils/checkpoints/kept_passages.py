@@ -28,7 +28,8 @@ def made_by(name: str = "passages") -> dict[str, str]:
 
 
 def kept(name: str = "passages", folder: Path = DATA) -> Matches:
-    """What is kept of the passages of this name. Raises FileNotFoundError, saying how to make it, where it is missing."""
+    """What is kept of the passages of this name. Raises FileNotFoundError, saying how to make it,
+    where it is missing."""
     path = folder / f"{name}.json"
     if not path.exists():
         raise FileNotFoundError(
