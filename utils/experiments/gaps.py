@@ -57,7 +57,7 @@ def from_the_left(model, world, start, size):
 
 
 @torch.no_grad()
-def by_weighing(model, world, start, size, *, tries=None, draws=400, seed=0):
+def by_weighing(model, world, start, size, *, tries=None, draws=200, seed=0):
     """A causal model writes the gap `tries` times, blind to what follows, and keeps one of them,
     drawn by how likely each makes what follows (sampling-importance-resampling).
 
