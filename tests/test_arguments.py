@@ -31,6 +31,7 @@ from utils.experiments import (
     compounding,
     derailment,
     exposure,
+    gaps,
     planted,
     proofreading,
     reversal,
@@ -101,6 +102,12 @@ def trained(**how):
 
 def timed(seconds):
     return len(trained(steps=1, seconds=seconds))
+
+
+def weighed(tries):
+    world = Tangle("ab", 2)
+    model = lively(TransformerConfig(len(world.vocab), d_model=8, n_heads=1))
+    return gaps.by_weighing(model, world, 1, 1, tries=tries)
 
 
 def learned(**how):
@@ -628,6 +635,7 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "pairs.Pairs seed": a_seed(lambda v: Pairs(3, 2, seed=v).texts),
     "pairs.Pairs.sample n": a_whole(lambda v: Pairs(3, 2).sample(v, seed=0), 2, least=0),
     "pairs.Pairs.sample seed": a_seed(lambda v: Pairs(3, 2).sample(2, seed=v)),
+    "gaps.by_weighing tries": a_whole(weighed, 1, 2, least=1),
     "reversal.evaluate steps": a_whole(lambda v: learned(steps=v), 1, 2, least=1),
     "reversal.evaluate seconds": a_real(
         lambda v: learned(steps=1, seconds=v), 5, least=0, open="("
@@ -645,7 +653,7 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "exposure.split temperature": warm_draw(exposure.split, TORN, part=itemgetter("a right word")),
     "exposure.after temperature": warm(exposure.after, TORN, part=torch.nan_to_num),
 }
-GAPS = "gaps truth apart denoiser middle_last any_order from_the_left by_bayes".split()
+GAPS = "gaps truth apart denoiser middle_last any_order from_the_left by_bayes by_weighing".split()
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
     "arithmetic.threaded_matmul weight": "a matrix",
@@ -664,6 +672,10 @@ EXEMPT = {
     "forced_answers.force n": HANDED_ON,
     "kept_answers.accept n": "how many questions are asked once more, for tests",
     **{f"gaps.{name} size": "a place in a text of the library's own" for name in GAPS},
+    "absolute.AbsoluteTransformer seed": "checked by `Transformer`",
+    "kept_names.learn size": "checked by `Pairs`",
+    "kept_names.learn seed": "checked by `Transformer`",
+    "kept_names.learn steps": "checked by `fit`",
     "kept_passages.accept n": "how many passages are scored once more, for tests",
     "rearranged.cut size": "of the texts that its caller cuts",
     "kv_cache.KVCache.check batch_size": "what a model tells its cache",

@@ -43,7 +43,8 @@ def test_what_stands_after_the_gap_is_seen(read):
     assert (said.amax((2, 3)) - said.amin((2, 3))).min() > 1e-3
 
 
-def test_one_try_is_blind_two_are_added_up_exactly_and_many_are_bayes():
+def test_one_try_is_blind_two_are_added_up_exactly_and_many_are_bayes(monkeypatch):
+    monkeypatch.setattr(gaps, "DRAWS", 20_000)
     blind = gaps.from_the_left(CAUSAL, WORLD, 2, 2)
     grid = WORLD.grid(blind).view(3, 9, 3)
     blind = (grid - grid.logsumexp(1, keepdim=True)).flatten()
@@ -59,6 +60,7 @@ def test_one_try_is_blind_two_are_added_up_exactly_and_many_are_bayes():
     assert torch.allclose(twice, exact, atol=2e-3)
     assert not torch.allclose(exact, blind.exp(), atol=2e-3)
 
+    monkeypatch.setattr(gaps, "DRAWS", 400)
     often = gaps.by_weighing(CAUSAL, WORLD, 2, 2, tries=300)
     assert torch.allclose(often, gaps.by_bayes(CAUSAL, WORLD, 2, 2), atol=0.05)
 

@@ -9,7 +9,10 @@ import torch
 
 from utils.generation import diffusion
 from utils.generation.sampling import score
+from utils.text.numbers import whole
 from utils.training.rearranged import cut, placed
+
+DRAWS = 200  # of what the other tries are, in `by_weighing`
 
 
 def gaps(world, size):
@@ -57,16 +60,16 @@ def from_the_left(model, world, start, size):
 
 
 @torch.no_grad()
-def by_weighing(model, world, start, size, *, tries=None, draws=200, seed=0):
+def by_weighing(model, world, start, size, *, tries=None):
     """A causal model writes the gap `tries` times, blind to what follows, and keeps one of them,
     drawn by how likely each makes what follows (sampling-importance-resampling).
 
     tries: None takes `size` of them: then as many tokens are read as in `size` passes of a
     denoiser. The chance that the gap is filled with y is tries * p(y | left) times the mean, over
     what the other tries are, of w(y) / (w(y) + w of the others), where w is p(right | left, y).
-    That mean is taken over `draws` of the others for each left and right.
+    That mean is taken over DRAWS of the others for each left and right.
     """
-    tries = size if tries is None else tries
+    tries = whole("tries", size if tries is None else tries, "take at least 1", least=1)
     said = score(model, world.texts).double()  # (texts, places)
     place, letters = start - 1, len(world.vocab) - 2
     shape = (letters**place, letters**size, -1)  # left, gap, right
@@ -74,11 +77,11 @@ def by_weighing(model, world, start, size, *, tries=None, draws=200, seed=0):
     blind = blind - blind.logsumexp(1, keepdim=True)
     weight = said[:, place + size :].sum(1).view(shape).exp()
     lefts, _, rights = weight.shape
-    dice = torch.Generator().manual_seed(seed)
-    others = weight.new_zeros(lefts, draws, rights)
+    dice = torch.Generator().manual_seed(0)
+    others = weight.new_zeros(lefts, DRAWS, rights)
     for _ in range(tries - 1):
-        drawn = blind[..., 0].exp().multinomial(draws * rights, True, generator=dice)
-        others += weight.gather(1, drawn.view(lefts, draws, rights))
+        drawn = blind[..., 0].exp().multinomial(DRAWS * rights, True, generator=dice)
+        others += weight.gather(1, drawn.view(lefts, DRAWS, rights))
     chance = (weight[:, :, None] / (weight[:, :, None] + others[:, None])).mean(2)
     return (tries * chance).log().add(blind).flatten()
 
