@@ -28,6 +28,7 @@ def test_all_predict_as_much_and_are_of_one_size(name):
     recipe = RECIPES[name]
     assert recipe.steps * 50 * PER_TEXT.get(name, 9) == 450_000
     assert recipe.config(Pairs()).d_model == 48
+    assert RECIPES["pairs-middle-long"].steps * 50 * 9 == 1_800_000
     assert read_card(name).parameters == read_card("pairs-ar").parameters
 
 
@@ -61,7 +62,8 @@ def test_a_denoiser_of_second_names_never_has_a_blank_in_the_first():
 def test_what_the_chapter_says_of_them_is_on_the_cards():
     in_place = {name: read_card(name).results.get("in_place") for name in RECIPES}
     assert in_place["pairs-diffusion"] > 0.95 < in_place["pairs-any-order"]
+    assert in_place["pairs-middle"] < 0.5 < 0.95 < in_place["pairs-middle-long"]
     assert in_place["pairs-second"] == 0 and in_place["pairs-ar"] is None
     new = {name: read_card(name).results["new_order"] for name in RECIPES}
-    assert new["pairs-half-short"] > 0.5
+    assert new["pairs-half-short"] > 0.5 and 0.1 < new["pairs-middle-long"] < 0.5
     assert max(new[f"pairs-half-{kind}"] for kind in ("ar", "diffusion", "whole")) < 0.05
