@@ -107,7 +107,7 @@ def timed(seconds):
 def weighed(tries):
     world = Tangle("ab", 2)
     model = lively(TransformerConfig(len(world.vocab), d_model=8, n_heads=1))
-    return gaps.by_weighing(model, world, 1, 1, tries=tries)
+    return gaps.by_weighing(gaps.letters(model, world), world, 1, 1, tries=tries)
 
 
 def learned(**how):

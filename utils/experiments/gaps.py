@@ -53,14 +53,18 @@ def any_order(model, world, start, size):
     return score(model, rows)[:, 1::2][:, -size:].double().sum(1)
 
 
-@torch.no_grad()
-def from_the_left(model, world, start, size):
+def letters(model, world):
+    """What a plain causal model says of each letter of each text after those before it: (texts,
+    places) float64. Three ways to fill a gap follow from it; they take it in place of the model."""
+    return score(model, world.texts).double()
+
+
+def from_the_left(said, world, start, size):
     """A causal model writes on, blind to what follows the gap: a letter a pass."""
-    return score(model, world.texts)[:, start - 1 :][:, :size].double().sum(1)
+    return said[:, start - 1 :][:, :size].sum(1)
 
 
-@torch.no_grad()
-def by_weighing(model, world, start, size, *, tries=None):
+def by_weighing(said, world, start, size, *, tries=None):
     """A causal model writes the gap `tries` times, blind to what follows, and keeps one of them,
     drawn by how likely each makes what follows (sampling-importance-resampling).
 
@@ -70,9 +74,8 @@ def by_weighing(model, world, start, size, *, tries=None):
     That mean is taken over DRAWS of the others for each left and right.
     """
     tries = whole("tries", size if tries is None else tries, "take at least 1", least=1)
-    said = score(model, world.texts).double()  # (texts, places)
-    place, letters = start - 1, len(world.vocab) - 2
-    shape = (letters**place, letters**size, -1)  # left, gap, right
+    place, many = start - 1, len(world.vocab) - 2
+    shape = (many**place, many**size, -1)  # left, gap, right
     blind = said[:, place : place + size].sum(1).view(shape)
     blind = blind - blind.logsumexp(1, keepdim=True)
     weight = said[:, place + size :].sum(1).view(shape).exp()
@@ -86,10 +89,9 @@ def by_weighing(model, world, start, size, *, tries=None):
     return (tries * chance).log().add(blind).flatten()
 
 
-@torch.no_grad()
-def by_bayes(model, world, start, size):
+def by_bayes(said, world, start, size):
     """A causal model compares all the texts that fit: their number is letters to the power size."""
-    return _given_the_rest(world, score(model, world.texts).double().sum(1), start, size)
+    return _given_the_rest(world, said.sum(1), start, size)
 
 
 @torch.no_grad()
@@ -103,7 +105,8 @@ def in_order(model, world, order):
 
 
 def mean_apart(read, model, world):
-    """How far on average over all gaps: {size: nats}. read: one of the functions above."""
+    """How far on average over all gaps: {size: nats}. read: one of the functions above, of a model
+    or of its `letters`."""
     found = {}
     for size in range(1, world.length):
         each = [
@@ -127,9 +130,11 @@ def _revealed(model, world, order):
     texts, mask_id, order = world.texts, world.vocab.mask_id, list(order)
     total = torch.zeros(len(texts), dtype=torch.float64)
     for i, at in enumerate(order):
-        noisy, here = texts.clone(), torch.zeros_like(texts, dtype=torch.bool)
+        noisy = texts.clone()
         noisy[:, order[i:]] = mask_id
+        shown, which = noisy.unique(dim=0, return_inverse=True)  # many texts look the same so
+        here = torch.zeros_like(shown, dtype=torch.bool)
         here[:, at] = True
-        said = diffusion.log_probs(model, noisy, mask_id, here)  # (texts, vocab)
-        total += said.gather(-1, texts[:, at, None])[:, 0].double()
+        said = diffusion.log_probs(model, shown, mask_id, here)  # (shown, vocab)
+        total += said[which, texts[:, at]].double()
     return total
