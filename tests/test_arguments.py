@@ -673,6 +673,8 @@ EXEMPT = {
     "kept_answers.accept n": "how many questions are asked once more, for tests",
     **{f"gaps.{name} size": "a place in a text of the library's own" for name in GAPS},
     "absolute.AbsoluteTransformer seed": "checked by `Transformer`",
+    "kept_places.learn seed": "checked by `fit`",
+    "kept_places.learn steps": "checked by `fit`",
     "kept_passages.accept n": "how many passages are scored once more, for tests",
     "rearranged.cut size": "of the texts that its caller cuts",
     "kv_cache.KVCache.check batch_size": "what a model tells its cache",
