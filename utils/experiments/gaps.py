@@ -53,6 +53,7 @@ def any_order(model, world, start, size):
     return score(model, rows)[:, 1::2][:, -size:].double().sum(1)
 
 
+@torch.no_grad()
 def letters(model, world):
     """What a plain causal model says of each letter of each text after those before it: (texts,
     places) float64. Three ways to fill a gap follow from it; they take it in place of the model."""
