@@ -120,7 +120,9 @@ def test_a_variant_loses_what_it_should(course, examined, name, variant):
     assert {one.partition(",")[0] for one in result.findings} - in_place == told
 
 
-@pytest.mark.parametrize("name, cheat", [(name, one) for name in CHEATS for one in CHEATS[name]])
+@pytest.mark.parametrize(
+    "name, cheat", [(name, one) for name in NAMES for one in CHEATS.get(name, ())]
+)
 def test_a_cheat_gains_nothing(course, examined, name, cheat):
     assert CHEATS[name][cheat][1] <= set(lost(course, name, examined[name][cheat]))
 

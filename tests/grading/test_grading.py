@@ -15,6 +15,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 import zlib
@@ -1010,34 +1011,30 @@ def test_a_gradebook_that_cannot_be_reached(grading):
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
+def database():
     """The URL of a PostgreSQL that was started for this, on a free port of this machine."""
     found = sorted(ROOT.joinpath("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         reason = "PostgreSQL is not installed; on Debian: apt install postgresql"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    programs, folder = found[-1].parent, tmp_path_factory.mktemp("database")
-    become = []
-    if os.getuid() == 0:  # which PostgreSQL refuses to run as
-        become = ["runuser", "-u", "postgres", "--"]
-        for place in (folder, *folder.parents):
-            place.chmod(place.stat().st_mode | 0o011)
-            if place.name.startswith("pytest-of-"):  # pytest's own; all above was there before
-                break
-        shutil.chown(folder, "postgres")
-    data, port = folder / "data", free_port()
-    common = {"check": True, "capture_output": True, "cwd": "/", "timeout": 120}
-    subprocess.run(
-        [*become, programs / "initdb", "-D", data, "-U", "grader", "--auth=trust", "--no-sync"],
-        **common,
-    )
-    control = [*become, programs / "pg_ctl", "-D", data, "-w"]
-    options = f"-p {port} -h 127.0.0.1 -c unix_socket_directories='' -F"
-    subprocess.run([*control, "-l", folder / "log", "-o", options, "start"], **common)
-    try:
-        yield f"postgresql://grader@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **common)
+    programs, become = found[-1].parent, []
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to others
+        if os.getuid() == 0:  # which PostgreSQL refuses to run as
+            become = ["runuser", "-u", "postgres", "--"]
+            shutil.chown(folder, "postgres")
+        data, port = pathlib.Path(folder) / "data", free_port()
+        common = {"check": True, "capture_output": True, "cwd": "/", "timeout": 120}
+        subprocess.run(
+            [*become, programs / "initdb", "-D", data, "-U", "grader", "--auth=trust", "--no-sync"],
+            **common,
+        )
+        control = [*become, programs / "pg_ctl", "-D", data, "-w"]
+        options = f"-p {port} -h 127.0.0.1 -c unix_socket_directories='' -F"
+        subprocess.run([*control, "-l", data / "log", "-o", options, "start"], **common)
+        try:
+            yield f"postgresql://grader@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], **common)
 
 
 def free_port():

@@ -3,6 +3,7 @@
 from utils.checkpoints.recipes import (
     bare_words,
     kjv,
+    pairs,
     pets,
     sentences,
     squares,
@@ -20,4 +21,5 @@ RECIPES = (
     | squares.RECIPES
     | tangle.RECIPES
     | bare_words.RECIPES
+    | pairs.RECIPES
 )  # {name: Recipe}, parents before their children
