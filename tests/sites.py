@@ -6,6 +6,12 @@ import sys
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
+import yaml
+
+from tests.places import ROOT
+
+TOC = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = [TOC["root"], *(page["file"] for part in TOC["parts"] for page in part["chapters"])]
 PHONE, DESK = 390, 1280  # pixels
 
 # The size of the lettering in every figure of a page, in pixels as displayed. Letters are shapes,

@@ -16,18 +16,14 @@ from urllib.request import urlopen
 
 import nbformat
 import pytest
-import yaml
 from fontTools.ttLib import TTFont
 
 from tests.places import CHAPTERS, ROOT
 from tests.servers import running
-from tests.sites import DESK, LETTERING, PHONE, build
+from tests.sites import DESK, LETTERING, PAGES, PHONE, TOC, build
 from tools import environment, refresh
 from utils.page import claims
 from utils.text import columns
-
-TOC = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
-PAGES = [TOC["root"], *(page["file"] for part in TOC["parts"] for page in part["chapters"])]
 
 # How much lighter or darker than what is behind it a text must be (WCAG 2.2, 1.4.3).
 CONTRAST = {"text": 4.5, "large": 3.0}
