@@ -1,4 +1,7 @@
-"""Take from the theme's script what costs a page most of its start.
+"""What a page need not wait for when it starts.
+
+Scripts run when the page has been read, in their order; else nothing is painted before all are
+there. On the page of the search, what comes later needs them at once.
 
 The theme makes every box that scrolls a stop of the keyboard. It measures and changes one after the
 other, so that the browser lays out the page anew for each of them, at the start and whenever
@@ -13,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 SCRIPT = Path("_static", "scripts", "pydata-sphinx-theme.js")
+NEEDED = "documentation_options.js"  # by a line of script in the page itself
 AT_START = ',"complete"===document.readyState?I():window.addEventListener("load",I)'
 
 
@@ -26,6 +30,15 @@ def cut(app: Sphinx, failed: Exception | None) -> None:
     path.write_text(text.replace(AT_START, ""), encoding="utf-8")
 
 
+def wait(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
+    for script in context["script_files"]:
+        name = getattr(script, "filename", None) or ""
+        if name and not name.endswith(NEEDED):
+            script.attributes.pop("defer", None)  # the pages share what is said of a script
+            script.attributes.update({"defer": "defer"} if page != "search" else {})
+
+
 def setup(app: Sphinx) -> dict:
+    app.connect("html-page-context", wait, priority=900)  # when all are named
     app.connect("build-finished", cut)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -458,6 +458,15 @@ def test_search_finds_a_word(visit):
     assert any("Markov chains" in text for text in results.all_inner_texts())
 
 
+def test_search_shows_where_the_words_are_on_a_site_opened_from_files(browser, html):
+    with browser.new_context() as context:
+        page, problems = context.new_page(), []
+        page.on("console", lambda said: said.type == "error" and problems.append(said.text))
+        page.goto(f"{(html / 'search.html').as_uri()}?q=perplexity")
+        page.locator("ul.search > li p.context", has_text="perplexity").first.wait_for()
+        assert problems == []
+
+
 def test_the_theme_switches_and_text_stays_legible(visit):
     page = visit("chapters/01_markov_chains.html")
     theme = "document.documentElement.dataset.theme"
