@@ -9,6 +9,7 @@ scripts.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_LE
 from pathlib import Path
 
 from first_paint import rules
@@ -21,8 +22,8 @@ NAME = re.compile(r"[.#](-?[A-Za-z_][\w-]*)")
 
 def words(out: Path) -> set[str]:
     """Whatever may be a class or a name, in the pages and scripts of the site."""
-    files = [*out.rglob("*.html"), *out.rglob("*.js")]
-    texts = (path.read_text("utf-8") for path in files if "playground" not in path.parts)
+    files = (path.read_bytes() for end in ("html", "js") for path in out.rglob(f"*.{end}"))
+    texts = (file.decode() for file in files if not file.startswith(BOM_UTF16_LE))  # weights
     return {word for text in texts for word in re.findall(r"[\w-]+", text)}
 
 
