@@ -17,12 +17,13 @@ ARTICLE = re.compile(r'(?s)<article class="bd-article">(.*?)</article>')
 UNSAID = re.compile(
     r'(?s)<(script|style|svg|annotation)\b.*?</\1>|<a class="(?:headerlink|section-skip)".*?</a>'
 )
+BLOCKS = re.compile(r"</?(?:dd|div|dl|h\d|li|ol|option|p|pre|td|th|ul)\b[^>]*>")
 OTHER_TAGS = re.compile(r"<(?!/?(?:section|dt)\b)[^>]*>")  # these two are what results lead to
 
 
 def said(page: str) -> str:
     """What a finished page says, with its sections and terms, as Sphinx's search expects it."""
-    text = OTHER_TAGS.sub("", UNSAID.sub("", ARTICLE.search(page)[1]))
+    text = OTHER_TAGS.sub("", BLOCKS.sub(" ", UNSAID.sub("", ARTICLE.search(page)[1])))
     return f'<div role="main">{" ".join(text.split())}</div>'
 
 

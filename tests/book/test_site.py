@@ -278,6 +278,19 @@ def test_mathematics_is_set_and_numbered(visit):
     assert page.locator("article .math", has_text="\\").count() == 0  # no LaTeX is left over
 
 
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_a_formula_begins_within_its_box_and_leaves_its_number_free(visit, chapter, width):
+    page = visit(f"chapters/{chapter.stem}.html", width=width)
+    hidden = page.locator("article div.math").evaluate_all("""(all) => all
+      .filter((box) => box.checkVisibility())
+      .map((box) => [box, box.querySelector("math"), box.querySelector(".eqno")]
+        .map((one) => one?.getBoundingClientRect()))
+      .filter(([box, math, number]) => math.left < box.left - 1 || number?.left < math.right)
+      .map((boxes) => boxes.map((box) => box && [box.left, box.right]))""")
+    assert hidden == []
+
+
 def test_no_page_needs_a_script_for_mathematics(html):
     assert not [path for path in html.rglob("*") if "mathjax" in path.name.lower()]
     assert not any("mathjax/" in path.read_text("utf-8") for path in html.rglob("*.html"))
