@@ -156,6 +156,21 @@ def keep(words, table, tensor, array):
     assert tensor.sum() == 0 and array.sum() == 2 and examiner.changed
 
 
+def test_an_array_that_was_replaced_by_one_of_another_form_is_replaced_here(ask):
+    code = """
+def grow(parts):
+    parts[0] = parts[0].repeat(2)
+    parts[1] = parts[1].double()
+    parts[2] = parts[2][:1]
+"""
+    name, _ = ask(code)
+    parts = [np.ones(2), torch.ones(2), torch.ones(2)]
+    before = list(parts)
+    name("grow")(parts)
+    assert parts[0].shape == (4,) and parts[1].dtype == torch.float64 and parts[2].shape == (1,)
+    assert [one.shape for one in before] == [(2,)] * 3 and before[1].dtype == torch.float32
+
+
 def test_errors_are_of_their_kind_and_no_others(ask):
     code = """
 class Own(ValueError):

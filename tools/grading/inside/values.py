@@ -399,8 +399,14 @@ def assign(old, new):
 
 
 def kept(old, new):
-    """`old`, made equal to `new`, if it is of a kind that can be; else `new`."""
-    if type(old) is type(new) and not isinstance(old, str | int | float | None):
+    """`old`, made equal to `new`, if it is of a kind that can be; else `new`. An array of another
+    shape or type of number is another array."""
+    form = [(getattr(one, "shape", None), getattr(one, "dtype", None)) for one in (old, new)]
+    if (
+        type(old) is type(new)
+        and form[0] == form[1]
+        and not isinstance(old, str | int | float | None)
+    ):
         assign(old, new)
         return old if not isinstance(old, tuple) else new
     return new
