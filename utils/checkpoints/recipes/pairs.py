@@ -147,6 +147,13 @@ RECIPES = {
         world=partial(Pairs, size=2, both=0.5),
         steps=3000,
     ),
+    "pairs-half-short-ar": replace(
+        CAUSAL,
+        about="A causal model of names of two syllables, half of the pairs read in both orders.",
+        data="Pairs(size=2, both=0.5), 1800 batches of 50 texts: 450,000 tokens to predict",
+        world=partial(Pairs, size=2, both=0.5),
+        steps=1800,
+    ),
     "pairs-half-whole": replace(
         DENOISER,
         about="A denoiser of four syllables that had one whole name to predict in each text.",
