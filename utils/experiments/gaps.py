@@ -105,17 +105,14 @@ def in_order(model, world, order):
     return score(model, rows)[:, 1::2].double().sum(1)
 
 
-def mean_apart(read, model, world):
-    """How far on average over all gaps: {size: nats}. read: one of the functions above, of a model
-    or of its `letters`."""
-    found = {}
-    for size in range(1, world.length):
-        each = [
-            apart(world, read(model, world, start, size), start, size)
-            for start in gaps(world, size)
-        ]
-        found[size] = sum(each) / len(each)
-    return found
+def all_apart(read, model, world):
+    """How far in every gap there is: {(start, size): nats}, small gaps first. read: one of the
+    functions above, of a model or of its `letters`."""
+    return {
+        (start, size): apart(world, read(model, world, start, size), start, size)
+        for size in range(1, world.length)
+        for start in gaps(world, size)
+    }
 
 
 def _given_the_rest(world, log_probs, start, size):
