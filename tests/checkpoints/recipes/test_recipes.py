@@ -25,7 +25,7 @@ def test_a_model_without_a_parent_begins_by_knowing_nothing(name):
     losses = first_losses(recipe, 0, None, 24)
     guess = math.log(recipe.config(recipe.world()).vocab_size)
     assert 0.7 * guess < losses[0] < 1.1 * guess
-    assert sum(losses[-6:]) < sum(losses[:6])
+    assert max(losses[-2:]) < losses[0]
 
 
 @pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.parent])
