@@ -6,13 +6,23 @@ import sys
 import time
 from dataclasses import asdict
 
-from utils.checkpoints import kept_answers, kept_cuts, kept_proofs, making, store
+from utils.checkpoints import (
+    kept_answers,
+    kept_cuts,
+    kept_passages,
+    kept_places,
+    kept_proofs,
+    making,
+    store,
+)
 from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
-CUTS = "cuts"
-KEPT = (ANSWERS, CUTS, *kept_proofs.MAKE)
+CUTS = "cuts"  # of what SmolLM2 wrote, and how it went on
+PASSAGES = tuple(kept_passages.NAMES)  # of two sentences each, as SmolLM2 matches them
+PLACES = "places"  # numbered, as a denoiser may know them
+KEPT = (ANSWERS, CUTS, *PASSAGES, PLACES, *kept_proofs.MAKE)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,6 +78,10 @@ def remake(name):
         return kept_answers.remake()
     if name == CUTS:
         return kept_cuts.remake()
+    if name in PASSAGES:
+        return kept_passages.remake(name)
+    if name == PLACES:
+        return kept_places.remake()
     if name in KEPT:
         return kept_proofs.remake(name)
     print(f"{name}: {recipe_of(name)[0].about}")
@@ -88,6 +102,11 @@ def accept(name):
     if name == CUTS:
         kept_cuts.accept()
         return print(f"{name:24} accepted: it still writes after the first request as it did")
+    if name in PASSAGES:
+        kept_passages.accept(name)
+        return print(f"{name:24} accepted: it still says the same of the first passages")
+    if name == PLACES:
+        raise ValueError(f"{PLACES} takes a minute; make it again: remake {PLACES}")
     if name in KEPT:
         kept_proofs.accept(name)
         return print(f"{name:24} accepted: what can be done in seconds comes out the same")

@@ -5,6 +5,7 @@ from utils.checkpoints.recipes import (
     couplets,
     graphs,
     kjv,
+    pairs,
     pets,
     sentences,
     squares,
@@ -24,4 +25,5 @@ RECIPES = (
     | bare_words.RECIPES
     | couplets.RECIPES
     | graphs.RECIPES
+    | pairs.RECIPES
 )  # {name: Recipe}, parents before their children
