@@ -26,7 +26,7 @@ def myopic(model, *, words=False):
     its own next token alone, and later positions make do with that.
 
     words: whether not even a word's own vector, before the first layer, may learn from losses at
-    later positions. That is Wu's definition to the letter.
+    later positions. The matrices, which all positions share, learn from all losses in any case.
     """
     layers = [layer.attention for layer in model.layers[0 if words else 1 :]]
     for attention in layers:
