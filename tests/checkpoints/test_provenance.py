@@ -406,8 +406,7 @@ def edited(monkeypatch, tmp_path):
             "NO_TARGET = -1",
             "NO_TARGET",
             "verdicts-undo verdicts-corrected verdicts-edit sentences-slips squares-ar "
-            "squares-canvas pairs-middle pairs-middle-long tangle-middle tangle-middle-long "
-            "graphs-forward graphs-long graphs-backward",
+            "squares-canvas pairs-middle pairs-middle-long tangle-middle tangle-middle-long",
         ),
     ],
 )

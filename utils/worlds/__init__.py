@@ -6,7 +6,6 @@ be computed instead of estimated. Every world has `vocab`, the `length` of its r
 """
 
 from utils.worlds.couplets import Couplets
-from utils.worlds.graphs import Graphs
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import EVERYDAY, Sentences
 from utils.worlds.squares import Squares
@@ -18,7 +17,6 @@ __all__ = [
     "EVERYDAY",
     "PETS",
     "Couplets",
-    "Graphs",
     "Sentences",
     "Squares",
     "Tangle",

@@ -3,7 +3,6 @@
 from utils.checkpoints.recipes import (
     bare_words,
     couplets,
-    graphs,
     kjv,
     pairs,
     pets,
@@ -24,6 +23,5 @@ RECIPES = (
     | tangle.RECIPES
     | bare_words.RECIPES
     | couplets.RECIPES
-    | graphs.RECIPES
     | pairs.RECIPES
 )  # {name: Recipe}, parents before their children
