@@ -44,5 +44,5 @@ def test_no_training_reaches_the_seeds_of_the_tests(name):
 def test_every_measurement_of_the_chapter_is_drawn_from_those_seeds():
     drawn = re.findall(r"\.sample\((\w+), seed=([^)]*)\)", code())
     measured = [seed for n, seed in drawn if n == "n" or int(n) >= 100]
-    assert len(measured) >= 5
+    assert len(measured) >= 4
     assert all(seed.startswith("FRESH + ") for seed in measured), drawn
