@@ -6,12 +6,15 @@ import sys
 import time
 from dataclasses import asdict
 
-from utils.checkpoints import kept_answers, kept_proofs, making, store
+from utils.checkpoints import kept_answers, kept_learning, kept_proofs, making, store
 from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
-KEPT = (ANSWERS, *kept_proofs.MAKE)
+KEPT_BY = dict.fromkeys(kept_proofs.MAKE, kept_proofs) | dict.fromkeys(
+    kept_learning.JOBS, kept_learning
+)  # {what is kept: the module that keeps it}
+KEPT = (ANSWERS, *KEPT_BY)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
         "list": "what checkpoints there are, what they reach, and whether they are up to date",
         "show": "a checkpoint's card, its recipe, and what has changed since it was made",
         "remake": f"train again; {ANSWERS} asks SmolLM2 again, in ten minutes; "
-        f"{' and '.join(kept_proofs.MAKE)} read and write real text again, in five each",
+        f"{', '.join(kept_proofs.MAKE)} read and write real text again, in five each; "
+        f"{', '.join(kept_learning.JOBS)} train many small models, in ten each",
         "measure": "measure again, without training",
         "accept": "keep the weights although code has changed: trains the first steps and compares",
     }.items():
@@ -66,7 +70,7 @@ def remake(name):
     if name == ANSWERS:
         return kept_answers.remake()
     if name in KEPT:
-        return kept_proofs.remake(name)
+        return KEPT_BY[name].remake(name)
     print(f"{name}: {recipe_of(name)[0].about}")
     begun = time.perf_counter()
     making.remake(name)
@@ -83,7 +87,7 @@ def accept(name):
         kept_answers.accept()
         return print(f"{name:24} accepted: it still answers the first questions as it did")
     if name in KEPT:
-        kept_proofs.accept(name)
+        KEPT_BY[name].accept(name)
         return print(f"{name:24} accepted: what can be done in seconds comes out the same")
     apart = making.accept(name)
     print(f"{name:24} accepted: the first losses are within {apart:.4f} nats of the card's")

@@ -7,16 +7,18 @@ some moments of the training, how far each model is from the true language.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch.nn.functional import cross_entropy, pad
+from torch.nn.functional import cross_entropy
 
 from utils.generation import diffusion
 from utils.generation.sampling import score
-from utils.measure import enumeration
+from utils.measure import enumeration, likelihood
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.training.losses import NO_TARGET
 from utils.training.stack import Stack, fit_stack
@@ -75,34 +77,43 @@ def in_order(rows, orders, vocab):
     return torch.cat([rows[..., :1], pairs], -1)
 
 
-def losses(stack, rows, world, arms):
-    """What each model of a stack minimises: (models,), in nats. rows: (models, batch, length)."""
-    kind, mask_id = arms[0].kind, world.vocab.mask_id
-    flat = rows.flatten(0, 1)
+def losses(stack, rows, arms, *, vocab, mask_id, given):
+    """What each model of a stack minimises: (models,), in nats a token. rows: (models, batch,
+    length). vocab: tokens before those that name places. given: the first so many tokens are."""
+    kind, flat = arms[0].kind, rows.flatten(0, 1)
     if kind == "diffusion":
-        rates = torch.stack([diffusion.spread_rates(each) for each in rows]).flatten()
-        start = torch.arange(world.length) < 1
-        noisy, masked = diffusion.hide(flat, rates, mask_id, frozen=start)
+        rates = torch.cat([diffusion.spread_rates(each) for each in rows])
+        frozen = torch.arange(rows.shape[-1]) < given
+        noisy, masked = diffusion.hide(flat, rates, mask_id, frozen=frozen)
         said = stack(noisy.view(rows.shape)).flatten(0, 1)
-        said[..., mask_id] = -torch.inf  # a mask is no letter
-        weight = masked / masked.sum(-1, keepdim=True)
+        said[..., mask_id] = -torch.inf  # a mask is no token
         each = cross_entropy(said.transpose(1, 2), flat, reduction="none")
-        return (each * weight).view(len(rows), -1).sum(1) / rows.shape[1]
+        mean = (each * masked).sum(-1) / masked.sum(-1)  # over the hidden tokens of each text
+        return mean.view(len(rows), -1).mean(1)
     if kind == "permuted":
-        orders = torch.rand(*rows.shape[:2], world.length - 1).argsort(-1)
-        rows = in_order(rows, orders, len(world.vocab))
-        inputs, targets = rows[..., :-1], rows[..., 1:].clone()
+        orders = torch.rand(*rows.shape[:2], rows.shape[-1] - 1).argsort(-1)
+        rows = in_order(rows, orders, vocab)
+    inputs, targets = rows[..., :-1], rows[..., 1:].clone()
+    if kind == "permuted":
         targets[..., ::2] = NO_TARGET  # the places are given
-    else:
-        inputs, targets = rows[..., :-1], rows[..., 1:]
     most = torch.tensor([arm.hidden for arm in arms])
     if most.any():
         gone = torch.rand(inputs.shape) < most[:, None, None] * torch.rand(*inputs.shape[:2], 1)
-        gone[..., 0] = False
+        gone[..., :given] = False
         inputs = inputs.masked_fill(gone, mask_id)
     said = stack(inputs).flatten(0, 2)
     each = cross_entropy(said, targets.flatten(), reduction="none", ignore_index=NO_TARGET)
-    return each.view(len(rows), -1).sum(1) / (rows.shape[1] * (world.length - 1))
+    return each.view(len(rows), -1).sum(1) / (targets[0] != NO_TARGET).sum()
+
+
+def kept_out_texts(n) -> int:
+    """How many of n texts are kept out, to say when to stop; of fresh texts, 2,000."""
+    return round(STOPPING * (n or 10_000))
+
+
+def texts_of(world, n, seed):
+    """The n texts of a seed, those that are kept out first; of fresh texts, these alone."""
+    return world.sample(n or kept_out_texts(n), seed=1_000_000 + seed)
 
 
 def learn(world, n, arms: Sequence[Arm], seeds, *, steps, **size):
@@ -113,23 +124,23 @@ def learn(world, n, arms: Sequence[Arm], seeds, *, steps, **size):
     stack = Stack(
         [Transformer(config, seed=seed) for _, seed in pairs], [arm.dropout for arm, _ in pairs]
     )
-    held = round(STOPPING * (n or 10_000))
-    texts = {seed: world.sample(n or held, seed=1_000_000 + seed) for seed in seeds}
+    held = kept_out_texts(n)
+    texts = {seed: texts_of(world, n, seed) for seed in seeds}
     rows = torch.stack([texts[seed][held:] for _, seed in pairs])
     kept_out = [numbers(world, texts[seed][:held]) for _, seed in pairs]
     looks, best = {pair: [] for pair in pairs}, {}
+    facts = {"vocab": len(world.vocab), "mask_id": world.vocab.mask_id, "given": 1}
+
+    fresh = itertools.count(2_000_000 + 100_000 * seeds[0])
 
     def draw():
         if n is None:
-            draw.calls += 1
-            fresh = world.sample(len(pairs) * BATCH, seed=2_000_000 + 100_000 * seeds[0] + draw.calls)
-            return fresh.view(len(pairs), BATCH, -1)
+            new = world.sample(len(pairs) * BATCH, seed=next(fresh))
+            return new.view(len(pairs), BATCH, -1)
         which = torch.randint(n - held, (len(pairs), BATCH, 1))
         return rows.gather(1, which.expand(-1, -1, world.length))
 
-    draw.calls = 0
-
-    def look(step):
+    def watch(step):
         for i, pair in enumerate(pairs):
             model = stack.model(i)
             seen = measure(world, model, step, kept_out[i])
@@ -142,11 +153,11 @@ def learn(world, n, arms: Sequence[Arm], seeds, *, steps, **size):
         fit_stack(
             stack,
             draw,
-            lambda stack, batch: losses(stack, batch, world, [arm for arm, _ in pairs]),
+            partial(losses, arms=[arm for arm, _ in pairs], **facts),
             steps=steps,
             lr=LR,
             decay=[arm.decay for arm, _ in pairs],
-            look=look,
+            look=watch,
             look_at=[max(1, round(share * steps)) for share in LOOKS],
         )
     return {pair: (looks[pair], best[pair]) for pair in pairs}
@@ -166,32 +177,53 @@ def numbers(world, rows):
 @torch.no_grad()
 def measure(world, model, step, kept_out) -> Look:
     """How far a model is from the truth. kept_out: texts that say when to stop, by `numbers`."""
-    truth = world.log_prob(world.texts)
-    probs = truth.exp()
+    if model.config.causal:
+        return look(world, joint(world, model), step, kept_out)
+    table = answers(world, model)
+    left = likelihood.kl_of(world, enumeration.along(table, range(table.n)))
+    bound = likelihood.kl_of(world, enumeration.elbo(table))
+    found = enumeration.in_random_order(table)
+    return look(world, found, step, kept_out, left=left, bound=bound)
 
-    def far(log_probs):
-        return float(probs @ (truth - log_probs))
 
-    def look(joint, **more):
-        return Look(step, -float(joint[kept_out].mean()), far(joint), **more)
+def look(world, found, step, kept_out, **more) -> Look:
+    """The same of log-probabilities of all texts, (texts,)."""
+    return Look(step, -float(found[kept_out].mean()), likelihood.kl_of(world, found), **more)
 
+
+@torch.no_grad()
+def joint(world, model):
+    """What a model gives each text: (texts,) float64, nats. A causal or permuted one is read from
+    left to right, a denoiser fills in an order drawn at random."""
     if not model.config.causal:
-        table = enumeration.full_table(world, partial_say(model, world))
-        joint = enumeration.in_random_order(table)
-        left = enumeration._along(table, range(table.n), 1)
-        return look(joint, left=far(left), bound=far(enumeration.elbo(table)))
-    return look(joint_of(world, model))
-
-
-def partial_say(model, world):
-    return lambda tokens: diffusion.log_probs(model, tokens, world.vocab.mask_id)
-
-
-def joint_of(world, model):
-    """What a causal or permuted model gives each text, read from left to right: (texts,) nats."""
-    texts = world.texts
+        return enumeration.in_random_order(answers(world, model))
+    rows = world.texts
     if model.config.max_len == world.length:
-        return score(model, texts).double().sum(1)
-    orders = torch.arange(world.length - 1).expand(len(texts), -1)
-    rows = in_order(texts, orders, len(world.vocab))
+        return score(model, rows).double().sum(1)
+    orders = torch.arange(world.length - 1).expand(len(rows), -1)
+    rows = in_order(rows, orders, len(world.vocab))
     return score(model, rows)[:, 1::2].double().sum(1)
+
+
+@torch.no_grad()
+def answers(world, model) -> enumeration.Table:
+    """What a model says of every blank in every state: a denoiser is asked, and of a causal model
+    the probabilities of whole texts are added up."""
+    if model.config.causal:
+        return enumeration.by_bayes(world.grid(joint(world, model).exp()))
+    say = partial(diffusion.log_probs, model, mask_id=world.vocab.mask_id)
+    return enumeration.full_table(world, say)
+
+
+def errors(world, table) -> torch.Tensor:
+    """How far a table's answers are from the true ones, for each state and each hidden place:
+    (2^n, n) nats, the mean KL divergence of the answer, and 0 where nothing is hidden."""
+    probs = world.log_prob(world.texts).exp()
+    truth = enumeration.by_bayes(world.grid(probs))
+    return torch.einsum("t,tsn->sn", probs, truth.log_probs - table.log_probs)
+
+
+def averaged(world, models, kept_out) -> Look:
+    """Several models as one: their probabilities of whole texts are averaged."""
+    each = torch.stack([joint(world, model) for model in models])
+    return look(world, each.logsumexp(0) - math.log(len(each)), 0, kept_out)

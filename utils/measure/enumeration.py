@@ -91,6 +91,11 @@ def along_orders(table: Table) -> torch.Tensor:
     )
 
 
+def along(table: Table, order) -> torch.Tensor:
+    """The log-probability of each text along one of them, such as range(n): (texts,) in nats."""
+    return _along(table, order, 1)
+
+
 def by_blanks(table: Table) -> torch.Tensor:
     """The mean log-probability of a hidden token when 1, 2, … n are hidden, over all states and
     over what they hide: (texts, n) in nats."""
@@ -179,8 +184,8 @@ def _specials(world):
 
 @cache
 def _all_states(size, n, start_id, mask_id):
-    """Every way to write letters or masks in n places, ((size + 1)^n, 1 + n), and which of them each
-    text, in the order of the alphabet, is in each of the 2^n states: (size^n, 2^n)."""
+    """Every way to write letters or masks in n places, ((size + 1)^n, 1 + n), and which of them
+    each text, in the order of the alphabet, is in each of the 2^n states: (size^n, 2^n)."""
     digits = torch.tensor(list(itertools.product(range(size + 1), repeat=n)))
     asked = torch.where(digits == size, mask_id, digits)
     asked = torch.nn.functional.pad(asked, (1, 0), value=start_id)

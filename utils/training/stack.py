@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils.models.transformer import Transformer, rms_norm, rotate
-from utils.training.fit import WARM_UP
 from utils.training.fit import _schedule as schedule
 
 
