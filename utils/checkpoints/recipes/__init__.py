@@ -2,6 +2,7 @@
 
 from utils.checkpoints.recipes import (
     bare_words,
+    chains,
     kjv,
     pets,
     sentences,
@@ -19,5 +20,6 @@ RECIPES = (
     | pets.RECIPES
     | squares.RECIPES
     | tangle.RECIPES
+    | chains.RECIPES
     | bare_words.RECIPES
 )  # {name: Recipe}, parents before their children
