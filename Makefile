@@ -35,7 +35,8 @@ help:
 	@echo '                    (all of them: ASSIGNMENT=03_kv_cache for one, COURSE=… for a course elsewhere,'
 	@echo '                    GRADEBOOK=postgresql://… for a database)'
 	@echo 'make site / serve   render the site from the stored outputs (BASE=https://… if it has an'
-	@echo '                    address) / look at it in a browser'
+	@echo '                    address, REPO=https://github.com/… if its repository has one, for links to'
+	@echo '                    Binder and Colab) / look at it in a browser'
 
 # Some shells export the machine's name under these names, which is not meant for us.
 ifeq ($(origin HOST),environment)
@@ -44,7 +45,7 @@ endif
 ifeq ($(origin NAME),environment)
 NAME =
 endif
-export HOST PORT NAME NOTEBOOK BASE
+export HOST PORT NAME NOTEBOOK BASE REPO BRANCH
 lab:
 	$(RUN) tools/lab.py $${HOST:+--host "$$HOST"} $${PORT:+--port "$$PORT"}
 

@@ -5,7 +5,9 @@
 
 The directory is the repository's own unless one is given. Nothing is executed or downloaded, and a
 warning is an error. BASE in the environment is the address at which the site will stand, if that is
-known: it goes into canonical links, the sitemap and what is shown where an address is shared.
+known: it goes into canonical links, the sitemap and what is shown where an address is shared. REPO
+is the address of the repository on GitHub, and BRANCH its branch, if not `main`: with it each
+chapter links to itself on Binder and in Colab.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Leave out of a page what it has no use for.
 
 Each player and each set of knobs brings its look and its behaviour along, so that an output stands
-on its own; a page needs them once, and as they are now. The bibliography has roles that are out of
-use, and a fold a name that is not what it shows. What a cell prints is either columns, which scroll
-where they are too wide, or sentences, which wrap.
+on its own; a page needs them once, and as they are now. In programs, what has the colour of text
+needs no element around it, which is three in four of them. The bibliography has roles that are out
+of use, and a fold a name that is not what it shows. What a cell prints in columns becomes a table.
+Links in an output are made for JupyterLab, where a chapter is a notebook.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from html import unescape
 from sphinx.application import Sphinx
 
 from utils.page.theme import asset
+from utils.text import columns
 
 SHARED = {
     "<style>.ott-player{": f"<style>{asset('player.css')}</style>",
     "<style>.ott-knobs{": f"<style>{asset('knobs.css')}</style>",
+    "<style>.ott-debate{": f"<style>{asset('debate.css')}</style>",
+    "<script>window.oneTokenDebate ": f"<script>{asset('debate.js')}</script>",
     "<script>window.oneTokenPlayer ": f"<script>{asset('player.js')}</script>",
     "<script>window.oneTokenKnobs ": f"<script>{asset('knobs.js')}</script>",
 }
@@ -34,28 +38,47 @@ def share(body: str) -> str:
     return re.sub(r"(?s)<(style|script)>.*?</\1>", once, body)
 
 
-def columns(text: str) -> bool:
-    """Whether printed text is set in columns: gaps within several of its lines."""
-    return sum(bool(re.search(r"\S {2,}\S", line)) for line in text.splitlines()) > 1
+def plain_code(body: str) -> str:
+    """The page's HTML, with names, signs and gaps of its programs as plain text, each string as one
+    piece, and one box around the whole: else these were most of a chapter's elements."""
+    body = re.sub(r'<span class="(?:n|nn|o|p|w|pre)">([^<]*)</span>', r"\1", body)
+    strings = r'(?:<span class="(?:s1|s2|sa|si)">[^<]*</span>)+'
+    body = re.sub(
+        strings, lambda run: f'<span class="s2">{re.sub("<[^>]+>", "", run[0])}</span>', body
+    )
+    boxes = (
+        r'(?s)<div class="(highlight-[^"]*)"><div class="highlight"><pre>(?:<span></span>)?'
+        r"(.*?</pre>)</div>\s*</div>"
+    )
+    return re.sub(boxes, r'<div class="\1 highlight"><pre>\2</div>', body)
 
 
-def tell_columns(body: str) -> str:
-    """The page's HTML, each printed output marked as columns or as sentences."""
+def lead_to_pages(body: str) -> str:
+    """The page's HTML, where links in outputs lead to pages, not to what these are made of."""
+    return re.sub(r'(href="\.\./(?:book|chapters)/\w+)\.(?:md|ipynb)(?=["#])', r"\1.html", body)
 
-    def mark(found: re.Match) -> str:
-        text = unescape(re.sub(r"<[^>]+>", "", found[3]))
-        kind = "printed-columns" if columns(text) else "printed-sentences"
-        return f'{found[1]} {kind}"{found[2]}{found[3]}</pre>'
 
-    printed = r'(?s)(<div class="output (?:stream|text_plain)[^"]*)"([^>]*>.*?<pre>)(.*?)</pre>'
-    return re.sub(printed, mark, body)
+def tabulate(body: str) -> str:
+    """The page's HTML, each printed output that stands in columns as a table."""
+
+    def table(found: re.Match) -> str:
+        text = unescape(re.sub(r"<[^>]+>", "", found[1]))
+        if not columns.has_table(text):
+            return found[0]
+        return f'<div class="output text_html">{columns.html(text)}</div>'
+
+    printed = (
+        r'(?s)<div class="output (?:stream|text_plain)[^>]*><div class="highlight"><pre>(.*?)</pre>'
+        r"</div>\s*</div>"
+    )
+    return re.sub(printed, table, body)
 
 
 def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if "body" in context:
         body = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
-        context["body"] = tell_columns(share(body))
+        context["body"] = plain_code(tabulate(lead_to_pages(share(body))))
 
 
 def setup(app: Sphinx) -> dict:

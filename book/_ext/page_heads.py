@@ -46,6 +46,9 @@ def add_head(app: Sphinx, page: str, template: str, context: dict, doctree) -> N
         if base:
             tags.append(f'<meta property="og:url" content="{escape(base)}{page}.html">')
             tags.append(f'<meta property="og:image" content="{escape(base)}_static/card.png">')
+            tags.append(f'<meta property="og:image:alt" content="{escape(SAID)}">')
+            tags.append('<meta property="og:image:width" content="1200">')
+            tags.append('<meta property="og:image:height" content="630">')
             tags.append('<meta name="twitter:card" content="summary_large_image">')
     context["metatags"] = "\n".join([*tags, context.get("metatags", "")])
 
@@ -71,27 +74,35 @@ def write_sitemap(app: Sphinx, failed: Exception | None) -> None:
         draw_card(Path(app.outdir) / "_static" / "card.png")
 
 
+SAID = "One token at a time: no, because 1 + 1 = 2. All tokens at once: yes, because 1 + 1 = 2."
+
+
 def draw_card(path: Path) -> None:
     """What stands beside the address where it is shared: 1200 by 630 pixels."""
     import matplotlib.pyplot as plt
 
     from utils.page.theme import AR, DIFFUSION
 
-    words = "no , because 1 + 1 = 2 .".split()
+    left, size, pad, gap = 72, 31, 0.42, 12  # pixels, points, of a word's size, pixels
     figure = plt.figure(figsize=(12, 6.3), dpi=100, facecolor="#15191f")
-    figure.text(0.06, 0.8, "One Token at a Time?", size=50, weight="bold", color="white")
-    figure.text(0.06, 0.7, "Do language models think the way they write?", size=26, color="#a0a8b3")
-    for row, (color, first) in enumerate([(AR, "no"), (DIFFUSION, "yes")]):
-        for i, word in enumerate([first, *words[1:]]):
-            figure.text(
-                0.09 + 0.1 * i + (0.05 if i > 2 else 0) + (0.025 if i == 2 else 0),
-                0.42 - 0.2 * row,
-                word,
-                size=30,
-                color="white",
-                ha="center",
-                bbox={"facecolor": color, "edgecolor": "none", "boxstyle": "round,pad=0.35"},
-            )
+    inside = pad * size * figure.dpi / 72  # between a word and the edge of its box
+
+    def write(x, y, words, size, **how):
+        text = figure.text(x / 1200, y / 630, words, size=size, va="center", **how)
+        return text.get_window_extent(figure.canvas.get_renderer()).x1
+
+    write(left, 540, "One Token at a Time?", 54, weight="bold", color="white")
+    write(left, 456, "Do language models think the way they write?", 27, color="#c3c9d1")
+    rows = (
+        (300, AR, "no", "One token at a time, made to begin with “no”:"),
+        (122, DIFFUSION, "yes", "All tokens at once, allowed to take it back:"),
+    )
+    for y, color, verdict, name in rows:
+        write(left, y + 68, name, 19, color="#a0a8b3")
+        at = left
+        for word in (verdict, *", because 1 + 1 = 2 .".split()):
+            box = {"facecolor": color, "edgecolor": "none", "boxstyle": f"round,pad={pad}"}
+            at = write(at + inside, y, word, size, color="white", bbox=box) + inside + gap
     figure.savefig(path)
     plt.close(figure)
 

@@ -40,5 +40,5 @@ def put_in_place(app: Sphinx, page: str, source: list[str]) -> None:
 
 def setup(app: Sphinx) -> dict:
     app.add_directive("stored-output", StoredOutput)
-    app.connect("source-read", put_in_place)
+    app.connect("source-read", put_in_place, priority=600)  # after written_pages, which fills pages
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,9 +1,10 @@
-// A formula that is wider than the page scrolls: then, and only then, the keyboard reaches it.
+// What is wider than the page scrolls in its own box: then, and only then, the keyboard reaches it.
 (() => {
+  const boxes = "article :is(div.math, .ott-columns, .pst-scrollable-table-container, .highlight pre)";
   const look = () => {
-    for (const formula of document.querySelectorAll("article div.math")) {
-      if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
-      else formula.removeAttribute("tabindex");
+    for (const box of document.querySelectorAll(boxes)) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
     }
   };
   addEventListener("load", look);

@@ -6,12 +6,14 @@ import torch
 from tests.places import ROOT
 from tests.sites import DESK, PHONE
 from utils.checkpoints import javascript
-from utils.checkpoints.store import load_checkpoint
+from utils.checkpoints.recipes.verdicts import MOMENTS, held_out
+from utils.checkpoints.store import load_checkpoint, read_card
 from utils.generation import diffusion, revision, sampling
 from utils.generation.rewriting import backtrack
 from utils.worlds import Verdicts
 
 NAMES = ("verdicts-first", "verdicts-diffusion")
+SMALL = [f"verdicts-small-{kind}-after-{n}" for kind in ("first", "diffusion") for n in MOMENTS]
 FOLDER = ROOT / "book" / "_static" / "playground"
 WORLD = Verdicts()
 MASK = WORLD.vocab.mask_id
@@ -22,8 +24,9 @@ FREE = list(range(WORLD.positions["answer"], WORLD.length))
 def models(browser, tmp_path_factory):
     """A page, opened from a file, with the models' scripts and weights beside it."""
     folder = tmp_path_factory.mktemp("a page")
-    for name in NAMES:
-        (folder / f"{name}.js").write_text(javascript.script(name, WORLD.vocab), encoding="ascii")
+    for name in [*NAMES, *SMALL]:
+        script = javascript.script(name, WORLD.vocab, in_bytes=name in SMALL)
+        (folder / f"{name}.js").write_bytes(script)
     scripts = ("transformer.js", "writers.js", "lane.js")
     for script in scripts:
         (folder / script).write_bytes((FOLDER / script).read_bytes())
@@ -53,19 +56,34 @@ def texts(n, blanks=0):
 # --- the forward pass -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_logits_are_those_of_pytorch(models, name):
+def logits(page, name):
+    """What the page's script and PyTorch make of the same 100 texts: pairs of (length * vocab,)."""
     model, card = load_checkpoint(name)
     dice = torch.Generator().manual_seed(0)
     lengths = [1, card.config.max_len, *torch.randint(2, 24, (98,), generator=dice).tolist()]
     rows = [torch.randint(card.config.vocab_size, (n,), generator=dice) for n in lengths]
-    found = models.evaluate(
+    found = page.evaluate(
         "([name, rows]) => oneToken.load(name).then((m) => rows.map((row) => [...m.logits(row)]))",
         [name, [row.tolist() for row in rows]],
     )
     with torch.no_grad():
-        for row, logits in zip(rows, found, strict=True):
-            assert (model(row[None]).flatten() - torch.tensor(logits)).abs().max() < 1e-3
+        expected = [model(row[None]).flatten() for row in rows]
+    return list(zip(map(torch.tensor, found), expected, strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_logits_are_those_of_pytorch(models, name):
+    assert max((found - expected).abs().max() for found, expected in logits(models, name)) < 1e-3
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_weights_of_a_byte_each_are_close(models, name):
+    """The models of the slider: what rounding does to a logit is small beside how much logits
+    differ, and hardly ever changes which token is likeliest."""
+    found, expected = map(torch.cat, zip(*logits(models, name), strict=True))
+    assert (found - expected).abs().median() < 0.02 * expected.std()
+    best = [each.view(-1, len(WORLD.vocab)).argmax(1) for each in (found, expected)]
+    assert (best[0] == best[1]).double().mean() > 0.97
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -81,9 +99,10 @@ def test_a_pass_over_sixteen_tokens_is_quick(models, name):
     assert models.evaluate(timed, name) < 200  # ms; 50 where nothing else runs
 
 
-def test_all_that_the_page_loads_is_small():
-    scripts = sum(path.stat().st_size for path in FOLDER.iterdir())
-    assert scripts + sum(len(javascript.script(name, WORLD.vocab)) for name in NAMES) < 1.5e6
+def test_all_that_the_page_loads_is_small(html):
+    folder = html / "_static" / "playground"
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 1.5e6
+    assert {path.stem for path in folder.glob("verdicts-*.js")} == {*NAMES, *SMALL}
 
 
 # --- ways of writing --------------------------------------------------------------------------
@@ -324,6 +343,74 @@ def test_it_works_from_a_file(browser, html):
     assert [answer for answer, _ in lanes(page)] == [STUCK, MENDED]
     assert complaints == []
     page.close()
+
+
+# --- as they learn ----------------------------------------------------------------------------
+
+
+def test_the_slider_shows_them_at_five_moments_of_their_training(playground):
+    page, asked = playground("#scene=question"), []
+    page.on("request", lambda request: asked.append(request.url.rsplit("/", 1)[-1]))
+    slider = page.get_by_label("How much have they learned?")
+    steps = slider.get_attribute("data-steps").split(" ")
+    assert steps == [str(steps) for steps in MOMENTS]
+    grown = page.locator(".pg-results").all_inner_texts()
+    slider.press("Home")
+    told = page.locator(".pg-learned output", has_text="after 20 of 3,000 steps")
+    told.wait_for()
+    assert slider.get_attribute("aria-valuetext") == told.inner_text()
+    weights = [name for name in asked if name.startswith("verdicts")]
+    assert weights == [f"verdicts-small-{kind}-after-20.js" for kind in ("first", "diffusion")]
+    assert [said for _, said in lanes(page)] == ["Not an answer."] * 2
+    assert "Not an answer." in page.locator(".pg-said").inner_text()
+    shared = page.evaluate("location.hash")
+    assert "&after=20&" in shared
+    for moment in MOMENTS:  # what is said to be measured is what the cards say
+        page.locator(".pg-learned output", has_text=f"after {moment:,} of").wait_for()
+        for kind, shown in zip(
+            ("first", "diffusion"), page.locator(".pg-results").all(), strict=True
+        ):
+            card = read_card(f"verdicts-small-{kind}-after-{moment}").results
+            said = [float(word.rstrip("%,")) for word in shown.inner_text().split() if "%" in word]
+            expected = [100 * card["right_verdicts"], 100 * card["right_sums"]]
+            assert said == pytest.approx(expected, abs=0.1)
+        slider.press("ArrowRight")
+    page.locator(".pg-learned output", has_text="the chapters’ models").wait_for()
+    assert page.locator(".pg-results").all_inner_texts() == grown
+    assert "after=" not in page.evaluate("location.hash")
+    again = playground(shared)
+    assert (
+        again.locator(".pg-learned output").inner_text()
+        == "a smaller pair, after 20 of 3,000 steps"
+    )
+    assert f"{len(held_out(WORLD)):,} questions" in page.locator("article").inner_text()
+
+
+def test_on_a_phone_both_can_be_watched_while_they_write(playground):
+    """The buttons stay in sight, and nothing that is said moves the lanes."""
+    page = playground(width=PHONE)
+    page.locator(".pg-lanes").evaluate("e => scrollTo(0, e.getBoundingClientRect().top - 120)")
+    play = page.get_by_role("button", name="Step", exact=True)
+    places = set()
+    for _ in range(12):
+        play.click()
+        boxes = [page.locator(".pg-lane").nth(i).bounding_box() for i in (0, 1)]
+        places.add((boxes[0]["y"], boxes[1]["y"]))
+        button = play.bounding_box()
+        assert 0 <= button["y"] and button["y"] + button["height"] <= boxes[0]["y"] + 1
+        words = page.locator(".pg-lane .pg-words").nth(1).bounding_box()
+        assert words["y"] + words["height"] < 844
+    assert len(places) == 1
+
+
+def test_who_has_learned_little_writes_little_sense(playground):
+    page = playground("#scene=learning&step=99", width=PHONE)
+    assert "early in their training" in page.locator(".pg-about").inner_text()
+    assert [said for _, said in lanes(page)] == ["Not an answer."] * 2
+    press(page, "Left alone")
+    page.locator(".pg-learned output", has_text="the chapters’ models").wait_for()
+    press(page, "As they learn")
+    page.locator(".pg-learned output", has_text="after 20 of").wait_for()
 
 
 # --- the landing page -------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 """The site, built from the stored outputs and driven in a browser: what a passer-by gets."""
 
+import gzip
+import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,13 +14,17 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import nbformat
 import pytest
 import yaml
+from fontTools.ttLib import TTFont
 
 from tests.places import CHAPTERS, ROOT
 from tests.servers import running
-from tests.sites import DESK, PHONE, build
+from tests.sites import DESK, LETTERING, PHONE, build
+from tools import environment, refresh
 from utils.page import claims
+from utils.text import columns
 
 TOC = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = [TOC["root"], *(page["file"] for part in TOC["parts"] for page in part["chapters"])]
@@ -115,7 +122,12 @@ def test_a_site_with_an_address_says_so(tmp_path):
     page = (html / "chapters" / "04_forced_prefix.html").read_text(encoding="utf-8")
     assert f'<link rel="canonical" href="{home}chapters/04_forced_prefix.html"' in page
     assert f'<meta property="og:image" content="{home}_static/card.png">' in page
-    assert (html / "_static" / "card.png").read_bytes().startswith(b"\x89PNG")
+    card = (html / "_static" / "card.png").read_bytes()
+    assert card.startswith(b"\x89PNG")
+    size = int.from_bytes(card[16:20], "big"), int.from_bytes(card[20:24], "big")
+    assert size == (1200, 630)
+    for name, number in zip(("width", "height"), size, strict=True):
+        assert f'<meta property="og:image:{name}" content="{number}">' in page
     sitemap = (html / "sitemap.xml").read_text(encoding="utf-8")
     assert {f"{home}{name}.html" for name in PAGES} <= set(re.findall("<loc>(.*?)</loc>", sitemap))
     assert '<base href="/a/book/">' in (html / "404.html").read_text(encoding="utf-8")
@@ -198,21 +210,53 @@ def test_colours_are_right_without_scripts(browser, address, theme):
         assert page.evaluate(FAINT, CONTRAST) == []
 
 
+BOXES = ".highlight, .ott-columns, .ott-table, .ott-strip, .pst-scrollable-table-container, math"
+# What is cut off, or scrolls without showing it or without the keyboard reaching it.
+CUT = """(boxes) => [...document.querySelectorAll("article *")]
+  .filter((e) => e.closest(boxes) && e.checkVisibility() && e.clientWidth)
+  .filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible")
+  .filter((e) => e.tabIndex < 0 || !["auto", "scroll"].includes(getComputedStyle(e).overflowX))
+  .map((e) => e.outerHTML.slice(0, 120))"""
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("width", [320, PHONE])
 def test_what_is_printed_wraps_or_shows_that_it_scrolls(visit, chapter, width):
     page = visit(f"chapters/{chapter.stem}.html", width=width)
-    cut = """(kind) => [...document.querySelectorAll(`.printed-${kind}`)].filter((box) =>
-      [box, ...box.querySelectorAll("div, pre")].some((e) => e.scrollWidth > e.clientWidth + 1 &&
-        !(kind === "columns" && getComputedStyle(box).overflowX === "auto"
-          && getComputedStyle(box).backgroundImage.includes("gradient")))
-    ).map((box) => box.textContent.slice(0, 80))"""
-    assert page.evaluate(cut, "sentences") == []
-    assert page.evaluate(cut, "columns") == []
-    assert (
-        page.locator(".output :is(.highlight, pre)").count() == 0
-        or page.locator(".printed-sentences, .printed-columns").count()
+    assert page.evaluate(CUT, BOXES) == []
+    shadows = page.locator(".ott-columns, .cell_input .highlight pre").evaluate_all(
+        """(all) => all.map((e) => getComputedStyle(e))
+          .map((e) => e.overflowX === "auto" && e.backgroundImage.includes("gradient"))"""
     )
+    assert shadows and all(shadows)
+    printed = page.locator(".cell_output .output:not(.text_html) pre").evaluate_all(
+        "(all) => all.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText)"
+    )
+    assert printed == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_what_is_printed_in_columns_is_a_table(html, chapter):
+    page = (html / "chapters" / f"{chapter.stem}.html").read_text(encoding="utf-8")
+    tables = 0
+    for cell in json.loads(chapter.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            text = "".join(output.get("text", data.get("text/plain", "")))
+            shown = "".join(data.get("text/html", ""))
+            tables += "ott-columns" in shown or (not shown and columns.has_table(text))
+    assert page.count('<div class="ott-columns">') == tables
+
+
+def test_lettering_in_figures_and_players_is_large_enough_on_a_phone(visit):
+    for chapter in CHAPTERS:
+        page = visit(f"chapters/{chapter.stem}.html", width=PHONE)
+        sizes = page.evaluate(LETTERING)
+        assert min(sizes, default=11) >= 11, chapter.stem
+        small = """[...document.querySelectorAll(".ott *")].filter((e) => !e.closest("svg, math"))
+          .flatMap((e) => [getComputedStyle(e), getComputedStyle(e, "::after")])
+          .map((style) => parseFloat(style.fontSize)).filter((size) => size < 11)"""
+        assert page.evaluate(small) == [], chapter.stem
 
 
 # --- chapters ---------------------------------------------------------------------------------
@@ -242,13 +286,14 @@ def test_the_player_steps_and_plays(visit, width):
     page = visit("chapters/00_start_here.html", width=width)
     player = page.locator(".ott-player").first
     stage = player.locator(".ott-stage")
-    before = stage.inner_text()
-    player.get_by_role("button", name="Step forward").click()
     first = stage.inner_text()
-    assert "step 1 of" in first and first != before
+    assert "step 1 of" in first  # at rest, since on the step before a box is empty
     assert player.locator(".ott-now").count() >= 1
+    player.get_by_role("button", name="Step forward").click()
+    assert "step 2 of" in stage.inner_text() and first != stage.inner_text()
     stage.press("ArrowRight")
-    assert "step 2 of" in stage.inner_text()
+    assert "step 3 of" in stage.inner_text()
+    stage.press("ArrowLeft")
     stage.press("ArrowLeft")
     assert "step 1 of" in stage.inner_text()
     player.get_by_role("button", name="Play").click()
@@ -257,6 +302,46 @@ def test_the_player_steps_and_plays(visit, width):
         "([player, text]) => player.textContent.includes(text)",
         arg=[player.element_handle(), f"step {last} of {last}"],
     )
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_opens_with_something_to_play(visit, chapter):
+    page = visit(f"chapters/{chapter.stem}.html", width=PHONE)
+    tops = page.locator(".ott-player.ott-live, .ott-knobs.ott-live").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().top)"
+    )
+    assert tops[0] < 4 * 844  # within the first screens of a phone
+    words = (
+        page.locator(".ott-player")
+        .first.locator(".ott-film")
+        .evaluate_all(
+            """all => all.map((one) => one.querySelectorAll(
+          ".ott-text:not(.ott-ghost) span:not(.ott-caret, .ott-mask)").length)"""
+        )
+    )
+    assert min(words) > 0  # and it is not an empty box
+
+
+@pytest.mark.parametrize(
+    "chapter, scene",
+    [("00_start_here", "no"), ("04_forced_prefix", "no"), ("06_changing_its_mind", "stays")],
+)
+def test_a_chapter_leads_to_its_scene_of_the_playground(visit, chapter, scene):
+    page = visit(f"chapters/{chapter}.html", width=PHONE, reduced_motion="reduce")
+    page.locator(f"article a[href$='playground.html#scene={scene}']").first.click()
+    page.locator("#pg:not([data-waiting])").wait_for()
+    assert page.locator(f".pg-scenes [data-scene={scene}]").get_attribute("aria-pressed") == "true"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_debate_is_a_picture_whose_links_lead_to_pages(visit, theme):
+    page = visit("chapters/00_start_here.html", width=PHONE, theme=theme)
+    picture = page.locator(".ott-debate.ott-live")
+    picture.get_by_role("button").first.click()
+    told = picture.locator(".ott-told")
+    assert told.evaluate("e => e.getBoundingClientRect().bottom") <= 844
+    told.get_by_role("link").first.click()
+    page.wait_for_url("**/book/claims.html#claim-*")
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
@@ -343,6 +428,28 @@ def test_the_ledger_shows_every_claim_and_what_was_measured(visit):
                     assert card.locator(f'a[href*="chapters/{test.chapter}_"]').count() >= 1
 
 
+TERMS = re.compile(r'<dt id="(term-[^"]+)">(.*?)<a class="headerlink"')
+
+
+def test_search_ranks_the_entry_of_the_glossary_first(visit, html):
+    page = visit("search.html?q=token")
+    page.locator("ul.search > li").first.wait_for()
+    terms = TERMS.findall((html / "book" / "glossary.html").read_text(encoding="utf-8"))
+    assert len(terms) > 50
+    best = """(query) => {
+      const [name, , anchor] = Search._performSearch(...Search._parseQuery(query)).at(-1);
+      return name + anchor;
+    }"""
+    for name, term in terms:
+        assert page.evaluate(best, re.sub("<[^>]+>", "", term)) == f"book/glossary#{name}"
+
+
+def test_the_search_index_is_loaded_where_one_searches(html):
+    for path in html.rglob("*.html"):
+        searches = "searchindex.js" in path.read_text(encoding="utf-8")
+        assert searches == (path == html / "search.html"), path.name
+
+
 def test_search_finds_a_word(visit):
     page = visit("book/intro.html")
     page.locator(".search-button-field").first.click()
@@ -395,6 +502,164 @@ def test_code_that_is_unfolded_for_paper_is_not_still_fading_in(visit):
     names = page.evaluate("""[...document.querySelectorAll("details.hide[open] > summary ~ *")]
         .map((e) => getComputedStyle(e).animationName)""")
     assert names and set(names) == {"none"}
+
+
+# --- the keyboard -----------------------------------------------------------------------------
+
+STOPS = """[...document.querySelectorAll(
+    "article :is(a[href], button, input, select, summary, [tabindex='0'])")]
+  .filter((e) => e.tabIndex >= 0 && e.checkVisibility())"""
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_each_section_can_be_skipped(visit, chapter):
+    page = visit(f"chapters/{chapter.stem}.html")
+    ids = page.locator("article section:has(> h2)").evaluate_all("all => all.map((e) => e.id)")
+    assert len(ids) > 4
+    for here, there in itertools.pairwise(ids):
+        first = page.locator(f"#{here} > .section-skip").first
+        assert first.evaluate(f"e => ({STOPS}).find((s) => s.closest('#{here}')) === e")
+        first.focus()
+        assert first.bounding_box()["height"] > 20  # seen when it has the focus
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        assert page.evaluate(f"document.activeElement.closest('#{there}') !== null")
+
+
+def test_formulas_and_what_fits_are_no_stops(visit):
+    page = visit("chapters/01_markov_chains.html", width=1920)
+    assert page.locator("article :is(.math, math, .ott-columns)[tabindex]").count() == 0
+    assert page.locator("article .headerlink").first.evaluate("e => e.tabIndex") == -1
+
+
+@pytest.mark.parametrize("name", [*PAGES, "search"])
+def test_the_focus_is_seen_on_every_control(visit, name):
+    page = visit(f"{name}.html")
+    page.keyboard.press("Tab")  # from here on the focus is the keyboard's
+    unseen = f"""({STOPS}).filter((e) => {{
+      e.focus({{ preventScroll: true }});
+      if (document.activeElement !== e) return false;
+      const shows = (one) => {{
+        const style = getComputedStyle(one);
+        return (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2)
+          || style.boxShadow !== "none";
+      }};
+      const near = [e, e.nextElementSibling, e.parentElement, e.parentElement.parentElement];
+      return !near.some((one) => one && shows(one));
+    }}).map((e) => e.outerHTML.slice(0, 120))"""
+    assert page.evaluate(unseen) == []
+
+
+def test_a_term_is_explained_where_it_stands(visit, html):
+    page = visit("chapters/01_markov_chains.html", width=PHONE)
+    links, box = page.locator("article a[href*='#term-']"), page.locator(".term-box")
+    links.first.hover()
+    box.wait_for()
+    assert "random sequence" in box.inner_text() and box.locator("a").count() == 0
+    box.hover()  # it stays
+    page.wait_for_timeout(400)
+    assert box.is_visible()
+    page.keyboard.press("Escape")
+    assert box.count() == 0
+    page.mouse.move(0, 0)
+    page.keyboard.press("Tab")
+    for i in range(links.count()):
+        links.nth(i).focus()
+        box.wait_for()
+        assert links.nth(i).get_attribute("aria-describedby") == box.get_attribute("id")
+        place = box.bounding_box()
+        assert place["x"] >= 0 and place["x"] + place["width"] <= PHONE
+    page.keyboard.press("Tab")
+    assert box.count() == 0 or "term-" in page.evaluate("document.activeElement.href || ''")
+
+
+def test_a_term_is_explained_on_a_page_opened_from_a_file(browser, html):
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto((html / "chapters" / "01_markov_chains.html").as_uri())
+        page.locator("article a[href*='#term-']").first.hover()
+        page.locator(".term-box", has_text="random sequence").wait_for()
+
+
+# --- running it oneself -----------------------------------------------------------------------
+
+
+def test_a_chapter_says_how_to_run_it(html, tmp_path):
+    page = (html / "chapters" / "04_forced_prefix.html").read_text(encoding="utf-8")
+    assert "make lab" in page and "mybinder" not in page and "colab" not in page
+    result = build(ROOT, tmp_path, repo="https://github.com/someone/a-book")
+    assert result.returncode == 0, result.stderr
+    page = (tmp_path / "_build/html/chapters/04_forced_prefix.html").read_text(encoding="utf-8")
+    path = "chapters/04_forced_prefix.ipynb"
+    assert f"https://mybinder.org/v2/gh/someone/a-book/main?urlpath=lab/tree/{path}" in page
+    assert f"https://colab.research.google.com/github/someone/a-book/blob/main/{path}" in page
+    assert "git clone https://github.com/someone/a-book" in page
+    needed = re.search(r"pip install --quiet (.*?) -e", page)[1].split()
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert len(needed) >= 4 and set(needed) <= set(pins)
+
+
+@pytest.mark.parametrize("repo", ["someone/a-book", "https://example.org/a-book", "file:///a"])
+def test_a_repository_that_is_none_is_refused(tmp_path, repo):
+    result = build(ROOT, tmp_path, repo=repo)
+    assert result.returncode != 0 and "give the repository's whole address" in result.stderr
+
+
+def test_binder_installs_what_make_does():
+    script = ROOT / ".binder" / "postBuild"
+    text = script.read_text(encoding="utf-8")
+    assert os.access(script, os.X_OK) and text.startswith("#!/bin/bash\n")
+    asked = [
+        line.split(" install --no-cache-dir ")[1].split() for line in re.findall("python.*", text)
+    ]
+    assert asked == [["-r", "requirements.txt"], ["--no-deps", "-r", "requirements-nodeps.txt"]]
+    version = (ROOT / ".binder" / "runtime.txt").read_text(encoding="utf-8").strip()
+    assert tuple(map(int, version.removeprefix("python-").split("."))) >= environment.NEEDED
+
+
+def test_a_downloaded_notebook_runs_from_any_folder(html, tmp_path):
+    copy = shutil.copy(html / "_sources" / "chapters" / "00_start_here.ipynb", tmp_path)
+    notebook = nbformat.read(copy, as_version=4)
+    refresh.execute(notebook, Path(copy))  # raises where a cell fails
+    assert any(cell.get("outputs") for cell in notebook.cells)
+    for chapter in CHAPTERS:  # and no other asks for a file by its place
+        code = [
+            c.source for c in nbformat.read(chapter, as_version=4).cells if c.cell_type == "code"
+        ]
+        assert not re.search(r"""\bopen\(|Path\(["']|["']\.\.?/""", "\n".join(code)), chapter.stem
+
+
+def test_the_icon_font_has_every_icon_of_the_pages(visit, html):
+    font = next(html.rglob("fa-solid-900.woff"))
+    assert font.stat().st_size < 12_000
+    drawn = TTFont(font).getBestCmap()
+    page = visit("chapters/01_markov_chains.html")
+    asked = page.evaluate("""[...document.querySelectorAll("*")]
+      .flatMap((e) => ["::before", "::after"].map((part) => getComputedStyle(e, part)))
+      .filter((style) => style.fontFamily.includes("Awesome") && style.content.length === 3)
+      .map((style) => style.content.codePointAt(1))""")
+    assert len(asked) > 5 and set(asked) <= set(drawn)
+
+
+# --- how heavy a page is ----------------------------------------------------------------------
+
+MOST_KIB, MOST_NODES = 300, 4_000
+FULL = {"01_markov_chains": 4_800}  # six figures and eighty cells: the one with more
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_is_light(browser, address, chapter):
+    with browser.new_context(viewport={"width": PHONE, "height": 844}) as context:
+        page, answers = context.new_page(), []
+        page.on("response", lambda answer: answers.append(answer))
+        page.goto(f"{address}chapters/{chapter.stem}.html")
+        page.wait_for_load_state("networkidle")
+        nodes = page.evaluate(
+            "[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility()).length"
+        )
+        sizes = {answer.url: len(gzip.compress(answer.body())) for answer in answers}
+    assert sum(sizes.values()) < MOST_KIB * 1024, sizes
+    assert nodes < FULL.get(chapter.stem, MOST_NODES)
 
 
 # --- faults -----------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def test_one_line_says_it_all(shown):
     claims.evidence("narrowing", 0.8449, n=2000, interval=(0.83, 0.86), baseline=0.1, note="seen")
     assert repr(shown[0]) == (
         "words narrow: a share 0.84 [0.83, 0.86], n = 2,000, baseline 0.10; "
-        "the claim needs at least 0.5: met; verdict: holds (seen)"
+        "the claim needs at least 0.5: met; the claim holds (seen)"
     )
 
 
@@ -272,13 +272,19 @@ def test_what_does_not_agree_is_found(ledger, shown):
 
 @pytest.mark.parametrize(
     ("value", "interval", "control", "change", "verdict"),
-    [
+    [  # control: its value, or its value and the ends of its interval
         (0.9, (0.8, 1.0), 0.05, {}, "holds"),
         (0.9, None, 0.05, {}, "holds"),
         (0.9, (0.8, 1.0), 0.05, {"decisive_limit": "One book."}, "holds with limits"),
         (0.4, (0.3, 0.45), 0.05, {}, "does not hold"),
         (0.4, (0.3, 0.45), 0.05, {"decisive_limit": "One book."}, "does not hold"),
         (0.9, (0.8, 1.0), 0.2, {}, "does not hold"),
+        (0.9, (0.8, 1.0), (0.2, 0.15, 0.25), {}, "does not hold"),
+        (0.9, (0.8, 1.0), (0.05, 0.0, 0.15), {}, "open"),
+        (0.9, (0.8, 1.0), (0.12, 0.05, 0.2), {}, "open"),
+        (0.9, (0.8, 1.0), (0.05, 0.0, 0.1), {}, "holds"),
+        (0.4, (0.3, 0.45), (0.05, 0.0, 0.15), {}, "does not hold"),  # missed, whatever controls
+        (0.4, (0.3, 0.6), (0.2, 0.15, 0.25), {}, "does not hold"),  # explained, whatever it is
         (0.9, (0.4, 1.0), 0.05, {}, "open"),
         (0.4, (0.3, 0.6), 0.05, {}, "open"),
         (0.9, (0.8, 1.0), 0.05, {"open": "One text cannot tell."}, "open"),
@@ -288,7 +294,21 @@ def test_what_does_not_agree_is_found(ledger, shown):
 def test_one_rule_gives_the_verdict(ledger, value, interval, control, change, verdict):
     control_of = claims.Control("the same without words", claims.Bound(at_most=0.1))
     test = replace(ledger[0].tests[0], **{"control": control_of, **change})
-    assert claims.judge(test, value, interval, control) == verdict
+    control, *ends = control if isinstance(control, tuple) else (control,)
+    assert claims.judge(test, value, interval, control, tuple(ends) or None) == verdict
+
+
+def test_a_control_has_an_interval_where_the_value_has_one(shown):
+    with pytest.raises(ValueError, match="give interval and control_interval together"):
+        claims.evidence("narrowing-again", 0.3, n=10, interval=(0.2, 0.4), control=0.0)
+    with pytest.raises(ValueError, match=r"leaves out the control 0\.0"):
+        spans = {"interval": (0.2, 0.4), "control_interval": (0.01, 0.1)}
+        claims.evidence("narrowing-again", 0.3, n=10, control=0.0, **spans)
+    with pytest.raises(ValueError, match="no control for 'narrowing' was registered"):
+        claims.evidence("narrowing", 0.9, n=10, control_interval=(0.0, 0.1))
+    spans = {"interval": (0.2, 0.4), "control_interval": (0.0, 0.11)}
+    claims.evidence("narrowing-again", 0.3, n=10, control=0.0, **spans)
+    assert shown[0].controlled() == "0.00 [0.00, 0.11], clean if at most 0.1"
 
 
 def test_a_control_is_given_where_one_is_registered_and_only_there(shown):
@@ -306,7 +326,7 @@ def test_a_control_that_explains_the_result_is_seen_by_the_reader(shown, ledger,
     claims.evidence("narrowing-again", 0.3, n=10, control=0.25)
     line = repr(shown[0])
     assert "control, the same without words: 0.25, clean if at most 0.1" in line
-    assert "verdict: does not hold" in line
+    assert "the claim does not hold" in line
 
 
 def test_a_bound_that_moved_since_is_found(shown, ledger):

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 from IPython.display import HTML
 
-from utils.page import knobs, player
+from utils.page import knobs, player, plotting
 from utils.page.theme import asset
 from utils.text.trace import Step, Trace
 
@@ -100,6 +100,7 @@ def test_tables_figures_and_players_are_shown_as_such(turned):
 
     with matplotlib.rc_context():
         matplotlib.use("agg")
+        plotting.style()
         figures = turned(draws, alt=ALT, slope=[1, 2])
     assert figures["text/html"].count("<svg") == 2 and plt.get_fignums() == []
     assert f"{ALT} Here: slope 2." in figures["text/html"]

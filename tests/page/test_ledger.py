@@ -1,6 +1,7 @@
 """The page of claims: what it says of each, and that every reader of Markdown can show it."""
 
 import json
+import re
 
 import pytest
 
@@ -63,7 +64,8 @@ def root(tmp_path, monkeypatch):
     listed, shown = claims.load(tmp_path / "book" / "claims.yml"), []
     monkeypatch.setattr(claims, "load", lambda path=None: listed)
     monkeypatch.setattr(claims, "display", shown.append)
-    claims.evidence("narrowing", 0.0, n=10, interval=(0.0, 0.1), baseline=1.0, control=0.0)
+    spans = {"interval": (0.0, 0.1), "control_interval": (0.0, 0.0)}
+    claims.evidence("narrowing", 0.0, n=10, baseline=1.0, control=0.0, **spans)
     data = json.loads(json.dumps(shown[0]._repr_mimebundle_()))
     notebook = book(code("x", html(data.pop("text/html"), **data)))
     path = tmp_path / "chapters" / "01_words.ipynb"
@@ -75,7 +77,7 @@ def test_a_claim_with_what_was_measured(root):
     page = ledger.page(root)
     assert page.startswith("# Claims\n\nWords.\n\n" + ledger.MARK)
     assert "3 claims: 1 tested, 1 settled by how the models are built, 1 waiting" in page
-    assert "of the 2 verdicts so far: 1 holds, 1 holds with limits." in page
+    assert "(a claim may have several): 1, of which 1 *holds with limits*." in page
     assert ":name: claim-narrowing\n" in page and ":name: claim-speed\n" in page
     assert "holds with limits</span> in chapter 01, [Title](../chapters/01_words.ipynb)" in page
     assert "To be tested again: chapter 02; a chapter on planning." in page
@@ -90,7 +92,8 @@ def test_numbers_have_their_digits_though_jupyterlab_stores_1_for_1_00(root):
 
 def test_control_registration_and_amendments_are_on_the_page(root):
     page = ledger.page(root)
-    assert "*Control:* the same without words: **0.00, clean if at most 0.1**." in page
+    control = r"the same without words: **0.00 \[0.00, 0.00\], clean if at most 0.1**."
+    assert f"*Control:* {control}" in page
     assert "*Control:* Nothing else could." in page
     assert "*The limit that matters:* One language." in page
     assert "*Registered* on 20 November 2026, before the final measurement." in page
@@ -113,6 +116,20 @@ def test_a_test_without_evidence_says_so(root):
 
 def test_words_are_not_taken_for_markup(root):
     assert r"**Each \*word\* costs \$1, and leaves \$2 \[or less\].**" in ledger.page(root)
+
+
+def test_the_count_adds_up_and_is_that_of_the_verdicts_on_the_page():
+    page = ledger.page()
+    summary = next(line for line in page.splitlines() if "claims: " in line)
+    total, tested, built, waiting, ended, *verdicts = map(int, re.findall(r"\d+", summary))
+    assert total == tested + built + waiting == page.count(":name: claim-")
+    assert ended == sum(verdicts)
+    shown = re.findall(r'<span class="verdict verdict-[\w-]+">(.*?)</span>', page)
+    counted = re.findall(r"(\d+) \*(.*?)\*", summary)
+    assert {name: int(n) for n, name in counted} == {
+        name: shown.count(name) for name in set(shown) - {"no evidence yet"}
+    }
+    assert page.count("{div} claim-card") == tested
 
 
 def test_writing_it_again_changes_nothing(root):

@@ -452,6 +452,15 @@ def test_two_traces_step_together_and_the_shorter_waits(page):
     assert films[1]["y"] > films[0]["y"] and films[0]["x"] == films[1]["x"]
 
 
+def test_at_rest_no_box_is_empty(page):
+    """Where nothing was given, a player opens on its first word."""
+    bare = Trace([Step([2, WORDS.mask_id], [0], [0.5]), Step([2, 2], [1], [0.5])], label="anywhere")
+    page.set_content(html(bare))
+    assert page.locator(".ott-name span").all_inner_texts() == ["step 1 of 2"]
+    press(page, "First step")
+    assert text(page) == "▒ ▒"
+
+
 def test_players_on_one_page_do_not_meddle_even_when_identical(page):
     page.set_content(html(left_to_right()) + html(left_to_right()) + html(any_order()))
     players = page.locator(".ott-player.ott-live")

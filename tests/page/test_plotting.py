@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.sites import LETTERING
 from utils.page import plotting
 
 ALT = "Both curves fall, and the causal one is lower from the third minute on."
@@ -60,6 +61,13 @@ def test_the_same_figure_gives_the_same_bytes():
     assert plotting.html(figure(), ALT) == plotting.html(figure(), ALT)
 
 
+def test_a_figure_has_no_groups_that_say_nothing():
+    html = plotting.html(figure(), ALT)
+    assert "<g>" not in html and html.count("<g ") == html.count("</g>") > 10
+    assert html.count("<defs>") == html.count("</defs>") == 1
+    assert 'style="fill: none"' not in html  # a shape that nobody sees
+
+
 def test_figures_on_one_page_do_not_share_names():
     one, other = (plotting.html(figure(title), ALT) for title in ("One", "Another"))
     page = Page(one + other)
@@ -88,6 +96,19 @@ def test_direct_labels_never_overlap(heights):
     boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: box.y0)
     assert all(a.y1 <= b.y0 + 0.5 for a, b in pairwise(boxes))
     plt.close(fig)
+
+
+def test_labels_at_the_top_stay_clear_of_the_title():
+    fig = figure(title="Long enough to reach the labels at the right end")
+    ax = fig.axes[0]
+    for height in (0.97, 0.98, 1):
+        plotting.label_line(ax, (8, ax.get_ylim()[1] * height), "a label that is long")
+    plotting.html(fig, ALT)
+    title = ax._left_title.get_window_extent()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert all(box.y1 < title.y0 for box in boxes)
+    boxes.sort(key=lambda box: box.y0)
+    assert all(a.y1 <= b.y0 + 0.5 for a, b in pairwise(boxes))
 
 
 def test_the_png_is_small_and_opaque():
@@ -145,6 +166,30 @@ def test_a_figure_without_a_sentence_is_refused(alt):
         plotting.show(figure(), alt)
 
 
+@pytest.mark.parametrize(
+    ("size", "change"),
+    [
+        ((7.2, 3.2), lambda ax: None),
+        ((5, 3.2), lambda ax: ax.text(0.5, 0.5, "a note", fontsize=9)),
+        ((5, 3.2), lambda ax: ax.tick_params(labelsize=8)),
+    ],
+)
+def test_lettering_too_small_for_a_phone_is_refused(size, change):
+    plotting.style()
+    fig, ax = plt.subplots(figsize=size)
+    change(ax)
+    with pytest.raises(ValueError, match=r"on a phone .* make it 5, or its letters larger"):
+        plotting.show(fig, ALT)
+
+
+def test_lettering_is_large_enough_on_a_phone(browser):
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.set_content(f"<body style='margin:0 18px'>{plotting.html(figure(), ALT)}")
+    sizes = page.evaluate(LETTERING)
+    assert len(sizes) > 10 and min(sizes) >= 11
+    page.close()
+
+
 def test_alt_text_is_only_ever_text():
     html = plotting.html(figure(), 'One "</svg><script>alert(1)</script>" is & stays text.')
     assert "<script" not in html and html.count("</svg>") == 1
@@ -158,7 +203,7 @@ def test_axes_turn_light_in_the_dark_theme(browser, dark):
     page.set_content(f"<!doctype html>{dark}{plotting.html(figure(), ALT)}")
     colour = page.locator("svg").evaluate("svg => getComputedStyle(svg).color")
     assert min(map(int, re.findall(r"\d+", colour)[:3])) > 200
-    assert page.locator("svg").evaluate("svg => svg.getBoundingClientRect().width") > 500
+    assert page.locator("svg").evaluate("svg => svg.getBoundingClientRect().width") > 470
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()

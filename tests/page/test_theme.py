@@ -141,7 +141,9 @@ def test_a_sentence_stands_in_for_a_picture():
             check_alt(alt)
 
 
-@pytest.mark.parametrize("name", ["player.css", "player.js", "knobs.css", "knobs.js"])
+@pytest.mark.parametrize(
+    "name", ["player.css", "player.js", "knobs.css", "knobs.js", "debate.css", "debate.js"]
+)
 def test_what_goes_into_a_page_has_no_comments_and_means_the_same(name):
     source = (FOLDER / name).read_text("utf-8")
     short = asset(name)

@@ -26,6 +26,10 @@ AT_THE_TOP = """(term) => {
   const below = found.getBoundingClientRect().top - page.getBoundingClientRect().top;
   return 0 <= below && below < 100;
 }"""
+TO_THE_END = """() => {
+  const terms = document.querySelectorAll(".jp-MarkdownViewer dt");
+  terms[terms.length - 1].scrollIntoView();
+}"""  # at once: JupyterLab may set the page anew between finding a term and scrolling to it
 CHAPTER = "my notes/01? #2.ipynb"  # has folded outputs, numbers as data, and links
 
 
@@ -84,7 +88,7 @@ def test_a_link_to_the_glossary_shows_the_term(lab):
         page.get_by_role("tab", name=re.compile("ipynb")).click()
         link.click()
         page.wait_for_function(AT_THE_TOP, arg="Markov chain", timeout=30_000)
-        shown.locator("dt").last.scroll_into_view_if_needed()
+        page.evaluate(TO_THE_END)
     expect(shown.locator("dt", has_text="attention").first).to_be_visible(timeout=30_000)
     meanings = re.findall("^: ", (ROOT / "book" / "glossary.md").read_text("utf-8"), re.MULTILINE)
     assert shown.locator("dt").count() == shown.locator("dd").count() == len(meanings)

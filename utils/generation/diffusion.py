@@ -123,8 +123,8 @@ def log_probs(model, tokens, mask_id, where=None):
     A mask is no token: it gets probability 0 and the others share what it would have had.
     """
     logits = model(tokens) if where is None else logits_at(model, tokens, where)
-    blank = torch.arange(logits.shape[-1], device=logits.device) == mask_id
-    return logits.masked_fill(blank, -torch.inf).log_softmax(-1)
+    mask_id = torch.tensor(mask_id, device=logits.device)
+    return logits.index_fill(-1, mask_id, -torch.inf).log_softmax(-1)
 
 
 def sample(
@@ -162,7 +162,10 @@ def sample(
     hold no mask, a mask_id it lacks, steps below 1 or above the most masks of any row, an order
     without a name, a temperature below 0, a threshold outside (0, 1], a causal model.
     """
-    passes, threshold = _check_sampling(model, tokens, mask_id, steps, order, threshold, trace)
+    most, passes, threshold = _check_sampling(
+        model, tokens, mask_id, steps, order, threshold, trace
+    )
+    one_each = passes == most  # one mask of a row in a pass, so none has more than passes are left
     temperature = check_temperature(temperature)
     tokens = tokens.clone()
     with torch.inference_mode():  # no gradients will be asked for, which saves time
@@ -177,8 +180,8 @@ def sample(
             said = log_probs(model, text, mask_id, at)  # (masks in all, vocab)
             confidence = said.new_full(text.shape, -torch.inf)
             confidence[at] = said.amax(-1)
-            first = _rank(order, confidence, generator).masked_fill(~masked, -torch.inf)
-            chosen = _largest(first, masked.sum(-1, keepdim=True), passes_left)
+            first = _rank(order, confidence, masked, generator)
+            chosen = _largest(first, masked, passes_left, one_each)
             if threshold is not None:
                 chosen |= confidence >= math.log(threshold)
             said = said[chosen[at]]
@@ -189,28 +192,30 @@ def sample(
     return tokens
 
 
-def _largest(numbers, masks, passes_left):
-    """Where the largest numbers of each row are, so many that `masks` of them, (rows, 1), are
-    spread evenly over the passes that are left: (rows, length) -> bool. Of equal ones the earlier.
+def _largest(numbers, masked, passes_left, one_each):
+    """Where the largest numbers of each row are, (rows, length) bool: so many that the masks of a
+    row are spread evenly over the passes that are left. Of equal numbers the earlier.
+
+    one_each: whether that is one in each row.
     """
-    share = -(-masks // passes_left)  # of each row's, rounded up
+    chosen = torch.zeros_like(masked)
+    if one_each:
+        return chosen.scatter(-1, numbers.argmax(-1, keepdim=True), True)
+    share = -(-masked.sum(-1, keepdim=True) // passes_left)  # of each row's, rounded up
     most = int(share.max())
-    if most == 1:
-        ranked = numbers.argmax(-1, keepdim=True)
-    else:
-        ranked = numbers.argsort(dim=-1, descending=True, stable=True)[:, :most]
-    within = torch.arange(most, device=numbers.device) < share
-    return torch.zeros_like(numbers, dtype=torch.bool).scatter(-1, ranked, within)
+    ranked = numbers.argsort(dim=-1, descending=True, stable=True)[:, :most]
+    return chosen.scatter(-1, ranked, torch.arange(most, device=numbers.device) < share)
 
 
-def _rank(order, confidence, generator):
-    """A number for each position, (rows, length); where it is largest is filled first."""
+def _rank(order, confidence, masked, generator):
+    """A number for each mask, -inf elsewhere: (rows, length). The largest are filled first."""
     if order == "confidence":
         return confidence
     if order == "random":
-        return chance.uniform(confidence.shape, device=confidence.device, generator=generator)
-    places = torch.arange(confidence.shape[1], device=confidence.device)
-    return -places.expand(confidence.shape).float()
+        ranks = chance.uniform(masked.shape, device=masked.device, generator=generator)
+    else:
+        ranks = -torch.arange(masked.shape[1], dtype=torch.float32, device=masked.device)
+    return torch.where(masked, ranks, -torch.inf)
 
 
 def _reconstruction(model, tokens, rates, mask_id, frozen, generator):
@@ -238,8 +243,8 @@ def _free(tokens, frozen):
 
 
 def _check_sampling(model, tokens, mask_id, steps, order, threshold, trace):
-    """Raise a clear error for what `sample` cannot do; else how many passes it is to take, and the
-    threshold as Python's own number."""
+    """Raise a clear error for what `sample` cannot do; else the most masks of any row, how many
+    passes it is to take, and the threshold as Python's own number."""
     check_model(model, mask_id)
     if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64 or tokens.dim() != 2:
         raise TypeError("tokens must be an int64 tensor (batch, length); tokens[None] adds a batch")
@@ -254,4 +259,4 @@ def _check_sampling(model, tokens, mask_id, steps, order, threshold, trace):
         advice = "choose a probability above 0 and up to 1"
         threshold = real("threshold", threshold, advice, above=0, most=1)
     check_one_text(tokens, trace)
-    return passes, threshold
+    return most, passes, threshold

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from utils.measure.intervals import wilson
+from utils.text import columns
 from utils.text.numbers import whole
 
 
@@ -97,7 +98,7 @@ def print_rates(rows: Mapping[str, Any], *, digits: int = 1, bare: Collection[st
     a column.
     digits: of the rates, after the point. bare: columns whose rates are shown without interval and
     n, where a line would get too long. Below the table stands n; where it differs from rate to
-    rate, it stands behind each.
+    rate, it stands behind each. JupyterLab shows a table, a terminal its text.
     """
     digits = _digits(digits)
     table = {name: dict(r) if isinstance(r, Mapping) else {"": r} for name, r in rows.items()}
@@ -109,15 +110,14 @@ def print_rates(rows: Mapping[str, Any], *, digits: int = 1, bare: Collection[st
         name: {c: _shown(cell, digits, len(sizes) > 1, c in bare) for c, cell in r.items()}
         for name, r in table.items()
     }
-    columns = list(dict.fromkeys(column for r in shown.values() for column in r))
+    names = list(dict.fromkeys(column for r in shown.values() for column in r))
     first = max(map(len, shown))
-    widths = {c: max(len(c), *(len(r.get(c, "")) for r in shown.values())) for c in columns}
-    lines = [" " * first + "".join(f"  {c:>{widths[c]}}" for c in columns)] if any(columns) else []
+    widths = {c: max(len(c), *(len(r.get(c, "")) for r in shown.values())) for c in names}
+    lines = [" " * first + "".join(f"  {c:>{widths[c]}}" for c in names)] if any(names) else []
     for name, r in shown.items():
-        lines.append(f"{name:{first}}" + "".join(f"  {r.get(c, ''):>{widths[c]}}" for c in columns))
-    print("\n".join(line.rstrip() for line in lines))
-    if len(sizes) == 1:
-        print(f"n = {sizes.pop():,}")
+        lines.append(f"{name:{first}}" + "".join(f"  {r.get(c, ''):>{widths[c]}}" for c in names))
+    lines += [f"n = {sizes.pop():,}"] if len(sizes) == 1 else []
+    columns.show("\n".join(line.rstrip() for line in lines))
 
 
 def _counted(cell):

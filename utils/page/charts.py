@@ -53,8 +53,7 @@ def heatmap(
     """
     picture = ax.imshow(shares, cmap="Oranges", vmin=0, vmax=most)
     aslant = 60 if max(map(len, columns)) > 3 else 0
-    size = 9 if len(columns) > 20 else None
-    ax.set_xticks(range(len(columns)), list(columns), rotation=aslant, fontsize=size)
-    ax.set_yticks(range(len(rows)), list(rows), fontsize=size)
+    ax.set_xticks(range(len(columns)), list(columns), rotation=aslant)
+    ax.set_yticks(range(len(rows)), list(rows))
     ax.grid(False)
     return picture

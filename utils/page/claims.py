@@ -113,21 +113,32 @@ class Claim:
     shown_by: str = ""
 
 
-def judge(test: Experiment, value: float, interval=None, control: float | None = None) -> str:
+def judge(test: Experiment, value, interval=None, control=None, control_interval=None) -> str:
     """The verdict on a claim, by the book's one rule:
 
-    open            if the test says so, or the interval reaches across the bound;
-    does not hold   if the bound is missed, or the control explains the result;
-    holds with limits  if it is met and a named limit matters to the debate;
-    holds           if it is met.
+    open            if the test says so;
+    does not hold   if the bound is missed, or the control explains the result, beyond doubt: all
+                    of the interval lies there;
+    open            if either is in doubt: its interval reaches across;
+    holds with limits  if both are passed, and a named limit matters to the debate;
+    holds           if both are passed.
     """
-    across = interval is not None and len({test.bound.met(end) for end in interval}) > 1
-    if test.open or across:
+    passed = [_meets(test.bound, value, interval)]
+    if isinstance(test.control, Control):
+        passed.append(_meets(test.control.clean, control, control_interval))
+    if test.open:
         return "open"
-    explained = isinstance(test.control, Control) and not test.control.clean.met(control)
-    if explained or not test.bound.met(value):
+    if False in passed:
         return "does not hold"
+    if None in passed:
+        return "open"
     return "holds with limits" if test.decisive_limit else "holds"
+
+
+def _meets(bound: Bound, value: float, interval: tuple[float, float] | None) -> bool | None:
+    """Whether the bound is met; None if the interval reaches across it."""
+    met = {bound.met(number) for number in (value, *(interval or ()))}
+    return met.pop() if len(met) == 1 else None
 
 
 LISTS = ("claims", "by_construction", "to_come")
@@ -262,15 +273,14 @@ class Evidence:
     needs: str
     met: bool
     control: float | None
+    control_interval: tuple[float, float] | None
     control_measure: str
     control_needs: str
     verdict: str
 
     def measured(self) -> str:
         """Such as `0.42 nats [0.40, 0.44], n = 1,000, baseline 0.90 nats`."""
-        text = self._number(self.value, self.unit)
-        if self.interval:
-            text += f" [{self._number(self.interval[0])}, {self._number(self.interval[1])}]"
+        text = self._number(self.value, self.unit) + self._span(self.interval)
         text += f", n = {self.n:,}"
         if self.baseline is not None:
             text += f", baseline {self._number(self.baseline, self.unit)}"
@@ -280,10 +290,11 @@ class Evidence:
         return "met" if self.met else "not met"
 
     def controlled(self) -> str:
-        """Such as `0.83, clean if at most 0.3`; empty where there is no number to control with."""
+        """Such as `0.83 [0.80, 0.86], clean if at most 0.3`; empty where no number controls."""
         if self.control is None:
             return ""
-        return f"{self._number(self.control)}, clean if {self.control_needs}"
+        span = self._span(self.control_interval)
+        return f"{self._number(self.control)}{span}, clean if {self.control_needs}"
 
     def __repr__(self) -> str:
         line = (
@@ -292,8 +303,11 @@ class Evidence:
         )
         if self.control is not None:
             line += f"; control, {self.control_measure}: {self.controlled()}"
-        line += f"; verdict: {self.verdict}"
+        line += f"; the claim {'is ' * (self.verdict == 'open')}{self.verdict}"
         return f"{line} ({self.note})" if self.note else line
+
+    def _span(self, interval: tuple[float, float] | None) -> str:
+        return f" [{', '.join(map(self._number, interval))}]" if interval else ""
 
     def _number(self, value: float, unit: str = "") -> str:
         return f"{value:,.{self.digits}f}" + (unit if unit in ("", "%", "×") else f" {unit}")
@@ -333,6 +347,7 @@ def evidence(
     unit: str = "",
     baseline: float | None = None,
     control: float | None = None,
+    control_interval: tuple[float, float] | None = None,
     note: str = "",
     digits: int = 2,
 ) -> None:
@@ -343,10 +358,11 @@ def evidence(
     interval: the 95% confidence interval; where it is another, the note says which.
     baseline: what the same measure gives without the effect, in the same unit.
     control: what the registered control gave; needed where one is registered, and only there.
-    digits: decimal places of value, interval, baseline and control; none if the value is whole.
+    control_interval: the same for the control; needed where both it and `interval` are given.
+    digits: decimal places of value, intervals, baseline and control; none if the value is whole.
     Raises ValueError for an unknown claim, a number that is not finite, an interval that leaves
-    the value out, a control that is missing or was not registered, and rounding that would decide
-    whether a bound is met.
+    its value out, a control or its interval that is missing or does not belong, and rounding that
+    would decide whether a bound is met.
     """
     experiments = {test.id: (claim, test) for claim in load() for test in claim.tests}
     if claim_id not in experiments:
@@ -359,11 +375,7 @@ def evidence(
     if isinstance(value, int):
         digits = 0
     shown = _printed("value", value, digits, test.bound)
-    if interval is not None:
-        low, high = (_finite(end, "interval") for end in interval)
-        if not low <= value <= high:
-            raise ValueError(f"interval [{low}, {high}] leaves out the value {value}")
-        interval = (_rounded(low, digits), _rounded(high, digits))
+    interval = _around(value, "value", interval, digits)
     if baseline is not None:
         baseline = _rounded(_finite(baseline, "baseline"), digits)
     registered = test.control if isinstance(test.control, Control) else None
@@ -371,7 +383,13 @@ def evidence(
         wants = "was registered: give it" if registered else "was not registered: leave it out"
         raise ValueError(f"control is {control}, and a control for {claim_id!r} {wants}")
     if registered:
-        control = _printed("control", _finite(control, "control"), digits, registered.clean)
+        if (control_interval is None) != (interval is None):
+            raise ValueError("give interval and control_interval together, or neither")
+        control = _finite(control, "control")
+        control_interval = _around(control, "control", control_interval, digits)
+        control = _printed("control", control, digits, registered.clean)
+    elif control_interval is not None:
+        raise ValueError(f"no control for {claim_id!r} was registered: leave out its interval")
     needs, met = str(test.bound), test.bound.met(shown)
     display(
         Evidence(
@@ -388,11 +406,22 @@ def evidence(
             needs=needs,
             met=met,
             control=control,
+            control_interval=control_interval,
             control_measure=registered.measure if registered else "",
             control_needs=clean_needs(test),
-            verdict=judge(test, shown, interval, control),
+            verdict=judge(test, shown, interval, control, control_interval),
         )
     )
+
+
+def _around(value: float, name: str, interval, digits: int):
+    """The interval as it is shown. ValueError if it leaves out the value."""
+    if interval is None:
+        return None
+    low, high = (_finite(end, f"{name}'s interval") for end in interval)
+    if not low <= value <= high:
+        raise ValueError(f"interval [{low}, {high}] leaves out the {name} {value}")
+    return (_rounded(low, digits), _rounded(high, digits))
 
 
 def _printed(name: str, number: float, digits: int, bound: Bound) -> float:
@@ -463,7 +492,7 @@ def check(claims: Iterable[Claim], found: dict[str, list[Evidence]]) -> list[str
                     f"{item.control_needs!r}, claims.yml says {clean_needs(test)!r}: "
                     "run the notebook again"
                 )
-            elif judge(test, item.value, item.interval, item.control) != test.verdict:
+            elif _decided(test, item) != test.verdict:
                 problems.append(f"claims.yml says {item.id!r} {test.verdict!r}, and not so: {item}")
             elif item.verdict != test.verdict:
                 problems.append(
@@ -471,3 +500,7 @@ def check(claims: Iterable[Claim], found: dict[str, list[Evidence]]) -> list[str
                     f"{test.verdict!r}: run the notebook again"
                 )
     return problems
+
+
+def _decided(test: Experiment, item: Evidence) -> str:
+    return judge(test, item.value, item.interval, item.control, item.control_interval)

@@ -23,8 +23,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from utils.page import plotting
-from utils.page.publish import in_kernel, publish
 from utils.page.theme import asset, check_alt, theme
+from utils.text.publish import in_kernel, publish
 
 MOST = 48  # combinations: what a page can carry and a reader can survey
 

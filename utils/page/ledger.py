@@ -30,7 +30,7 @@ def page(root: Path | str = claims.ROOT) -> str:
     found = {item.id: item for items in evidence for item in items}
     links = {path.name[:2]: _link(path) for path in notebooks}
     parts = [
-        _summary(listed),
+        _summary(listed, found),
         "## Tested",
         *(_card(claim, found, links) for claim in listed if claim.tests),
     ]
@@ -51,17 +51,18 @@ BUILT = (
 )
 
 
-def _summary(listed: tuple[claims.Claim, ...]) -> str:
-    """How many claims there are, and how the tests of them have ended so far."""
-    verdicts = Counter(test.verdict for claim in listed for test in claim.tests)
-    ended = ", ".join(f"{verdicts[name]} {name}" for name in claims.VERDICTS if verdicts[name])
+def _summary(listed: tuple[claims.Claim, ...], found: dict[str, claims.Evidence]) -> str:
+    """How many claims there are, and how their tests have ended so far: those with evidence."""
+    tests = (test for claim in listed for test in claim.tests)
+    verdicts = Counter(test.verdict for test in tests if test.id in found)
+    ended = ", ".join(f"{verdicts[name]} *{name}*" for name in claims.VERDICTS if verdicts[name])
     tested = sum(bool(claim.tests) for claim in listed)
     built = sum(bool(claim.by_construction) for claim in listed)
     waiting = len(listed) - tested - built
     return (
         f"{len(listed)} claims: {tested} tested, {built} settled by how the models are built, "
-        f"{waiting} waiting for their chapters. "
-        f"A claim may have several tests; of the {verdicts.total()} verdicts so far: {ended}."
+        f"{waiting} waiting for their chapters. Verdicts so far, one for each test (a claim may "
+        f"have several): {verdicts.total()}, of which {ended}."
     )
 
 

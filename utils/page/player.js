@@ -195,16 +195,16 @@ window.oneTokenPlayer = (id, words, films) => {
       }
       head.style.left = ((step + 0.5) / (last + 1)) * 100 + "%";
       slider.value = step;
-      set(slider, { "aria-valuetext": "step " + step + " of " + last });
+      slider.ariaValueText = "step " + step + " of " + last;
       const tale = (film) => (film.label || "Step " + step) + ": " + tell(film, step);
       said.textContent = films.map(tale).join("; ");
-      for (const b of [first, back]) b.ariaDisabled = step === 0;
-      for (const b of [forward, end]) b.ariaDisabled = step === last;
+      first.ariaDisabled = back.ariaDisabled = step === 0;
+      forward.ariaDisabled = end.ariaDisabled = step === last;
       for (const list of rows) list.forEach((row, k) => (row.ariaCurrent = k === step ? "step" : null));
     }
     function face(label, path) {
       play.replaceChildren(icon(path), make("span", "", label));
-      set(play, { title: label, "aria-label": label });
+      play.title = play.ariaLabel = label;
     }
     function pause() {
       clearTimeout(timer);
@@ -239,17 +239,17 @@ window.oneTokenPlayer = (id, words, films) => {
       // or JupyterLab would take the arrows for its cells
       event.stopPropagation();
       if (target.closest(key === " " ? "select,summary,button" : "select")) return;
+      const to = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: last }[key];
       if (key === " ") play.click();
-      else if (key === "ArrowRight") go(now + 1);
-      else if (key === "ArrowLeft") go(now - 1);
-      else if (key === "Home") go(0);
-      else if (key === "End") go(last);
-      else return;
+      else if (to === undefined) return;
+      else go(to);
       event.preventDefault();
     };
     window.addEventListener("beforeprint", () => (fold.open = true));
-    // Among knobs one compares outcomes, so there a player opens on its last step.
-    go(root.closest(".ott-knobs") ? last : 0);
+    // Among knobs one compares outcomes, so there a player opens on its last step. Else on its first,
+    // or, where a box would show no word at all, on the one after.
+    const empty = films.some(({ start }) => start.every((w) => bare[w] ?? true));
+    go(root.closest(".ott-knobs") ? last : +empty);
   }
 
   for (const root of document.querySelectorAll('[id="' + id + '"]:not(.ott-live)')) start(root);

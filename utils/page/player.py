@@ -18,8 +18,8 @@ from functools import cache
 from html import escape
 from typing import Any
 
-from utils.page.publish import publish
 from utils.page.theme import asset, check_alt, theme
+from utils.text.publish import publish
 from utils.text.trace import Step, Trace, kind_of
 
 MASK = "▒"

@@ -26,19 +26,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from PIL import Image
 
-from utils.page.publish import publish
 from utils.page.theme import AR, BASELINE, DIFFUSION, INK, MASK, check_alt, theme
+from utils.text.publish import publish
 
-_LABEL = "direct label"
+WIDTH = 5.0  # inches: at this width the lettering is large enough on a phone, and lines fit
+_LABEL, _MARK = "direct label", "name of a place"
+_PHONE, _LEGIBLE = 354, 11  # pixels: what a page 390 wide leaves a figure; the smallest lettering
 
 
 def style() -> None:
     """Set matplotlib's defaults to the book's: legible on a phone, no frame, direct labels."""
     matplotlib.rcParams.update(
         {
-            "figure.figsize": (5.8, 3.7),
+            "figure.figsize": (WIDTH, 3.6),
             "figure.constrained_layout.use": True,
             "figure.facecolor": "none",
             "axes.facecolor": "none",
@@ -46,12 +49,16 @@ def style() -> None:
             "axes.spines.right": False,
             "axes.titlelocation": "left",
             "axes.titleweight": "bold",
-            "axes.titlesize": 13.5,
+            "axes.titlesize": 13,
             "axes.titlepad": 12,
+            "figure.titleweight": "bold",
+            "figure.titlesize": 13,
             "axes.labelsize": 12.5,
             "axes.grid": True,
             "axes.axisbelow": True,
             "axes.prop_cycle": matplotlib.cycler(color=[AR, DIFFUSION, BASELINE, MASK]),
+            "xtick.bottom": False,  # the grid says where they are
+            "ytick.left": False,
             "grid.alpha": 0.14,
             "grid.linewidth": 0.8,
             "font.size": 12.5,
@@ -96,7 +103,7 @@ def mark(ax: Axes, x: float, text: str) -> None:
     """A dotted line straight up at `x`, with its name at its upper end."""
     ax.axvline(x, color=MASK, linestyle=":")
     top = ax.get_xaxis_transform()  # x as in the data, y from 0 to 1 of the axes
-    ax.text(x, 1, text, transform=top, ha="left", va="top", color=MASK)
+    ax.text(x, 1, text, transform=top, ha="left", va="top", color=MASK, gid=_MARK)
 
 
 def label_line(ax: Axes, where: Line2D | tuple[float, float], text: str, color: str | None = None):
@@ -125,7 +132,8 @@ def show(fig: Figure, alt: str, *, name: str | None = None) -> None:
     """Display a figure once, as inline SVG with a PNG and the alt text beside it, and close it.
 
     alt: at least one sentence on what a sighted reader would conclude. name: an anchor, so that
-    the text can link to the figure as #name. Raises ValueError when alt is missing or too short.
+    the text can link to the figure as #name. Raises ValueError when alt is missing or too short,
+    and when the lettering would be too small on a phone.
     """
     publish(
         {
@@ -174,6 +182,7 @@ _FIGURE_CSS = (
 def _svg(fig: Figure, alt: str) -> str:
     """The inside of an <svg …> tag onward, fit for a page that holds other figures too."""
     tidy(fig)
+    _check_lettering(fig)
     out = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": alt, "svg.fonttype": "path"}):
         fig.savefig(out, format="svg", facecolor="none", metadata={"Date": None})
@@ -189,6 +198,7 @@ def _svg(fig: Figure, alt: str) -> str:
     short = {name: f"f{key}-{i}" for i, name in enumerate(names)}  # no other figure has these
     svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{short[m[1]]}"' if m[1] in short else "", svg)
     svg = re.sub(r'(href="#|url\(#)([^")]+)', lambda m: m[1] + short[m[2]], svg)
+    svg = _flat(svg)
     width, height = (round(inches * 96) for inches in fig.get_size_inches())
     body = svg[svg.index(">", svg.index("<svg")) + 1 :]
     box = re.search(r'viewBox="[^"]+"', svg)[0]
@@ -196,28 +206,95 @@ def _svg(fig: Figure, alt: str) -> str:
     return head + re.sub(r"\s*\n\s*", "\n", body)
 
 
+def _flat(svg):
+    """The same picture without groups that say nothing and shapes that nobody sees; what it uses
+    again stands in one place."""
+    svg = re.sub(r'<path d="[^"]*" style="fill: none"/>', "", svg)
+    kept, open_groups = [], []
+    for piece in re.split(r"(<g>|<g [^>]*>|</g>)", svg):
+        if piece.startswith("<g"):
+            open_groups.append(piece != "<g>")
+        if piece == "<g>" or (piece == "</g>" and not open_groups.pop()):
+            continue
+        kept.append(piece)
+    flat = "".join(kept)
+    shapes = re.findall(r"(?s)<defs>\s*(.*?)\s*</defs>", flat)
+    flat = re.sub(r"(?s)<defs>.*?</defs>\s*", "", flat)
+    start = flat.index(">", flat.index("<svg")) + 1
+    return flat[:start] + f"<defs>{''.join(shapes)}</defs>" + flat[start:]
+
+
+def _check_lettering(fig: Figure) -> None:
+    texts = [text for text in fig.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    if not texts:
+        return
+    smallest = min(texts, key=Text.get_fontsize)
+    pixels = smallest.get_fontsize() / 72 * min(96, _PHONE / fig.get_figwidth())
+    if pixels < _LEGIBLE:
+        raise ValueError(
+            f"on a phone {smallest.get_text()!r} would be {pixels:.1f} pixels high, and under "
+            f"{_LEGIBLE} is too small to read; the figure is {fig.get_figwidth():.1f} inches wide: "
+            f"make it {WIDTH:.0f}, or its letters larger (plotting.style() does both)"
+        )
+
+
 def _shorter(numbers: str) -> str:
     return re.sub(r"(\.\d\d)\d+", r"\1", numbers)
 
 
 def tidy(fig: Figure) -> None:
-    """Wrap titles that would run off the figure, and move direct labels apart."""
+    """Wrap titles that would run off the figure or into a neighbour, and move labels apart."""
     fig.draw_without_rendering()
-    edge = fig.bbox.x1
     for ax in fig.axes:
         for title in (ax.title, ax._left_title, ax._right_title):
             text = " ".join(title.get_text().split(" "))
             for width in range(len(text), 19, -1):
-                if title.get_window_extent().x1 <= edge and title.get_window_extent().x0 >= 0:
+                box = title.get_window_extent()
+                if box.x1 <= _edge(fig, ax, box) and box.x0 >= 0:
                     break
-                title.set_text(textwrap.fill(text, width))
-        labels = [text for text in ax.texts if text.get_gid() == _LABEL]
-        labels.sort(key=lambda text: text.get_window_extent().y0)
-        for below, above in pairwise(labels):
-            a, b = below.get_window_extent(), above.get_window_extent()
-            if a.x0 < b.x1 and b.x0 < a.x1 and b.y0 < a.y1 + 2:
-                x, y = above.get_position()
-                above.set_position((x, y + (a.y1 + 2 - b.y0) * 72 / fig.dpi))
+                title.set_text(_balanced(text, width))
+        for text in ax.texts:
+            if text.get_gid() == _MARK and text.get_window_extent().x1 > fig.bbox.x1:
+                text.set_ha("right")
+        _apart([text for text in ax.texts if text.get_gid() == _LABEL], ax.bbox.y1)
+
+
+def _apart(labels, top):
+    """Move labels that overlap apart: upwards, and down again from where the axes end, so that they
+    stay clear of the title."""
+    labels.sort(key=lambda text: text.get_window_extent().y0)
+    for below, above in pairwise(labels):
+        a, b = below.get_window_extent(), above.get_window_extent()
+        if a.x0 < b.x1 and b.x0 < a.x1:
+            _lift(above, max(0, a.y1 + 2 - b.y0))
+    for i, label in reversed([*enumerate(labels)]):
+        box = label.get_window_extent()
+        over = [each.get_window_extent() for each in labels[i + 1 :]]
+        ceiling = min([top + 4, *(o.y0 - 2 for o in over if o.x0 < box.x1 and box.x0 < o.x1)])
+        _lift(label, min(0, ceiling - box.y1))
+
+
+def _lift(label, pixels):
+    x, y = label.get_position()
+    label.set_position((x, y + pixels * 72 / label.figure.dpi))
+
+
+def _balanced(text, width):
+    """The text in as few lines of at most this width as it needs, which are about equally long."""
+    needed = len(textwrap.wrap(text, width))
+    while len(textwrap.wrap(text, width - 1)) == needed:
+        width -= 1
+    return textwrap.fill(text, width)
+
+
+def _edge(fig, ax, box):
+    """How far to the right a title may reach: to what stands beside it, such as a colour bar."""
+    beside = [
+        other.bbox.x0
+        for other in fig.axes
+        if other is not ax and other.bbox.x0 >= ax.bbox.x1 and other.bbox.y1 > box.y0
+    ]
+    return min(beside, default=fig.bbox.x1)
 
 
 def close(fig: Figure) -> None:

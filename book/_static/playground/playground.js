@@ -44,6 +44,13 @@
       ways: ["left", "threshold"],
       about: "Each pass fills every blank that is sure enough. Guess how many passes nine words take, and why they fit together.",
     },
+    learning: {
+      name: "As they learn",
+      text: "is 9 + 4 = 13 ?",
+      ways: ["left", "surest"],
+      after: "20",
+      about: "Two smaller models, early in their training. Move the slider: which comes first, the form of an answer, the verdict, or the sum?",
+    },
   };
 
   const lanes = [...root.querySelectorAll(".pg-lane")].map((element) => ({
@@ -55,12 +62,14 @@
   }));
   const draftRow = find(".pg-draft .pg-words"), said = find(".pg-said");
   const editor = find(".pg-editor"), form = find("form"), threshold = find(".pg-threshold input");
+  const slider = find(".pg-learned input"), MOMENTS = slider.dataset.steps.split(" ");
   let tokens, blank; // the vocabulary, and the id of what is not written
   let draft = [], chosen = QUESTION, anchor = QUESTION, step = 0, playing = null;
   const past = []; // drafts, to go back to
+  const readers = {}; // of each model that has been asked for
 
   // ---- the state, and its address -----------------------------------------------------------------
-  // #scene=no, or #text=is_1_+_1_=_2_?_no&ar=left&diffusion=doubt&threshold=0.90&at=7&step=3
+  // #scene=no, or #text=is_1_+_1_=_2_?_no&ar=left&diffusion=doubt&threshold=0.90&after=20&at=7&step=3
 
   function encode(words) {
     const ids = words.trim().split(/[\s_]+/).map((word) => tokens.indexOf(word));
@@ -76,7 +85,7 @@
     });
     return Object.fromEntries(pairs);
   }
-  function restore(hash) {
+  async function restore(hash) {
     let given = {};
     try {
       given = parse(hash);
@@ -94,6 +103,8 @@
     threshold.value = given.threshold ?? 0.9;
     const number = (text, least, most) => Math.min(most, Math.max(least, parseInt(text) || least));
     chosen = anchor = given.at ? number(given.at, 1, LENGTH - 1) : QUESTION;
+    const moment = MOMENTS.indexOf(given.after ?? scene.after);
+    await learn(moment < 0 ? MOMENTS.length : moment);
     begin(number(given.step, 0, 99));
   }
 
@@ -101,7 +112,25 @@
     const text = draft.map((token) => (token === blank ? "~" : tokens[token])).join("_").replace(/(_~)+$/, "");
     const [ar, diffusion] = lanes.map(({ select }) => select.value);
     const level = diffusion === "threshold" ? `&threshold=${threshold.value}` : "";
-    return `#text=${text}&ar=${ar}&diffusion=${diffusion}${level}&at=${chosen}&step=${step}`;
+    const after = MOMENTS[slider.value] ? `&after=${MOMENTS[slider.value]}` : "";
+    return `#text=${text}&ar=${ar}&diffusion=${diffusion}${level}${after}&at=${chosen}&step=${step}`;
+  }
+
+  // Give the lanes the models of a moment: a smaller pair in training, or, after its last, the chapters'
+  // own. Each is fetched when it is first asked for. Whether they came, and are still wanted.
+  async function learn(moment) {
+    slider.value = moment;
+    const steps = MOMENTS[moment];
+    const names = lanes.map(({ element: { dataset } }) => (steps ? dataset.small + steps : dataset.model));
+    try {
+      const models = await Promise.all(names.map(oneToken.load));
+      if (Number(slider.value) !== moment) return false;
+      lanes.forEach((lane, i) => Object.assign(lane, { read: readers[names[i]] ??= oneToken.reader(models[i]), results: models[i].results }));
+      return true;
+    } catch (error) {
+      say(`These models did not arrive: ${error.message}.`);
+      return false;
+    }
   }
 
   // Both lanes start from the draft.
@@ -123,10 +152,16 @@
       const now = lane.run.at(step), ended = !lane.run.has(step + 1);
       const shown = { step: lane.run.has(step) ? now : { ...now, changed: [] }, said: lane.read(now.text) };
       oneToken.show(lane.words, { ...shown, tokens, blank, given: QUESTION, begun: draft, chosen });
+      const [verdicts, sums] = [lane.results.right_verdicts, lane.results.right_sums].map((share) => `${Math.floor(1000 * share) / 10}%`);
+      find(".pg-results", lane.element).textContent = `New questions: verdict ${verdicts}, sum ${sums}`;
       const passes = `${now.passes} forward pass${now.passes === 1 ? "" : "es"}`;
       find(".pg-count", lane.element).textContent = passes + (ended ? ", finished" : "");
       find(".pg-verdict", lane.element).textContent = ended ? oneToken.judge(now.text, tokens) : "";
     }
+    const steps = Number(MOMENTS[slider.value]).toLocaleString("en"), all = Number(MOMENTS.at(-1)).toLocaleString("en");
+    const moment = MOMENTS[slider.value] ? `a smaller pair, after ${steps} of ${all} steps` : "the chapters’ models, fully trained";
+    find(".pg-learned output").textContent = moment;
+    slider.setAttribute("aria-valuetext", moment);
     find(".pg-threshold").hidden = lanes[1].select.value !== "threshold";
     find(".pg-threshold output").textContent = Number(threshold.value).toFixed(2);
     const same = Object.values(SCENES).find(
@@ -329,24 +364,29 @@
     });
     for (const { select } of lanes) select.addEventListener("change", () => begin());
     threshold.addEventListener("input", () => begin(step));
+    slider.addEventListener("input", async () => {
+      pause();
+      if (!(await learn(Number(slider.value)))) return;
+      begin(99);
+      say(outcome());
+    });
     addEventListener("hashchange", () => restore(location.hash));
   }
 
   // ---- once the models are there ------------------------------------------------------------------
 
-  say("The models are on their way: 1.3 MB.");
+  say("The models are on their way: 1.1 MB.");
   Promise.all(lanes.map(({ element }) => oneToken.load(element.dataset.model))).then(
-    (models) => {
-      tokens = models[0].tokens;
+    async ([{ tokens: words }]) => {
+      tokens = words;
       blank = tokens.indexOf("<mask>");
-      lanes.forEach((lane, i) => (lane.read = oneToken.reader(models[i])));
       find("datalist").append(...tokens.slice(0, blank).map((word) => new Option(word)));
       find(".pg-scenes").append(
         ...Object.entries(SCENES).map(([key, { name }]) => make("button", { type: "button", "data-scene": key }, name)),
       );
       listen();
       say("");
-      restore(location.hash);
+      await restore(location.hash);
       delete root.dataset.waiting;
     },
     (error) => say(`The models did not arrive: ${error.message}. Reload the page to try again.`),

@@ -117,19 +117,23 @@
 
   // ---- weights ----------------------------------------------------------------------------------
 
-  // A safetensors file: the length of a header, the header (JSON), then 16-bit numbers.
+  // A safetensors file: the length of a header, the header (JSON), then numbers of 16 bits, or of 8
+  // with, for each column of their matrix, the step from one to the next.
   // -> {layers: [{attention: {query, …}, feed_forward: {gate, …}}, …], output, scale}
   function unpack(file) {
     const start = 8 + Number(new DataView(file).getBigUint64(0, true));
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 8, start - 8)));
+    const bytes = (name) => file.slice(...header[name].data_offsets.map((offset) => start + offset));
     const weights = { layers: [] };
-    for (const [name, { data_offsets }] of Object.entries(header)) {
-      if (name === "__metadata__") continue;
+    for (const name in header) {
+      if (name === "__metadata__" || name.endsWith(".step")) continue;
       const path = name.split("."), last = path.pop();
       let place = weights;
       for (const step of path) place = place[step] ??= {};
-      const [from, to] = data_offsets.map((offset) => start + offset);
-      place[last] = single(new Uint16Array(file.slice(from, to)));
+      if (header[name].dtype === "I8") {
+        const steps = single(new Uint16Array(bytes(`${name}.step`)));
+        place[last] = Float32Array.from(new Int8Array(bytes(name)), (n, i) => n * steps[i % steps.length]);
+      } else place[last] = single(new Uint16Array(bytes(name)));
     }
     return weights;
   }
@@ -140,6 +144,19 @@
       const sign = bits >> 15 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = (bits & 1023) / 1024;
       return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction) : 2 ** -14 * fraction);
     });
+  }
+
+  // Letters of 15 bits each, the first of which is U+0100, to so many bytes.
+  function bytesOf(letters, length) {
+    const bytes = new Uint8Array(length);
+    for (let i = 0, at = 0, bits = 0, held = 0; at < length; ) {
+      if (held < 8) {
+        bits = ((bits << 15) | (letters.charCodeAt(i++) - 0x100)) & 0x3fffff;
+        held += 15;
+      }
+      bytes[at++] = bits >> (held -= 8); // the last 8 of these bits are kept
+    }
+    return bytes;
   }
 
   // Weights come as scripts, NAME.js next to this one: a page opened from a file may not fetch, but
@@ -156,11 +173,10 @@
       document.head.append(script);
     });
 
-  // tokens: the vocabulary. base64: the checkpoint, as it is in the book's repository.
-  oneToken.arrived = (name, { config, tokens, base64 }) => {
-    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-    const weights = unpack(bytes.buffer);
-    waiting[name].resolve({ config, tokens, logits: (ids) => forward(ids, weights, config) });
+  // tokens: the vocabulary. results: what was measured of it. letters: a safetensors file so long.
+  oneToken.arrived = (name, { config, tokens, results, length, letters }) => {
+    const weights = unpack(bytesOf(letters, length).buffer);
+    waiting[name].resolve({ config, tokens, results, logits: (ids) => forward(ids, weights, config) });
   };
   oneToken.softmax = softmax;
 })();

@@ -141,6 +141,37 @@ DIFFUSION = replace(
     results=filled_in,
 )
 
+# -- a smaller pair, kept at five moments of its training: the playground's slider -----------------
+
+MOMENTS = (20, 80, 250, 800, 3000)  # steps
+
+
+def narrow(world, *, causal):
+    return TransformerConfig(len(world.vocab), d_model=32, n_layers=2, max_len=24, causal=causal)
+
+
+def moments(kind, recipe):
+    """{name: recipe}: one training in five stretches, each going on where the last one ended."""
+    found, parent = {}, None
+    causal = recipe.config(recipe.world()).causal
+    for begun, ended in zip((0, *MOMENTS), MOMENTS, strict=False):
+        more = "more " if parent else ""
+        name = f"verdicts-small-{kind}-after-{ended}"
+        found[name] = replace(
+            recipe,
+            about=f"Smaller than `verdicts-{kind}`, and kept after {ended:,} steps of training.",
+            data=f"Verdicts(), {ended - begun} {more}batches of 128 texts",
+            config=partial(narrow, causal=causal),
+            batches=partial(batches, first=1 + begun),
+            steps=ended - begun,
+            lr=8e-3,
+            seeds=(0,),
+            parent=parent,
+        )
+        parent = name
+    return found
+
+
 RECIPES = {
     "verdicts-first": FIRST,
     "verdicts-last": replace(
@@ -178,4 +209,6 @@ RECIPES = {
         loss=disturbed_answers,
         results=edited_noise,
     ),
+    **moments("first", FIRST),
+    **moments("diffusion", DIFFUSION),
 }

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import IPython
 import pytest
 
-from utils.page.publish import in_kernel, publish
+from utils.text.publish import in_kernel, publish
 
 BUNDLE = {"text/plain": "words", "text/html": "<b>words</b>"}
 
