@@ -214,3 +214,13 @@ def _kept(path):
         how = f"python -m utils.checkpoints remake {path.stem}"
         raise FileNotFoundError(f"{path} is missing; make it with: {how}")
     return json.loads(path.read_text("utf-8"))
+
+
+def chosen(found: list[Run], world: str, n: int | None, kind: str) -> list[Look]:
+    """For each seed the arm of this kind, and its moment, that the texts kept out choose; kind
+    "averaged" for the causal arms as one."""
+    here = [run for run in found if (run.world, run.n) == (world, n)]
+    mine = [run for run in here if (run.arm.kind if run.arm else "averaged") == kind]
+    seeds = sorted({run.seed for run in mine})
+    each = [[run.chosen for run in mine if run.seed == seed] for seed in seeds]
+    return [min(looks, key=lambda look: look.stopping) for looks in each]
