@@ -12,7 +12,7 @@ from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
 KEPT_BY = dict.fromkeys(kept_proofs.MAKE, kept_proofs) | dict.fromkeys(
-    kept_learning.NAMES, kept_learning
+    kept_learning.JOBS, kept_learning
 )  # {what is kept: the module that keeps it}
 KEPT = (ANSWERS, *KEPT_BY)
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         "show": "a checkpoint's card, its recipe, and what has changed since it was made",
         "remake": f"train again; {ANSWERS} asks SmolLM2 again, in ten minutes; "
         f"{', '.join(kept_proofs.MAKE)} read and write real text again, in five each; "
-        f"{', '.join(kept_learning.NAMES)} train many small models, in ten each",
+        f"{', '.join(kept_learning.JOBS)} train many small models, in ten each",
         "measure": "measure again, without training",
         "accept": "keep the weights although code has changed: trains the first steps and compares",
     }.items():

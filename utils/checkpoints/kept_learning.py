@@ -14,10 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from utils.checkpoints.provenance import changes, provenance
-from utils.checkpoints.recipes.kjv import king_james
-from utils.experiments import scarce, scarce_kjv
+from utils.experiments import scarce
 from utils.experiments.scarce import Arm, Look
-from utils.experiments.scarce_kjv import Bits
 from utils.text.files import write_whole
 from utils.worlds.chains import Chains
 
@@ -80,11 +78,6 @@ JOBS = {
         Job("twin", None, (DENOISER,), 3, 6000, errors=True),
     ),
 }
-KJV = {  # arms that are trained together, and their steps
-    "learning-kjv": ((AS_IS, Arm("causal", 0.5, 0.1)), 2400),
-    "learning-kjv-denoiser": ((DENOISER,), 4800),
-}
-NAMES = (*JOBS, *KJV)
 REHEARSAL = Job("chain", 100, (AS_IS, DECAYED), 2, 30)
 
 
@@ -137,27 +130,8 @@ def every_run() -> list[Run]:
     return [run for what in JOBS for run in runs(what)]
 
 
-def do_kjv(arms, steps) -> list[dict]:
-    found = scarce_kjv.learn(king_james(), arms, (0,), steps=steps)
-    return [
-        {"arm": asdict(arm), "seed": seed, "looks": [asdict(look) for look in looks]}
-        for (arm, seed), looks in found.items()
-    ]
-
-
-def kjv_runs() -> dict[Arm, list[Bits]]:
-    """What is kept of the King James Bible: {arm: its moments}."""
-    return {
-        Arm(**each["arm"]): [Bits(**{**b, "bits": tuple(b["bits"])}) for b in each["looks"]]
-        for what in KJV
-        for each in _kept(DATA / f"{what}.json")["runs"]
-    }
-
-
 def made_by(what: str) -> dict[str, str]:
     """{name: fingerprint} of all that it depends on."""
-    if what in KJV:
-        return provenance({"code": do_kjv, "jobs": list(KJV[what])})
     return provenance({"code": do, "jobs": list(JOBS[what])})
 
 
@@ -170,10 +144,7 @@ def remake(what: str, path: Path | None = None) -> None:
     """Train it all again and keep it. An interruption leaves the old file as it was."""
     fingerprints = made_by(what)  # now: files may change in the meantime
     rehearsal = [_packed(run) for run in do(REHEARSAL)]
-    if what in KJV:
-        found = do_kjv(*KJV[what])
-    else:
-        found = [_packed(run) for job in JOBS[what] for run in do(job)]
+    found = [_packed(run) for job in JOBS[what] for run in do(job)]
     kept = {"made_by": fingerprints, "runs": found, "rehearsal": rehearsal}
     _write(path or DATA / f"{what}.json", kept)
 
