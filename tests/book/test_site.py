@@ -644,7 +644,7 @@ def test_the_icon_font_has_every_icon_of_the_pages(visit, html):
 # --- how heavy a page is ----------------------------------------------------------------------
 
 MOST_KIB, MOST_NODES = 300, 4_000
-FULL = {"01_markov_chains": 4_800}  # six figures and eighty cells: the one with more
+FULL = {"01_markov_chains": 4800}  # six figures and eighty cells: the one with more
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)

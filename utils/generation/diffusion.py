@@ -123,7 +123,7 @@ def log_probs(model, tokens, mask_id, where=None):
     A mask is no token: it gets probability 0 and the others share what it would have had.
     """
     logits = model(tokens) if where is None else logits_at(model, tokens, where)
-    mask_id = torch.tensor(mask_id, device=logits.device)
+    mask_id = torch.tensor(int(mask_id), device=logits.device)
     return logits.index_fill(-1, mask_id, -torch.inf).log_softmax(-1)
 
 

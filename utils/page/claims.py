@@ -278,6 +278,10 @@ class Evidence:
     control_needs: str
     verdict: str
 
+    def numbers(self) -> tuple:
+        """What `judge` decides by."""
+        return self.value, self.interval, self.control, self.control_interval
+
     def measured(self) -> str:
         """Such as `0.42 nats [0.40, 0.44], n = 1,000, baseline 0.90 nats`."""
         text = self._number(self.value, self.unit) + self._span(self.interval)
@@ -492,7 +496,7 @@ def check(claims: Iterable[Claim], found: dict[str, list[Evidence]]) -> list[str
                     f"{item.control_needs!r}, claims.yml says {clean_needs(test)!r}: "
                     "run the notebook again"
                 )
-            elif _decided(test, item) != test.verdict:
+            elif judge(test, *item.numbers()) != test.verdict:
                 problems.append(f"claims.yml says {item.id!r} {test.verdict!r}, and not so: {item}")
             elif item.verdict != test.verdict:
                 problems.append(
@@ -500,7 +504,3 @@ def check(claims: Iterable[Claim], found: dict[str, list[Evidence]]) -> list[str
                     f"{test.verdict!r}: run the notebook again"
                 )
     return problems
-
-
-def _decided(test: Experiment, item: Evidence) -> str:
-    return judge(test, item.value, item.interval, item.control, item.control_interval)

@@ -35,7 +35,6 @@ BUILT, WAITS = "by construction", "waits"  # how else a claim can stand than by 
 class _Row:
     """One test of a claim, or a claim without one."""
 
-    claim: claims.Claim
     verdict: str
     asked: str
     chapter: str  # two digits, or the topic of a chapter to come
@@ -64,7 +63,7 @@ def html(listed: Iterable[claims.Claim], *, start: str) -> str:
         f"<style>{asset('debate.css')}</style>"
         f'<figcaption class="ott-title"><strong>{escape(_title(listed))}</strong></figcaption>'
         '<table class="ott-tests"><thead><tr><th scope="col">Claim</th>'
-        '<th scope="col">What was asked</th><th scope="col">Verdict</th></tr></thead>'
+        '<th scope="col">What was asked</th><th scope="col">What became of it</th></tr></thead>'
         f"{body}</table><script>{asset('debate.js')}</script>"
         "<script>oneTokenDebate()</script></figure>"
     )
@@ -92,16 +91,16 @@ def _title(listed: tuple[claims.Claim, ...]) -> str:
     tested = sum(bool(claim.tests) for claim in listed)
     return (
         f"The debate so far: {len(listed)} claims, of which {tested} were tested, "
-        f"some more than once: {tests} verdicts"
+        f"some more than once, in {tests} tests"
     )
 
 
 def _tests(claim: claims.Claim) -> list[_Row]:
     if claim.by_construction:
-        return [_Row(claim, BUILT, claim.by_construction, claim.chapter)]
+        return [_Row(BUILT, claim.by_construction, claim.chapter)]
     if not claim.tests:
-        return [_Row(claim, WAITS, "Its test is still to come.", claim.later[0])]
-    return [_Row(claim, test.verdict, test.question, test.chapter) for test in claim.tests]
+        return [_Row(WAITS, "Its test is still to come.", claim.later[0])]
+    return [_Row(test.verdict, test.question, test.chapter) for test in claim.tests]
 
 
 def _rows(claim: claims.Claim) -> str:
@@ -117,9 +116,9 @@ def _rows(claim: claims.Claim) -> str:
     for row in tests:
         name = _place(row.chapter)
         link = _notebook(row.chapter)
-        place = f'<a href="../chapters/{link}">{name}</a>' if link else escape(name)
+        where = f'<a href="../chapters/{link}">{name}</a>' if link else escape(name)
         found.append(
-            f"<tr>{'' if found else head}<td>{_words(row.asked)} <small>{place}</small></td>"
+            f"<tr>{'' if found else head}<td>{_words(row.asked)} <small>{where}</small></td>"
             f'<td class="ott-is-{row.verdict.replace(" ", "-")}">{row.verdict}</td></tr>'
         )
     return "".join(found)
