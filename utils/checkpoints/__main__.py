@@ -6,14 +6,16 @@ import sys
 import time
 from dataclasses import asdict
 
-from utils.checkpoints import kept_answers, kept_learning, kept_proofs, making, store
+from utils.checkpoints import kept_answers, kept_learning, kept_proofs, kept_reading, making, store
 from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
-KEPT_BY = dict.fromkeys(kept_proofs.MAKE, kept_proofs) | dict.fromkeys(
-    kept_learning.JOBS, kept_learning
-)  # {what is kept: the module that keeps it}
+KEPT_BY = {  # {what is kept: the module that keeps it}
+    **dict.fromkeys(kept_proofs.MAKE, kept_proofs),
+    **dict.fromkeys(kept_learning.JOBS, kept_learning),
+    **dict.fromkeys(kept_reading.JOBS, kept_reading),
+}
 KEPT = (ANSWERS, *KEPT_BY)
 
 
@@ -25,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
         "show": "a checkpoint's card, its recipe, and what has changed since it was made",
         "remake": f"train again; {ANSWERS} asks SmolLM2 again, in ten minutes; "
         f"{', '.join(kept_proofs.MAKE)} read and write real text again, in five each; "
-        f"{', '.join(kept_learning.JOBS)} train many small models, in ten each",
+        f"{', '.join([*kept_learning.JOBS, *kept_reading.JOBS])} train many small models, "
+        "in ten each",
         "measure": "measure again, without training",
         "accept": "keep the weights although code has changed: trains the first steps and compares",
     }.items():

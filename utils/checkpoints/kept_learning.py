@@ -29,14 +29,17 @@ WORLDS = {
 AS_IS, DECAYED = Arm("causal"), Arm("causal", 1.0, 0.2)
 STRONG = AS_IS, DECAYED, Arm("causal", 1.0, 0.2, 0.5)
 LIGHT = AS_IS, Arm("causal", 0.1, 0.1), Arm("causal", 0.1, 0.1, 0.3)
-DENOISER = Arm("diffusion")
+DENOISER, HELD = Arm("diffusion"), Arm("diffusion", 1.0, 0.1)
+THREE = DENOISER, HELD, Arm("diffusion", 0.1, 0.1)
+MASKED = (Arm("causal", hidden=0.5),)
 PERMUTED = (Arm("permuted"),)
 
 
 @dataclass(frozen=True)
 class Job:
     """Trainings that run together. n: texts, None for fresh ones at every step. errors: whether to
-    keep how far each answer in each state is from the truth."""
+    keep how far each answer in each state is from the truth. average: whether to keep what the arms
+    of a seed are as one, their probabilities averaged."""
 
     world: str
     n: int | None
@@ -44,24 +47,29 @@ class Job:
     seeds: int
     steps: int
     errors: bool = False
+    average: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.arms[0].kind
 
 
 JOBS = {
     "learning-causal": (
-        Job("chain", 100, STRONG, 8, 600),
-        Job("chain", 300, STRONG, 5, 800),
-        Job("chain", 1000, LIGHT, 3, 1500, errors=True),
-        Job("chain", 10_000, LIGHT, 3, 4000),
+        Job("chain", 100, STRONG, 8, 600, average=True),
+        Job("chain", 300, STRONG, 5, 800, average=True),
+        Job("chain", 1000, LIGHT, 3, 1500, errors=True, average=True),
+        Job("chain", 10_000, LIGHT, 3, 4000, average=True),
         Job("chain", None, (AS_IS,), 3, 4000, errors=True),
         Job("chain", 100, PERMUTED, 5, 1000),
         Job("chain", 1000, PERMUTED, 3, 3000),
-        Job("chain, backwards", 300, STRONG, 3, 800),
-        Job("chain, backwards", 1000, LIGHT, 3, 1500),
-        Job("chain, backwards", 10_000, LIGHT, 3, 4000),
+        Job("chain, backwards", 300, STRONG, 3, 800, average=True),
+        Job("chain, backwards", 1000, LIGHT, 3, 1500, average=True),
+        Job("chain, backwards", 10_000, LIGHT, 3, 4000, average=True),
     ),
     "learning-few": (
-        Job("chain", 100, (DENOISER, Arm("diffusion", 1.0, 0.1)), 8, 2500),
-        Job("chain", 300, (DENOISER, Arm("diffusion", 1.0, 0.1)), 5, 3000),
+        Job("chain", 100, (DENOISER, HELD), 8, 2500),
+        Job("chain", 300, (DENOISER, HELD), 5, 3000),
     ),
     "learning-many": (
         Job("chain", 1000, (DENOISER, Arm("diffusion", 0.1, 0.1)), 3, 6000, errors=True),
@@ -69,21 +77,32 @@ JOBS = {
         Job("chain", None, (DENOISER,), 3, 8000, errors=True),
     ),
     "learning-twin": (
-        Job("twin", 100, STRONG, 5, 600),
-        Job("twin", 1000, LIGHT, 3, 1500, errors=True),
+        Job("twin", 100, STRONG, 5, 600, average=True),
+        Job("twin", 1000, LIGHT, 3, 1500, errors=True, average=True),
         Job("twin", None, (AS_IS,), 3, 3000, errors=True),
-        Job("twin, backwards", 1000, LIGHT, 3, 1500),
-        Job("twin", 100, (DENOISER, Arm("diffusion", 1.0, 0.1)), 5, 2500),
+        Job("twin, backwards", 1000, LIGHT, 3, 1500, average=True),
+        Job("twin", 100, (DENOISER, HELD), 5, 2500),
         Job("twin", 1000, (DENOISER, Arm("diffusion", 0.1, 0.1)), 3, 5000, errors=True),
         Job("twin", None, (DENOISER,), 3, 6000, errors=True),
     ),
+    "learning-apart": (
+        Job("chain", 100, MASKED, 8, 600),
+        Job("twin", 100, MASKED, 5, 600),
+        Job("chain", 100, THREE, 8, 2500, average=True),
+        Job("twin", 100, THREE, 5, 2500, average=True),
+    ),
 }
-REHEARSAL = Job("chain", 100, (AS_IS, DECAYED), 2, 30)
+CHOOSING = [what for what in JOBS if what != "learning-apart"]
+REHEARSAL = (
+    Job("chain", 100, (AS_IS, DECAYED), 2, 30, average=True),
+    Job("chain", 100, (DENOISER, HELD), 1, 10),
+)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A training. arm None: the causal arms of this seed as one, their probabilities averaged."""
+    """A training. averaged: instead of an arm, the kind of those of this seed that are one here,
+    their probabilities averaged."""
 
     world: str
     n: int | None
@@ -91,6 +110,7 @@ class Run:
     seed: int
     looks: tuple[Look, ...]
     errors: tuple[tuple[float, ...], ...] | None = None
+    averaged: str = ""
 
     @property
     def chosen(self) -> Look:
@@ -100,9 +120,8 @@ class Run:
 
 def do(job: Job) -> list[Run]:
     world, seeds = WORLDS[job.world](), tuple(range(job.seeds))
-    kind, found = job.arms[0].kind, []
-    done = {}
-    arms = [(arm,) for arm in job.arms] if kind == "diffusion" else [job.arms]
+    found, done = [], {}
+    arms = [(arm,) for arm in job.arms] if job.kind == "diffusion" else [job.arms]
     for together in arms:  # a few at a time is as fast, and takes less memory
         done |= scarce.learn(world, job.n, together, seeds, steps=job.steps)
     for (arm, seed), (looks, best) in done.items():
@@ -111,13 +130,13 @@ def do(job: Job) -> list[Run]:
             off = scarce.errors(world, scarce.answers(world, best))
             errors = tuple(tuple(round(x, 5) for x in row) for row in off.tolist())
         found.append(Run(job.world, job.n, arm, seed, tuple(looks), errors))
-    if kind == "causal" and len(job.arms) > 1:
+    if job.average:
         held = scarce.kept_out_texts(job.n)
         for seed in seeds:
             kept_out = scarce.numbers(world, scarce.texts_of(world, job.n, seed)[:held])
             models = [done[arm, seed][1] for arm in job.arms]
             look = scarce.averaged(world, models, kept_out)
-            found.append(Run(job.world, job.n, None, seed, (look,)))
+            found.append(Run(job.world, job.n, None, seed, (look,), averaged=job.kind))
     return found
 
 
@@ -127,7 +146,8 @@ def runs(what: str, path: Path | None = None) -> list[Run]:
 
 
 def every_run() -> list[Run]:
-    return [run for what in JOBS for run in runs(what)]
+    """Those among which the kept-out texts choose; `learning-apart` stands beside them."""
+    return [run for what in CHOOSING for run in runs(what)]
 
 
 def made_by(what: str) -> dict[str, str]:
@@ -143,7 +163,7 @@ def stale(what: str) -> list[str]:
 def remake(what: str, path: Path | None = None) -> None:
     """Train it all again and keep it. An interruption leaves the old file as it was."""
     fingerprints = made_by(what)  # now: files may change in the meantime
-    rehearsal = [_packed(run) for run in do(REHEARSAL)]
+    rehearsal = [_packed(run) for job in REHEARSAL for run in do(job)]
     found = [_packed(run) for job in JOBS[what] for run in do(job)]
     kept = {"made_by": fingerprints, "runs": found, "rehearsal": rehearsal}
     _write(path or DATA / f"{what}.json", kept)
@@ -155,7 +175,8 @@ def accept(what: str, path: Path | None = None) -> None:
     path = path or DATA / f"{what}.json"
     fingerprints, kept = made_by(what), _kept(path)
     before = [_unpacked(each) for each in kept["rehearsal"]]
-    for old, new in zip(before, do(REHEARSAL), strict=True):
+    now = [run for job in REHEARSAL for run in do(job)]
+    for old, new in zip(before, now, strict=True):
         if max(abs(a.kl - b.kl) for a, b in zip(old.looks, new.looks, strict=True)) > 0.01:
             how = f"python -m utils.checkpoints remake {what}"
             raise ValueError(f"{what}: it no longer comes out as it is kept; make it again: {how}")
@@ -187,11 +208,14 @@ def _kept(path):
     return json.loads(path.read_text("utf-8"))
 
 
-def chosen(found: list[Run], world: str, n: int | None, kind: str) -> list[Look]:
-    """For each seed the arm of this kind, and its moment, that the texts kept out choose; kind
-    "averaged" for the causal arms as one."""
+def chosen(found: list[Run], world: str, n: int | None, kind: str, averaged=False) -> list[Look]:
+    """For each seed the arm of this kind, and its moment, that the texts kept out choose; or all
+    its arms as one."""
     here = [run for run in found if (run.world, run.n) == (world, n)]
-    mine = [run for run in here if (run.arm.kind if run.arm else "averaged") == kind]
+    if averaged:
+        mine = [run for run in here if run.averaged == kind]
+    else:
+        mine = [run for run in here if run.arm and run.arm.kind == kind]
     seeds = sorted({run.seed for run in mine})
     each = [[run.chosen for run in mine if run.seed == seed] for seed in seeds]
     return [min(looks, key=lambda look: look.stopping) for looks in each]

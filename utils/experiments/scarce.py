@@ -20,6 +20,7 @@ from utils.generation import diffusion
 from utils.generation.sampling import score
 from utils.measure import enumeration, likelihood
 from utils.models.transformer import Transformer, TransformerConfig
+from utils.text.numbers import whole
 from utils.training.losses import NO_TARGET
 from utils.training.stack import Stack, fit_stack
 
@@ -119,6 +120,9 @@ def texts_of(world, n, seed):
 def learn(world, n, arms: Sequence[Arm], seeds, *, steps, **size):
     """Train arms of one kind, each at each seed, on n texts of its seed, or on fresh ones for ever
     (n None). Returns {(arm, seed): (looks, the model where it was best on the texts kept out)}."""
+    if n is not None:
+        n = whole("n", n, "give 5 texts or more, for a fifth of them is kept out", least=5)
+    steps = whole("steps", steps, "take at least 1", least=1)
     pairs = [(arm, seed) for arm in arms for seed in seeds]
     config = shape(world, arms[0].kind, **size)
     stack = Stack(

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils.models.transformer import Transformer, rms_norm, rotate
+from utils.text.numbers import real, whole
 from utils.training.fit import _schedule as schedule
 
 
@@ -82,6 +83,8 @@ def fit_stack(stack, draw, loss, *, steps, lr, decay, look=None, look_at=()):
         global generator.
     decay: the weight decay of each model. look: `look(step)`, called after the steps `look_at`.
     """
+    steps = whole("steps", steps, "take at least 1", least=1)
+    lr = real("lr", lr, "choose a learning rate above 0, such as 1e-3", above=0)
     optimizer = torch.optim.AdamW(stack.parameters(), betas=(0.9, 0.98), weight_decay=0, fused=True)
     decay, look_at = torch.tensor(decay), set(look_at)
     stack.train()
