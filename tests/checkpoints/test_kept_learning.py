@@ -1,6 +1,7 @@
 import pytest
 
 from utils.checkpoints import kept_learning as kept
+from utils.experiments.learned import chosen
 
 PRESENT = sorted(kept.JOBS)
 
@@ -26,7 +27,7 @@ def test_every_job_is_kept_with_all_its_arms_and_seeds(what):
 
 def test_the_moment_is_chosen_without_the_truth():
     runs = kept.every_run()
-    found = kept.chosen(runs, "chain", 100, "causal")
+    found = chosen(runs, "chain", 100, "causal")
     assert len(found) == 8
     for seed, look in enumerate(found):
         here = [r for r in runs if (r.world, r.n, r.seed) == ("chain", 100, seed)]

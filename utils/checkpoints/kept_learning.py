@@ -15,6 +15,7 @@ from pathlib import Path
 
 from utils.checkpoints.provenance import changes, provenance
 from utils.experiments import scarce
+from utils.experiments.learned import Run
 from utils.experiments.scarce import Arm, Look
 from utils.text.files import write_whole
 from utils.worlds.chains import Chains
@@ -97,25 +98,6 @@ REHEARSAL = (
     Job("chain", 100, (AS_IS, DECAYED), 2, 30, average=True),
     Job("chain", 100, (DENOISER, HELD), 1, 10),
 )
-
-
-@dataclass(frozen=True)
-class Run:
-    """A training. averaged: instead of an arm, the kind of those of this seed that are one here,
-    their probabilities averaged."""
-
-    world: str
-    n: int | None
-    arm: Arm | None
-    seed: int
-    looks: tuple[Look, ...]
-    errors: tuple[tuple[float, ...], ...] | None = None
-    averaged: str = ""
-
-    @property
-    def chosen(self) -> Look:
-        """The moment at which the texts that were kept out say to stop."""
-        return min(self.looks, key=lambda look: look.stopping)
 
 
 def do(job: Job) -> list[Run]:
@@ -206,16 +188,3 @@ def _kept(path):
         how = f"python -m utils.checkpoints remake {path.stem}"
         raise FileNotFoundError(f"{path} is missing; make it with: {how}")
     return json.loads(path.read_text("utf-8"))
-
-
-def chosen(found: list[Run], world: str, n: int | None, kind: str, averaged=False) -> list[Look]:
-    """For each seed the arm of this kind, and its moment, that the texts kept out choose; or all
-    its arms as one."""
-    here = [run for run in found if (run.world, run.n) == (world, n)]
-    if averaged:
-        mine = [run for run in here if run.averaged == kind]
-    else:
-        mine = [run for run in here if run.arm and run.arm.kind == kind]
-    seeds = sorted({run.seed for run in mine})
-    each = [[run.chosen for run in mine if run.seed == seed] for seed in seeds]
-    return [min(looks, key=lambda look: look.stopping) for looks in each]

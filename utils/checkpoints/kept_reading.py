@@ -57,6 +57,11 @@ def readings() -> list[Reading]:
     return [_unpacked(each) for what in JOBS for each in _kept(what)["readings"]]
 
 
+def characters() -> list[int]:
+    """How many characters are asked for in each of the tested windows."""
+    return _kept(next(iter(JOBS)))["characters"]
+
+
 def made_by(what: str) -> dict[str, str]:
     """{name: fingerprint} of all that it depends on."""
     return provenance({"code": do, "job": list(JOBS[what])})
@@ -72,7 +77,8 @@ def remake(what: str) -> None:
     fingerprints = made_by(what)  # now: files may change in the meantime
     found = {"rehearsal": rehearsal(), "readings": do(*JOBS[what])}
     packed = {name: [_packed(each) for each in some] for name, some in found.items()}
-    _write(what, {"made_by": fingerprints, **packed})
+    characters = scarce_kjv.ends_of(king_james(), windows())
+    _write(what, {"made_by": fingerprints, "characters": characters, **packed})
 
 
 def accept(what: str) -> None:

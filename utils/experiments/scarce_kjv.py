@@ -17,6 +17,7 @@ import torch
 from utils.experiments.scarce import LOOKS, STOPPING, Arm, losses
 from utils.generation import diffusion
 from utils.measure import enumeration
+from utils.measure.intervals import bootstrap_ratio
 from utils.measure.likelihood import exact
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.training.stack import Stack, fit_stack
@@ -51,6 +52,11 @@ class Reading:
     orders: tuple[float, ...] | None = None
     bound: tuple[float, ...] | None = None
 
+    @property
+    def chosen(self) -> Moment:
+        """The moment at which the windows that were kept out say to stop."""
+        return min(self.moments, key=lambda each: each.stopping)
+
 
 def slice_of(tokens, seed):
     """A fiftieth of a text in stretches from all over it, others for each seed: (stretches, pieces)
@@ -74,7 +80,7 @@ def learn(kjv, tested, arms: Sequence[Arm], seeds, *, steps) -> list[Reading]:
     )
     slices = {seed: slice_of(kjv.tokens, seed % 50) for seed in seeds}
     texts = torch.stack([slices[seed][0] for _, seed in pairs])  # (models, stretches, pieces)
-    characters = ends_of(kjv, tested)
+    characters = sum(ends_of(kjv, tested))
     moments, best = {pair: [] for pair in pairs}, {}
 
     def draw():
@@ -131,11 +137,32 @@ def listed(kjv, model, rows) -> dict:
     return {name: tuple(nats.tolist()) for name, nats in found.items()}
 
 
-def ends_of(kjv, rows) -> int:
-    """How many characters the last pieces of these windows stand for."""
-    return sum(len(kjv.tokenizer.decode(row[-ASKED:])) for row in rows)
+def ends_of(kjv, rows) -> list[int]:
+    """How many characters the last pieces of each window stand for."""
+    return [len(kjv.tokenizer.decode(row[-ASKED:])) for row in rows]
 
 
 def bits(nats: float, characters: int) -> float:
     """The log-probability of so many characters, in nats, as bits for each of them."""
     return -nats / math.log(2) / characters
+
+
+def chosen(readings: Sequence[Reading], kind: str) -> list[Reading]:
+    """For each seed the arm of this kind that the windows kept out choose."""
+    mine = [each for each in readings if each.arm.kind == kind]
+    seeds = sorted({each.seed for each in mine})
+    of_seed = [[each for each in mine if each.seed == seed] for seed in seeds]
+    return [min(some, key=lambda each: each.chosen.stopping) for some in of_seed]
+
+
+def excess(ours, theirs, characters: Sequence[int], measure: str = "orders"):
+    """How many bits more for each character denoisers, `ours`, take than causal models, on the
+    same draws; and its interval, by a bootstrap over the tested windows.
+
+    characters: of the end of each window. measure: of the denoisers, "orders", "left" or "bound".
+    """
+    denoised = torch.tensor([getattr(each, measure) for each in ours]).double().mean(0)
+    causal = torch.tensor([each.left for each in theirs]).double().mean(0)
+    more = (causal - denoised) / math.log(2)
+    value = float(more.sum()) / sum(characters)
+    return value, bootstrap_ratio(more.tolist(), characters, seed=0)
