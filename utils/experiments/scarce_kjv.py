@@ -7,6 +7,7 @@ here: of eight hidden pieces all 2^8 states can be listed.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ from utils.training.stack import Stack, fit_stack
 
 SHARE, STRETCHES = 50, 24  # one in so many pieces is read, in so many stretches of the book
 LENGTH, ASKED = 32, 8  # pieces of a window, and how many of these are asked for
-WINDOWS, LR = 32, 4e-3  # in a batch
+BATCH, LR = 1024, 4e-3  # pieces in a batch
+SHORT = {8: 0.15, 16: 0.3}  # a denoiser's first windows, up to these shares: see `recipes/kjv.py`
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def slice_of(tokens, seed):
     """A fiftieth of a text in stretches from all over it, others for each seed: (stretches, pieces)
     to read, and a fifth of them as windows that say when to stop, (n, LENGTH)."""
     each = len(tokens) // (SHARE * STRETCHES)
-    starts = torch.arange(STRETCHES) * (len(tokens) // STRETCHES) + seed * each
+    starts = torch.arange(STRETCHES) * (len(tokens) // STRETCHES) + seed % SHARE * each
     rows = tokens[starts[:, None] + torch.arange(each)]
     kept_out = torch.arange(STRETCHES) % round(1 / STOPPING) == 0
     windows = rows[kept_out, : each // LENGTH * LENGTH].reshape(-1, LENGTH)
@@ -78,18 +80,20 @@ def learn(kjv, tested, arms: Sequence[Arm], seeds, *, steps) -> list[Reading]:
     stack = Stack(
         [Transformer(config, seed=seed) for _, seed in pairs], [arm.dropout for arm, _ in pairs]
     )
-    slices = {seed: slice_of(kjv.tokens, seed % 50) for seed in seeds}
+    slices = {seed: slice_of(kjv.tokens, seed) for seed in seeds}
     texts = torch.stack([slices[seed][0] for _, seed in pairs])  # (models, stretches, pieces)
     characters = sum(ends_of(kjv, tested))
-    moments, best = {pair: [] for pair in pairs}, {}
+    moments, best, step_now = {pair: [] for pair in pairs}, {}, itertools.count()
 
     def draw():
-        which = torch.randint(texts.shape[1], (len(pairs), WINDOWS, 1))
-        starts = torch.randint(texts.shape[2] - LENGTH + 1, (len(pairs), WINDOWS, 1))
-        return texts[torch.arange(len(pairs))[:, None, None], which, starts + torch.arange(LENGTH)]
+        past = next(step_now) / steps
+        length = LENGTH if causal else next((n for n, till in SHORT.items() if past < till), LENGTH)
+        which = torch.randint(texts.shape[1], (len(pairs), BATCH // length, 1))
+        starts = torch.randint(texts.shape[2] - length + 1, which.shape)
+        return texts[torch.arange(len(pairs))[:, None, None], which, starts + torch.arange(length)]
 
     def watch(step):
-        passes = step * WINDOWS * LENGTH / texts[0].numel()
+        passes = step * BATCH / texts[0].numel()
         for i, pair in enumerate(pairs):
             model = stack.model(i)
             stopping = -float(ends(kjv, model, slices[pair[1]][1]).mean()) / ASKED
