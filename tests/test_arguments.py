@@ -661,6 +661,8 @@ EXEMPT = {
     "kept_proofs.doubter n": "how many windows it learns from, a size of the library's own",
     "learned.chosen n": "looked up among what is kept",
     "learned.of_arm n": "looked up among what is kept",
+    "kept_reading.do steps": HANDED_ON,
+    "kept_reading.do tested": "how many windows, a size of the library's own",
     "scarce.shape size": "sizes, which `TransformerConfig` checks",
     "scarce.learn size": "sizes, which `TransformerConfig` checks",
     "scarce.kept_out_texts n": "checked by `learn`",

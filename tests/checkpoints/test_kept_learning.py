@@ -1,7 +1,7 @@
 import pytest
 
 from utils.checkpoints import kept_learning as kept
-from utils.experiments.learned import chosen
+from utils.experiments.learned import chosen, of_arm
 
 PRESENT = sorted(kept.JOBS)
 
@@ -23,6 +23,19 @@ def test_every_job_is_kept_with_all_its_arms_and_seeds(what):
             assert sorted(r.seed for r in here) == list(range(job.seeds))
             assert all(r.looks[-1].step == job.steps for r in here)
             assert all((r.errors is not None) == job.errors for r in here)
+        averaged = [
+            r.seed for r in runs if (r.world, r.n, r.averaged) == (job.world, job.n, job.kind)
+        ]
+        assert sorted(averaged) == list(range(job.seeds)) * job.average
+
+
+def test_denoisers_that_were_trained_twice_came_out_alike():
+    """Those that are averaged are the same as those among which the kept-out texts choose."""
+    apart = kept.runs("learning-apart")
+    for run in kept.runs("learning-few") + kept.runs("learning-twin"):
+        if run.n == 100 and run.arm and run.arm.kind == "diffusion":
+            (again,) = [r for r in of_arm(apart, run.world, 100, run.arm) if r.seed == run.seed]
+            assert again.chosen.kl == pytest.approx(run.chosen.kl, abs=0.02)
 
 
 def test_the_moment_is_chosen_without_the_truth():
