@@ -88,12 +88,14 @@ JOBS = {
     ),
     "learning-apart": (
         Job("chain", 100, MASKED, 8, 600),
-        Job("twin", 100, MASKED, 5, 600),
         Job("chain", 100, THREE, 8, 2500, average=True),
+    ),
+    "learning-apart-twin": (
+        Job("twin", 100, MASKED, 5, 600),
         Job("twin", 100, THREE, 5, 2500, average=True),
     ),
 }
-CHOOSING = [what for what in JOBS if what != "learning-apart"]
+APART = "learning-apart", "learning-apart-twin"
 REHEARSAL = (
     Job("chain", 100, (AS_IS, DECAYED), 2, 30, average=True),
     Job("chain", 100, (DENOISER, HELD), 1, 10),
@@ -128,8 +130,13 @@ def runs(what: str, path: Path | None = None) -> list[Run]:
 
 
 def every_run() -> list[Run]:
-    """Those among which the kept-out texts choose; `learning-apart` stands beside them."""
-    return [run for what in CHOOSING for run in runs(what)]
+    """Those among which the kept-out texts choose."""
+    return [run for what in JOBS if what not in APART for run in runs(what)]
+
+
+def runs_apart() -> list[Run]:
+    """Those that stand beside them: a single part taken out, and denoisers averaged."""
+    return [run for what in APART for run in runs(what)]
 
 
 def made_by(what: str) -> dict[str, str]:
