@@ -86,10 +86,11 @@ def losses(stack, rows, arms, *, vocab, mask_id, given):
         rates = torch.cat([diffusion.spread_rates(each) for each in rows])
         frozen = torch.arange(rows.shape[-1]) < given
         noisy, masked = diffusion.hide(flat, rates, mask_id, frozen=frozen)
-        said = stack(noisy.view(rows.shape)).flatten(0, 1)
-        said[..., mask_id] = -torch.inf  # a mask is no token
-        each = cross_entropy(said.transpose(1, 2), flat, reduction="none")
-        mean = (each * masked).sum(-1) / masked.sum(-1)  # over the hidden tokens of each text
+        said = stack(noisy.view(rows.shape)).flatten(0, 1)[masked]  # (hidden, vocab)
+        said[:, mask_id] = -torch.inf  # a mask is no token
+        each = cross_entropy(said, flat[masked], reduction="none")
+        each = torch.zeros(flat.shape).masked_scatter(masked, each)
+        mean = each.sum(-1) / masked.sum(-1)  # over the hidden tokens of each text
         return mean.view(len(rows), -1).mean(1)
     if kind == "permuted":
         orders = torch.rand(*rows.shape[:2], rows.shape[-1] - 1).argsort(-1)
