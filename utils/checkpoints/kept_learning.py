@@ -88,11 +88,11 @@ JOBS = {
     ),
     "learning-apart": (
         Job("chain", 100, MASKED, 8, 600),
-        Job("chain", 100, THREE, 8, 2500, average=True),
+        Job("chain", 100, THREE, 5, 2500, average=True),
     ),
     "learning-apart-twin": (
         Job("twin", 100, MASKED, 5, 600),
-        Job("twin", 100, THREE, 5, 2500, average=True),
+        Job("twin", 100, THREE, 3, 2500, average=True),
     ),
 }
 APART = "learning-apart", "learning-apart-twin"

@@ -30,10 +30,10 @@ JOBS = {  # what: arms that are trained together, and their steps
             Arm("causal", 1.0, 0.2),
             Arm("causal", 1.0, 0.2, 0.5),
         ),
-        1200,
+        800,
     ),
-    "learning-kjv-denoiser": ((Arm("diffusion"),), 2400),
-    "learning-kjv-held-back": ((Arm("diffusion", 0.1, 0.1),), 2400),
+    "learning-kjv-denoiser": ((Arm("diffusion"),), 2000),
+    "learning-kjv-held-back": ((Arm("diffusion", 0.1, 0.1),), 2000),
 }
 
 
