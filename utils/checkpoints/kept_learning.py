@@ -86,16 +86,16 @@ JOBS = {
         Job("twin", 1000, (DENOISER, Arm("diffusion", 0.1, 0.1)), 3, 5000, errors=True),
         Job("twin", None, (DENOISER,), 3, 6000, errors=True),
     ),
-    "learning-apart": (
+    "learning-masks": (
         Job("chain", 100, MASKED, 8, 600),
-        Job("chain", 100, THREE, 5, 2500, average=True),
-    ),
-    "learning-apart-twin": (
         Job("twin", 100, MASKED, 5, 600),
+    ),
+    "learning-averaged": (
+        Job("chain", 100, THREE, 5, 2500, average=True),
         Job("twin", 100, THREE, 3, 2500, average=True),
     ),
 }
-APART = "learning-apart", "learning-apart-twin"
+APART = "learning-masks", "learning-averaged"
 REHEARSAL = (
     Job("chain", 100, (AS_IS, DECAYED), 2, 30, average=True),
     Job("chain", 100, (DENOISER, HELD), 1, 10),
