@@ -31,8 +31,10 @@ from utils.experiments import (
     compounding,
     derailment,
     exposure,
+    gaps,
     planted,
     proofreading,
+    reversal,
     scarce,
 )
 from utils.generation import (
@@ -61,6 +63,7 @@ from utils.training.fit import fit
 from utils.training.losses import next_token_loss
 from utils.training.stack import Stack, fit_stack
 from utils.worlds.chains import Chains
+from utils.worlds.pairs import Pairs
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import Sentences
 from utils.worlds.squares import Squares
@@ -102,6 +105,16 @@ def trained(**how):
 
 def timed(seconds):
     return len(trained(steps=1, seconds=seconds))
+
+
+def weighed(tries):
+    world = Tangle("ab", 2)
+    model = lively(TransformerConfig(len(world.vocab), d_model=8, n_heads=1))
+    return gaps.by_weighing(gaps.letters(model, world), world, 1, 1, tries=tries)
+
+
+def learned(**how):
+    return reversal.evaluate([("a", "b"), ("c", "d")], **how)
 
 
 def shape(**change):
@@ -568,7 +581,7 @@ SAYING = lively(TransformerConfig(len(SAYS.vocab), d_model=8, n_heads=1, max_len
 SAID, TORN = SAYS.sample(2, seed=0), torch.full((2,), 2)
 
 
-def learned(n=5, steps=1):
+def trained_stack(n=5, steps=1):
     """How far a model of two letters is from the truth after its last step."""
     found = scarce.learn(TANGLE, n, [scarce.Arm("causal")], (0,), steps=steps, d_model=8, n_heads=1)
     return [looks[-1].kl for looks, best in found.values()]
@@ -633,12 +646,24 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
         lambda v: Tangle("ab", 2, strength=v).entropy(), 0, 0.7, least=0
     ),
     "tangle.Tangle seed": a_seed(lambda v: Tangle("ab", 2, seed=v).entropy()),
+    "pairs.Pairs n": a_whole(lambda v: Pairs(v, 2).texts, 3, least=1, most=4096),
+    "pairs.Pairs size": a_whole(lambda v: Pairs(3, v).texts, 1, 2, least=1, most=8),
+    "pairs.Pairs both": a_real(lambda v: Pairs(4, 2, both=v).texts, 0, 0.5, least=0, most=1),
+    "pairs.Pairs seed": a_seed(lambda v: Pairs(3, 2, seed=v).texts),
+    "pairs.Pairs.sample n": a_whole(lambda v: Pairs(3, 2).sample(v, seed=0), 2, least=0),
+    "pairs.Pairs.sample seed": a_seed(lambda v: Pairs(3, 2).sample(2, seed=v)),
+    "gaps.by_weighing tries": a_whole(weighed, 1, 2, least=1),
+    "reversal.evaluate steps": a_whole(lambda v: learned(steps=v), 1, 2, least=1),
+    "reversal.evaluate seconds": a_real(
+        lambda v: learned(steps=1, seconds=v), 5, least=0, open="("
+    ),
+    "reversal.evaluate seed": a_seed(lambda v: learned(steps=1, seed=v)),
     "listed.Listed.sample n": a_whole(lambda v: TANGLE.sample(v, seed=0), 2),
     "listed.Listed.sample seed": a_seed(lambda v: TANGLE.sample(2, seed=v)),
     "chains.Chains places": a_whole(lambda v: Chains("ab", v).length, 2, 3, least=2, most=6),
     "chains.Chains seed": a_seed(lambda v: Chains("ab", 2, seed=v).entropy()),
-    "scarce.learn n": a_whole(lambda v: learned(n=v), 5, 40, least=5),
-    "scarce.learn steps": a_whole(lambda v: learned(steps=v), 1, 2, least=1),
+    "scarce.learn n": a_whole(lambda v: trained_stack(n=v), 5, 40, least=5),
+    "scarce.learn steps": a_whole(lambda v: trained_stack(steps=v), 1, 2, least=1),
     "fit_stack steps": a_whole(lambda v: stacked(steps=v), 1, 2, least=1),
     "fit_stack lr": a_real(lambda v: stacked(lr=v), 0.5, least=0, open="("),
     "exposure.write n": a_whole(
@@ -653,6 +678,7 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "exposure.split temperature": warm_draw(exposure.split, TORN, part=itemgetter("a right word")),
     "exposure.after temperature": warm(exposure.after, TORN, part=torch.nan_to_num),
 }
+GAPS = "gaps truth apart denoiser middle_last any_order from_the_left by_bayes by_weighing".split()
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
     "arithmetic.threaded_matmul weight": "a matrix",
@@ -685,6 +711,12 @@ EXEMPT = {
     "chance.integers below": "a size of the library's own, to draw from",
     "forced_answers.force n": HANDED_ON,
     "kept_answers.accept n": "how many questions are asked once more, for tests",
+    **{f"gaps.{name} size": "a place in a text of the library's own" for name in GAPS},
+    "absolute.AbsoluteTransformer seed": "checked by `Transformer`",
+    "kept_places.learn seed": "checked by `fit`",
+    "kept_places.learn steps": "checked by `fit`",
+    "kept_passages.accept n": "how many passages are scored once more, for tests",
+    "rearranged.cut size": "of the texts that its caller cuts",
     "kv_cache.KVCache.check batch_size": "what a model tells its cache",
     "kv_cache.KVCache.check length": "what a model tells its cache",
     "markov.MarkovChain vocab_size": "made by `fit`, which checks it",

@@ -6,7 +6,16 @@ import sys
 import time
 from dataclasses import asdict
 
-from utils.checkpoints import kept_answers, kept_learning, kept_proofs, kept_reading, making, store
+from utils.checkpoints import (
+    kept_answers,
+    kept_learning,
+    kept_passages,
+    kept_places,
+    kept_proofs,
+    kept_reading,
+    making,
+    store,
+)
 from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
@@ -16,7 +25,9 @@ KEPT_BY = {  # {what is kept: the module that keeps it}
     **dict.fromkeys(kept_learning.JOBS, kept_learning),
     **dict.fromkeys(kept_reading.JOBS, kept_reading),
 }
-KEPT = (ANSWERS, *KEPT_BY)
+PASSAGES = tuple(kept_passages.NAMES)  # of two sentences each, as SmolLM2 matches them
+PLACES = "places"  # numbered, as a denoiser may know them
+KEPT = (ANSWERS, *PASSAGES, PLACES, *KEPT_BY)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,6 +83,10 @@ def show(name):
 def remake(name):
     if name == ANSWERS:
         return kept_answers.remake()
+    if name in PASSAGES:
+        return kept_passages.remake(name)
+    if name == PLACES:
+        return kept_places.remake()
     if name in KEPT:
         return KEPT_BY[name].remake(name)
     print(f"{name}: {recipe_of(name)[0].about}")
@@ -89,6 +104,11 @@ def accept(name):
     if name == ANSWERS:
         kept_answers.accept()
         return print(f"{name:24} accepted: it still answers the first questions as it did")
+    if name in PASSAGES:
+        kept_passages.accept(name)
+        return print(f"{name:24} accepted: it still says the same of the first passages")
+    if name == PLACES:
+        raise ValueError(f"{PLACES} takes a minute; make it again: remake {PLACES}")
     if name in KEPT:
         KEPT_BY[name].accept(name)
         return print(f"{name:24} accepted: what can be done in seconds comes out the same")

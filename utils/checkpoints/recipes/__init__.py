@@ -4,6 +4,7 @@ from utils.checkpoints.recipes import (
     bare_words,
     chains,
     kjv,
+    pairs,
     pets,
     sentences,
     squares,
@@ -22,4 +23,5 @@ RECIPES = (
     | tangle.RECIPES
     | chains.RECIPES
     | bare_words.RECIPES
+    | pairs.RECIPES
 )  # {name: Recipe}, parents before their children

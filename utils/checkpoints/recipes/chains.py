@@ -5,15 +5,14 @@ from dataclasses import replace
 from utils.checkpoints.recipes import tangle
 from utils.worlds.chains import Chains
 
+KINDS = {"ar": "A causal model", "diffusion": "A denoiser"}
 RECIPES = {
-    name.replace("tangle", "chains"): replace(
-        recipe,
+    f"chains-{name}": replace(
+        tangle.RECIPES[f"tangle-{name}"],
         about=f"{kind} of texts that were written from left to right by a rule.",
-        data=recipe.data.replace("Tangle", "Chains"),
+        data=tangle.RECIPES[f"tangle-{name}"].data.replace("Tangle", "Chains"),
         world=Chains,
         seeds=(0,),
     )
-    for (name, recipe), kind in zip(
-        tangle.RECIPES.items(), ("A causal model", "A denoiser"), strict=True
-    )
+    for name, kind in KINDS.items()
 }
