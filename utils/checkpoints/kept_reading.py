@@ -33,6 +33,7 @@ JOBS = {  # what: arms that are trained together, and their steps
         800,
     ),
     "learning-kjv-denoiser": ((Arm("diffusion"),), 2000),
+    "learning-kjv-held-back": ((Arm("diffusion", 0.1, 0.1),), 2000),
 }
 
 
