@@ -18,15 +18,16 @@ def test_nothing_has_changed_since_it_was_made(what):
 def test_every_job_is_kept_with_all_its_arms_and_seeds(what):
     runs = kept.runs(what)
     for job in kept.JOBS[what]:
+        seeds = list(range(job.first, job.first + job.seeds))
         for arm in job.arms:
             here = [r for r in runs if (r.world, r.n, r.arm) == (job.world, job.n, arm)]
-            assert sorted(r.seed for r in here) == list(range(job.seeds))
+            assert sorted(r.seed for r in here) == seeds
             assert all(r.looks[-1].step == job.steps for r in here)
             assert all((r.errors is not None) == job.errors for r in here)
         averaged = [
             r.seed for r in runs if (r.world, r.n, r.averaged) == (job.world, job.n, job.kind)
         ]
-        assert sorted(averaged) == list(range(job.seeds)) * job.average
+        assert sorted(averaged) == seeds * job.average
 
 
 @pytest.mark.parametrize("world", ["chain", "twin"])

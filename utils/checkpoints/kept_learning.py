@@ -38,9 +38,10 @@ PERMUTED = (Arm("permuted"),)
 
 @dataclass(frozen=True)
 class Job:
-    """Trainings that run together. n: texts, None for fresh ones at every step. errors: whether to
-    keep how far each answer in each state is from the truth. average: whether to keep what the arms
-    of a seed are as one, their probabilities averaged."""
+    """Trainings that run together. n: texts, None for fresh ones at every step. seeds: how many,
+    counted from `first`. errors: whether to keep how far each answer in each state is from the
+    truth. average: whether to keep what the arms of a seed are as one, their probabilities
+    averaged."""
 
     world: str
     n: int | None
@@ -49,6 +50,7 @@ class Job:
     steps: int
     errors: bool = False
     average: bool = False
+    first: int = 0
 
     @property
     def kind(self) -> str:
@@ -94,6 +96,10 @@ JOBS = {
         Job("chain", 100, THREE, 5, 2500, average=True),
         Job("twin", 100, THREE, 3, 2500, average=True),
     ),
+    "learning-mirrored": (
+        Job("chain, backwards", 100, STRONG, 8, 600, average=True, first=3),
+        Job("chain, backwards", 100, THREE, 8, 2500, average=True, first=3),
+    ),
 }
 APART = "learning-masks", "learning-averaged"
 REHEARSAL = (
@@ -103,7 +109,7 @@ REHEARSAL = (
 
 
 def do(job: Job) -> list[Run]:
-    world, seeds = WORLDS[job.world](), tuple(range(job.seeds))
+    world, seeds = WORLDS[job.world](), tuple(range(job.first, job.first + job.seeds))
     found, done = [], {}
     arms = [(arm,) for arm in job.arms] if job.kind == "diffusion" else [job.arms]
     for together in arms:  # a few at a time is as fast, and takes less memory
