@@ -96,6 +96,10 @@ JOBS = {
         Job("chain", 100, THREE, 5, 2500, average=True),
         Job("twin", 100, THREE, 3, 2500, average=True),
     ),
+    "learning-mirrored": (
+        Job("chain, backwards", 100, STRONG, 8, 600, average=True, first=3),
+        Job("chain, backwards", 100, THREE, 8, 2500, average=True, first=3),
+    ),
 }
 APART = "learning-masks", "learning-averaged"
 REHEARSAL = (
