@@ -622,7 +622,7 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "canvas.write temperatures": a_real(
         lambda v: on_canvas(first=v), 0.5, least=0, open="(", name="temperatures"
     ),
-    "tangle.Tangle places": a_whole(lambda v: Tangle("ab", v).length, 2, 3, least=2, most=6),
+    "tangle.Tangle places": a_whole(lambda v: Tangle("ab", v).length, 2, 3, least=2, most=10),
     "tangle.Tangle strength": a_real(
         lambda v: Tangle("ab", 2, strength=v).entropy(), 0, 0.7, least=0
     ),

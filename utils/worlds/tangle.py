@@ -17,11 +17,13 @@ from utils.text.vocab import Vocab
 from utils.worlds.common import checked
 
 START, MASK = "<s>", "<mask>"
+MOST = 4**6  # texts
 
 
 class Tangle:
     """letters: those a text is made of. places: how many stand in a text. strength: how much the
-    pairs matter; at 0 all texts are equally likely. seed: draws the tables.
+    pairs matter; at 0 all texts are equally likely. seed: draws the tables. Raises ValueError if
+    there are more than `MOST` texts.
 
     vocab:  the letters, then `<s>` and `<mask>`
     length: tokens in a row, `<s>` first
@@ -30,9 +32,12 @@ class Tangle:
 
     def __init__(self, letters: str = "abcd", places: int = 6, *, strength: float = 0.7, seed=0):
         size = len(letters)
-        places = whole(
-            "places", places, "choose 2 to 6, so that all can be listed", least=2, most=6
-        )
+        places = whole("places", places, "choose 2 to 10", least=2, most=10)
+        if size**places > MOST:
+            raise ValueError(
+                f"{size} letters in {places} places make {size**places:,} texts, too many to list; "
+                f"choose fewer of either, for at most {MOST:,}"
+            )
         strength = real("strength", strength, "choose 0 or more, such as 0.7", least=0)
         self.vocab = Vocab([*letters, START, MASK], hidden=[START])
         self.length = places + 1

@@ -84,7 +84,7 @@ def in_gaps(model, world, *, read):
 
 
 CAUSAL = Recipe(
-    about="A causal model of six letters, each of which leans on all others.",
+    about="A causal model of letters, each of which leans on all others.",
     data="Tangle, 800 batches of 64 texts: 307,200 letters to predict",
     world=Tangle,
     config=partial(tiny, causal=True),
@@ -136,3 +136,22 @@ RECIPES = {
         results=partial(in_gaps, read=gaps.middle_last),
     ),
 }
+
+TEN = partial(Tangle, "ab", 10)
+CAUSAL_KINDS = {"any-order": ANY_ORDER, "ar": CAUSAL, "middle": RECIPES["tangle-middle"]}
+RECIPES |= {
+    f"tangle-ten-{name}": replace(
+        recipe,
+        about=recipe.about + " Ten places instead of six, for longer gaps.",
+        data="Tangle of two letters in ten places, 800 batches of 64 texts: 512,000 letters to predict",
+        world=TEN,
+    )
+    for name, recipe in CAUSAL_KINDS.items()
+}
+RECIPES["tangle-ten-diffusion"] = replace(
+    RECIPES["tangle-diffusion"],
+    about="A denoiser of their size. Of 10 letters it predicts 5.5 on average, so it sees more.",
+    data="Tangle of two letters in ten places, 1455 batches of 64 texts: 512,200 letters to predict",
+    world=TEN,
+    steps=1455,
+)
