@@ -143,7 +143,7 @@ RECIPES |= {
     f"tangle-ten-{name}": replace(
         recipe,
         about=recipe.about + " Ten places instead of six, for longer gaps.",
-        data="Tangle of two letters in ten places, 800 batches of 64 texts: 512,000 letters to predict",
+        data='Tangle("ab", 10), 800 batches of 64 texts: 512,000 letters to predict',
         world=TEN,
     )
     for name, recipe in CAUSAL_KINDS.items()
@@ -151,7 +151,7 @@ RECIPES |= {
 RECIPES["tangle-ten-diffusion"] = replace(
     RECIPES["tangle-diffusion"],
     about="A denoiser of their size. Of 10 letters it predicts 5.5 on average, so it sees more.",
-    data="Tangle of two letters in ten places, 1455 batches of 64 texts: 512,200 letters to predict",
+    data='Tangle("ab", 10), 1455 batches of 64 texts: 512,200 letters to predict',
     world=TEN,
     steps=1455,
 )
