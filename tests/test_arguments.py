@@ -672,6 +672,7 @@ EXEMPT = {
     "forced_answers.force n": HANDED_ON,
     "kept_answers.accept n": "how many questions are asked once more, for tests",
     **{f"gaps.{name} size": "a place in a text of the library's own" for name in GAPS},
+    "gaps.all_apart most": "a place in a text of the library's own",
     "absolute.AbsoluteTransformer seed": "checked by `Transformer`",
     "kept_places.learn seed": "checked by `fit`",
     "kept_places.learn steps": "checked by `fit`",

@@ -138,15 +138,38 @@ RECIPES = {
 }
 
 TEN = partial(Tangle, "ab", 10)
-CAUSAL_KINDS = {"any-order": ANY_ORDER, "ar": CAUSAL, "middle": RECIPES["tangle-middle"]}
+LONGEST = 8  # letters in a gap
+
+
+def tried(model, world, start, size):
+    """As many blind tries as letters, weighed by what follows."""
+    return gaps.by_weighing(gaps.letters(model, world), world, start, size)
+
+
+def by_size(model, world, *, read):
+    """The same, over all gaps of one to eight letters, and over those of each size."""
+    found = gaps.all_apart(read, model, world, most=LONGEST)
+    means = {"kl_nats_per_gap": sum(found.values()) / len(found)}
+    for k in range(1, LONGEST + 1):
+        nats = [kl for (_, size), kl in found.items() if size == k]
+        means[f"kl_nats_{k}_missing"] = sum(nats) / len(nats)
+    return means
+
+
+CAUSAL_KINDS = {
+    "any-order": (ANY_ORDER, gaps.any_order),
+    "ar": (CAUSAL, tried),
+    "middle": (RECIPES["tangle-middle"], gaps.middle_last),
+}
 RECIPES |= {
     f"tangle-ten-{name}": replace(
         recipe,
         about=recipe.about + " Ten places instead of six, for longer gaps.",
         data='Tangle("ab", 10), 800 batches of 64 texts: 512,000 letters to predict',
         world=TEN,
+        results=partial(by_size, read=read),
     )
-    for name, recipe in CAUSAL_KINDS.items()
+    for name, (recipe, read) in CAUSAL_KINDS.items()
 }
 RECIPES["tangle-ten-diffusion"] = replace(
     RECIPES["tangle-diffusion"],
@@ -154,4 +177,5 @@ RECIPES["tangle-ten-diffusion"] = replace(
     data='Tangle("ab", 10), 1455 batches of 64 texts: 512,200 letters to predict',
     world=TEN,
     steps=1455,
+    results=partial(by_size, read=gaps.denoiser),
 )
