@@ -641,7 +641,7 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "canvas.write temperatures": a_real(
         lambda v: on_canvas(first=v), 0.5, least=0, open="(", name="temperatures"
     ),
-    "tangle.Tangle places": a_whole(lambda v: Tangle("ab", v).length, 2, 3, least=2, most=6),
+    "tangle.Tangle places": a_whole(lambda v: Tangle("ab", v).length, 2, 3, least=2, most=10),
     "tangle.Tangle strength": a_real(
         lambda v: Tangle("ab", 2, strength=v).entropy(), 0, 0.7, least=0
     ),
@@ -660,7 +660,7 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "reversal.evaluate seed": a_seed(lambda v: learned(steps=1, seed=v)),
     "listed.Listed.sample n": a_whole(lambda v: TANGLE.sample(v, seed=0), 2),
     "listed.Listed.sample seed": a_seed(lambda v: TANGLE.sample(2, seed=v)),
-    "chains.Chains places": a_whole(lambda v: Chains("ab", v).length, 2, 3, least=2, most=6),
+    "chains.Chains places": a_whole(lambda v: Chains("ab", v).length, 2, 3, least=2, most=10),
     "chains.Chains seed": a_seed(lambda v: Chains("ab", 2, seed=v).entropy()),
     "scarce.learn n": a_whole(lambda v: trained_stack(n=v), 5, 40, least=5),
     "scarce.learn steps": a_whole(lambda v: trained_stack(steps=v), 1, 2, least=1),
@@ -712,6 +712,7 @@ EXEMPT = {
     "forced_answers.force n": HANDED_ON,
     "kept_answers.accept n": "how many questions are asked once more, for tests",
     **{f"gaps.{name} size": "a place in a text of the library's own" for name in GAPS},
+    "gaps.all_apart most": "a place in a text of the library's own",
     "absolute.AbsoluteTransformer seed": "checked by `Transformer`",
     "kept_places.learn seed": "checked by `fit`",
     "kept_places.learn steps": "checked by `fit`",

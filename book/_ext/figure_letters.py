@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 SCALE = 1 / 64  # the outline of a letter is drawn 64 times as large as it is placed
 LETTER = re.compile(r'<path id="([^"]+)"(?: d="([^"]*)")? transform="scale\(0\.015625\)"/>\s*')
 USE = r'<use href="#([^"]+)"( transform="[^"]*")?/>\s*'
-TEXT = re.compile(rf'<g style="([^"]*)" transform="([^"]*)">\s*((?:{USE})+)</g>')
+TEXT = re.compile(rf'<g( style="[^"]*")? transform="([^"]*)">\s*((?:{USE})+)</g>')
 PLACE = re.compile(r"translate\((\S+)(?: (\S+))?\)(?: scale\((\S+)\))?")
 
 
@@ -35,7 +35,7 @@ def join_letters(body: str) -> str:
             step, pen = relative(outlines[name], at, pen)
             steps.append(step)
         where = f"{transform} scale({SCALE})"
-        return f'<path style="{style}" transform="{where}" d="{"".join(steps)}"/>'
+        return f'<path{style or ""} transform="{where}" d="{"".join(steps)}"/>'
 
     return TEXT.sub(text, re.sub(r"<defs>\s*</defs>\s*", "", LETTER.sub("", body)))
 

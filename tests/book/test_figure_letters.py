@@ -68,3 +68,10 @@ def test_letters_in_any_form_of_a_stored_figure_are_joined(join_letters):
     d = "m0 10l64 0q6 0 6-10l-70 10zm1920 155l32 0q3 0 3-5l-35 5z"
     joined = join_letters(stored)
     assert joined == f'<svg><path style="fill: currentColor" transform="{place}" d="{d}"/></svg>'
+
+
+def test_black_letters_have_no_style_and_stay(join_letters):
+    letter = '<path id="a" d="M 0 0L 64 0z" transform="scale(0.015625)"/>'
+    text = '<g transform="translate(5 5) scale(0.1 -0.1)"><use href="#a"/></g>'
+    joined = join_letters(f"<defs>{letter}</defs>{text}")
+    assert "<path transform=" in joined and "href" not in joined

@@ -15,7 +15,7 @@ def test_what_the_chapter_says_of_them():
     """They know all pairs in the trained place, and the short card is what they are compared to."""
     for each in kept_places.kept():
         assert float(each["forward"].double().mean()) > 0.95
-    assert read_card("pairs-half-short").steps == kept_places.RECIPE.steps
+    assert read_card("pairs-half-short").steps == kept_places.SHORT.steps
 
 
 def test_a_few_steps_are_learned_the_same_twice():

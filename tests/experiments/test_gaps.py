@@ -26,7 +26,15 @@ def test_the_truth_sums_to_one_over_what_can_fill_the_gap(start, size):
 def test_nobody_is_closer_to_the_truth_than_the_truth():
     assert gaps.apart(WORLD, gaps.truth(WORLD, 2, 2), 2, 2) == pytest.approx(0)
     for read, model in ((gaps.denoiser, DENOISER), (gaps.by_bayes, SAID)):
-        assert min(gaps.mean_apart(read, model, WORLD).values()) > 0
+        assert min(gaps.all_apart(read, model, WORLD).values()) > 0
+
+
+def test_every_gap_is_counted_once():
+    found = gaps.all_apart(gaps.by_bayes, SAID, WORLD)
+    every = [(1, 1), (2, 1), (3, 1), (4, 1), (1, 2), (2, 2), (3, 2), (1, 3), (2, 3), (1, 4)]
+    assert list(found) == every
+    said = gaps.by_bayes(SAID, WORLD, 2, 2)
+    assert found[2, 2] == pytest.approx(gaps.apart(WORLD, said, 2, 2))
 
 
 def test_a_gap_of_everything_asks_a_causal_model_for_the_text():

@@ -40,3 +40,12 @@ def test_who_is_found():
     assert right["before, model's prior"].tolist() == [False, True]  # -21 < -15, and -29 < -16
     assert right["before, p(first) alone"].tolist() == [False, True]
     assert passages.FILE.exists()
+
+
+def test_a_sentence_that_is_likely_after_anything_gains_by_none():
+    """After both first sentences the second is likelier; only by how much tells them apart."""
+    after = torch.tensor([[-6.0, -3.0], [-9.0, -1.0]])
+    alone = torch.tensor([-9.0, -9.0])  # at the start of a text both look rare
+    found = Matches(alone, alone, after, after.T)
+    assert found.right()["next"].tolist() == [False, True]
+    assert passages.averaged(found)["next"].tolist() == [True, True]

@@ -139,6 +139,30 @@ def test_of_several_the_last_counts_and_times_are_kept(course):
     assert stamp.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("names", [("a.zip", "b.zip"), ("b.zip", "a.zip")])
+def test_what_is_handed_in_again_counts_under_whatever_name_it_is_downloaded(course, names):
+    path = "Berta Müller_48123_assignsubmission_file/01_small.ipynb"
+    for day, (name, mark) in enumerate(
+        zip((*names, "c.zip"), ("old", "new", "new"), strict=True), 1
+    ):
+        put(course, name, zipped({path: notebook(course, mark)}, (2026, 3, day, 12, 0, 0)))
+    (told,) = collect.collect(course, NAME)
+    assert handed_in(course) == {"bmueller": "new"}
+    assert "has handed in 2 notebooks; the last is" in told
+    stamp = course.root / "submitted" / "bmueller" / NAME / "timestamp.txt"
+    assert stamp.read_text().startswith("2026-03-02")
+
+
+def test_a_later_notebook_that_is_called_otherwise_is_told_of(course):
+    folder = "Berta Müller_48123_assignsubmission_file"
+    put(course, "1.zip", zipped({f"{folder}/01_small.ipynb": notebook(course, "named")}))
+    later = zipped({f"{folder}/bmueller.ipynb": notebook(course, "later")}, (2026, 3, 9, 9, 0, 0))
+    put(course, "2.zip", later)
+    (told,) = collect.collect(course, NAME)
+    assert handed_in(course) == {"bmueller": "named"}
+    assert "2 notebooks; the last that is called 01_small is" in told
+
+
 def test_nothing_is_guessed(course):
     with (course.root / "students.csv").open("a", encoding="utf-8") as file:
         file.write("berta2,Berta Muller,other@example.edu\n")

@@ -974,6 +974,19 @@ def test_a_released_notebook_runs_where_only_its_zip_is(course, tmp_path):
     assert notebook.metadata.kernelspec.name == "python3"
 
 
+def test_work_of_which_no_page_can_be_made_does_not_keep_others_from_theirs(course):
+    def edit(notebook):
+        notebook.cells.append(nbformat.v4.new_code_cell("### BEGIN HIDDEN TESTS\nx = 1"))
+
+    small.submit(course, "alice", edit=edit)
+    small.submit(course, "bob")
+    small.run(course, trust=["alice"])
+    made, held_back = feedback.feedback(course, unmarked=True)
+    assert list(made) == [("bob", NAME)]
+    ((who, name, why),) = held_back
+    assert (who, name) == ("alice", NAME) and "cannot make alice's" in why
+
+
 def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
     written = '<script>steal("mine")</script><img src=x onerror="steal(1)">\n\n**bold** words'
     answers = SOLUTION | {"double": "def double(x):\n    return 6", "explain": written}

@@ -92,7 +92,7 @@ def collect(course, name):
             f"{folder} is there, and no list of students to give its files to: put students.csv, "
             "with the columns id, name, email, into the course's folder."
         )
-    said, files, unread, listed = [], {}, [], {}
+    said, files, unread, listed = [], [], [], {}
     patterns = [*course.config.Collect.get("patterns", []), *PATTERNS]
     for path, data, when in found_in(folder, said, lambda one: whose(one, students, patterns, {})):
         if path.name == "submission_metadata.yml":
@@ -100,9 +100,9 @@ def collect(course, name):
         elif data is None:
             unread.append(path)
         else:
-            files.setdefault(path, (data, when))
+            files.append((path, data, when))
     theirs = {}
-    for path, (data, when) in files.items():
+    for path, data, when in files:
         fit = whose(path, students, patterns, listed)
         if len(fit) == 1:
             theirs.setdefault(fit[0].id, []).append((path, data, when))
@@ -118,12 +118,24 @@ def collect(course, name):
         there = submissions.listed(paths)
         said.append(f"{student} has no notebook in downloaded/{name}, but {there}; ask for one.")
     for student, choices in sorted(theirs.items()):
+        choices = once(choices)
         named = [one for one in choices if squeezed(name) in squeezed(one[0].name)] or choices
-        path, data, when = max(named, key=lambda one: (one[2], str(one[0])))
-        if len({one[1] for one in named}) > 1:
-            said.append(f"{student} has handed in {len(named)} notebooks; the last is {path}.")
+        path, data, when = named[-1]
+        if len(choices) > 1:
+            what = "the last" if path == choices[-1][0] else f"the last that is called {name}"
+            said.append(f"{student} has handed in {len(choices)} notebooks; {what} is {path}.")
         put(course.folder("submitted", student, name), name, data, when)
     return said
+
+
+def once(choices):
+    """The notebooks of a student in the order of their times, and of equal ones that follow each
+    other the first: a second zip of the platform holds again what the first one held."""
+    found = []
+    for path, data, when in sorted(choices, key=lambda one: (one[2], str(one[0]))):
+        if not found or found[-1][1] != data:
+            found.append((path, data, when))
+    return found
 
 
 def put(folder, name, data, when):

@@ -32,7 +32,10 @@ def feedback(course, only=None, *, unmarked=False):
             elif why and not (only_marks and unmarked):
                 held_back.append((student, name, why))
             else:
-                made[student, name] = page(course, student, name)
+                try:
+                    made[student, name] = page(course, student, name)
+                except GradingError as error:  # something in this work; the others get theirs
+                    held_back.append((student, name, str(error)))
         held_back += [(student, name, why) for student, (why, _) in waiting.items()]
     return made, held_back
 

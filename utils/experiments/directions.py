@@ -9,7 +9,7 @@ a model in the way that its training allows, so that all can be asked the same:
     fills           a denoiser: is shown blanks, and fills the surest first
     fills_at_once   the same in one pass, for one that has never seen half a name
 
-`by_bayes` asks nobody to write. It compares what a causal model says of whole texts.
+`by_bayes` and `after_is` ask nobody to write. They compare what a model says of each name.
 """
 
 import torch
@@ -94,19 +94,37 @@ def by_bayes(model, world):
     p(first | second) is p(first) p(second | first) over a sum that is the same for all candidates,
     so the likeliest text `FIRST is SECOND` names the answer.
     """
-    return _likeliest(model, world, lambda second: world.row(world.firsts, second), 0)
-
-
-@torch.no_grad()
-def by_continuing(model, world):
-    """The same, by how likely each first name is after `SECOND is`: the control."""
-    return _likeliest(model, world, lambda second: world.row(second, world.firsts), world.size + 1)
-
-
-def _likeliest(model, world, texts, since):
-    """For each second name, whether its own first one makes the likeliest of the texts."""
     found = [
-        score(model, texts(second.expand(world.n, -1)))[:, since:].sum(1).argmax()
+        score(model, world.row(world.firsts, second.expand(world.n, -1))).sum(1).argmax()
         for second in world.seconds
     ]
     return torch.stack(found) == torch.arange(world.n)
+
+
+@torch.no_grad()
+def after_is(model, world, *, at_once=False):
+    """How likely a model finds each first name (column) after each `SECOND is` (row): (n, n)
+    log-probabilities in nats. Nobody writes: the names stand to choose from.
+
+    A denoiser fills the name from the left, a syllable a pass, or, `at_once`, in one pass.
+    """
+    start, mask_id, found = world.size + 2, world.vocab.mask_id, []
+    for second in world.seconds:
+        rows = world.row(second.expand(world.n, -1), world.firsts)
+        if model.config.causal:
+            found.append(score(model, rows)[:, start - 1 :].sum(1))
+            continue
+        said = torch.zeros(world.n)
+        for at in range(start, world.length):
+            noisy = rows.clone()
+            noisy[:, start if at_once else at :] = mask_id
+            here = torch.zeros_like(noisy, dtype=torch.bool)
+            here[:, at] = True
+            said += diffusion.log_probs(model, noisy, mask_id, here).gather(1, rows[:, [at]])[:, 0]
+        found.append(said)
+    return torch.stack(found)
+
+
+def likeliest(said):
+    """Which pairs are right if the likeliest name of each row is taken: (n, n) -> (n,) bool."""
+    return said.argmax(1) == torch.arange(len(said))

@@ -105,17 +105,14 @@ def in_order(model, world, order):
     return score(model, rows)[:, 1::2].double().sum(1)
 
 
-def mean_apart(read, model, world):
-    """How far on average over all gaps: {size: nats}. read: one of the functions above, of a model
-    or of its `letters`."""
-    found = {}
-    for size in range(1, world.length):
-        each = [
-            apart(world, read(model, world, start, size), start, size)
-            for start in gaps(world, size)
-        ]
-        found[size] = sum(each) / len(each)
-    return found
+def all_apart(read, model, world, *, most=None):
+    """How far in every gap there is: {(start, size): nats}, small gaps first. read: one of the
+    functions above, of a model or of its `letters`. most: letters in the longest gap asked for."""
+    return {
+        (start, size): apart(world, read(model, world, start, size), start, size)
+        for size in range(1, world.length if most is None else most + 1)
+        for start in gaps(world, size)
+    }
 
 
 def _given_the_rest(world, log_probs, start, size):

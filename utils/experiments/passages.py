@@ -56,6 +56,20 @@ class Matches:
         }
 
 
+def averaged(said: Matches) -> dict[str, torch.Tensor]:
+    """Two of the answers by another yardstick: which are found, {question: (n,) bool}.
+
+    What a sentence gains by standing after another is p(sentence | other) over how likely it is on
+    its own. Here that is no longer p(sentence) at the start of a text but the mean of
+    p(sentence | other) over all n others, as it is where each of them is equally likely.
+    """
+    own = torch.arange(len(said.first))
+    return {
+        name: (table - table.logsumexp(0)).argmax(1) == own
+        for name, table in (("next", said.after), ("before, written on", said.before))
+    }
+
+
 @torch.no_grad()
 def match(model, tokenizer, passages, start_id) -> Matches:
     """Score every second sentence after every first one, and the other way round.

@@ -5,9 +5,9 @@
 reads `[{"first": "…", "second": "…"}, …]`, trains a causal model and a denoiser on it, and prints
 how many each gets right. A text is `<s> FIRST <end> … <to> SECOND <end> …`: each side has the same
 width, filled up with ends, so that a blank gives no length away. The denoiser knows its places by
-number; with distances alone it learns many times as slowly. The causal model is asked for the
-first text in the order `SECOND <to>`, the denoiser with blanks where the first text stood: that is
-"in place", and says nothing of another order: chapter 07 tells them apart.
+number: in small trials it learned faster so than by distances alone. The causal model is asked for
+the first text in the order `SECOND <to>`, the denoiser with blanks where the first text stood: that
+is "in place", and says nothing of another order: chapter 07 tells them apart.
 """
 
 from __future__ import annotations

@@ -11,11 +11,12 @@ from utils.text.vocab import Vocab
 from utils.worlds.common import checked
 
 START, MASK = "<s>", "<mask>"
+MOST = 4**6  # texts
 
 
 class Listed:
     """Texts of a few letters in a few places. A language that inherits from this gives `weigh` the
-    log-weights of all texts.
+    log-weights of all texts. Raises ValueError if there are more than `MOST`.
 
     vocab:  the letters, then `<s>` and `<mask>`
     length: tokens in a row, `<s>` first
@@ -23,9 +24,13 @@ class Listed:
     """
 
     def __init__(self, letters: str, places: int):
-        places = whole(
-            "places", places, "choose 2 to 6, so that all can be listed", least=2, most=6
-        )
+        places = whole("places", places, "choose 2 to 10", least=2, most=10)
+        many = len(letters) ** places
+        if many > MOST:
+            raise ValueError(
+                f"{len(letters)} letters in {places} places make {many:,} texts, too many to list; "
+                f"choose fewer of either, for at most {MOST:,}"
+            )
         self.vocab = Vocab([*letters, START, MASK], hidden=[START])
         self.length = places + 1
         self.rows = torch.tensor(list(itertools.product(range(len(letters)), repeat=places)))

@@ -17,8 +17,8 @@ from utils.worlds.listed import Listed
 
 
 class Tangle(Listed):
-    """letters: those a text is made of. places: how many stand in a text, 2 to 6. strength: how
-    much the pairs matter; at 0 all texts are equally likely. seed: draws the tables."""
+    """letters: those a text is made of. places: how many stand in a text. strength: how much the
+    pairs matter; at 0 all texts are equally likely. seed: draws the tables."""
 
     def __init__(self, letters: str = "abcd", places: int = 6, *, strength: float = 0.7, seed=0):
         super().__init__(letters, places)

@@ -345,6 +345,9 @@ class Examiner:
         with contextlib.suppress(OSError):
             if self.contained or os.getpgid(process) == self.process:
                 os.kill(process, signal.SIGKILL)
+                soon = time.monotonic() + 5  # or it would be taken for one that was left behind
+                while running(process) and time.monotonic() < soon:
+                    time.sleep(0.001)
 
 
 def hand_over(channel, theirs):

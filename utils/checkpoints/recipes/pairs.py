@@ -103,6 +103,13 @@ MIDDLE = replace(
     results=partial(results, read=directions.middle_last),
 )
 HALF = partial(Pairs, both=0.5)
+SHORT = replace(
+    DENOISER,
+    about="A denoiser of names of two syllables, half of the pairs read in both orders.",
+    data="Pairs(size=2, both=0.5), 3000 batches of 50 texts: 450,000 tokens to predict",
+    world=partial(Pairs, size=2, both=0.5),
+    steps=3000,
+)
 RECIPES = {
     "pairs-ar": CAUSAL,
     "pairs-any-order": replace(
@@ -140,12 +147,13 @@ RECIPES = {
         world=HALF,
         steps=3600,
     ),
-    "pairs-half-short": replace(
-        DENOISER,
-        about="The same with names of two syllables, and half as many predictions.",
-        data="Pairs(size=2, both=0.5), 3000 batches of 50 texts: 450,000 tokens to predict",
+    "pairs-half-short": SHORT,
+    "pairs-half-short-ar": replace(
+        CAUSAL,
+        about="A causal model of names of two syllables, half of the pairs read in both orders.",
+        data="Pairs(size=2, both=0.5), 1800 batches of 50 texts: 450,000 tokens to predict",
         world=partial(Pairs, size=2, both=0.5),
-        steps=3000,
+        steps=1800,
     ),
     "pairs-half-whole": replace(
         DENOISER,

@@ -79,12 +79,12 @@ def middle(model, rows, world):
 
 def in_gaps(model, world, *, read):
     """How far a model's answers are from the true ones, mean over all gaps."""
-    found = gaps.mean_apart(read, model, world).values()
+    found = gaps.all_apart(read, model, world).values()
     return {"kl_nats_per_gap": sum(found) / len(found)}
 
 
 CAUSAL = Recipe(
-    about="A causal model of six letters, each of which leans on all others.",
+    about="A causal model of letters, each of which leans on all others.",
     data="Tangle, 800 batches of 64 texts: 307,200 letters to predict",
     world=Tangle,
     config=partial(tiny, causal=True),
@@ -136,3 +136,46 @@ RECIPES = {
         results=partial(in_gaps, read=gaps.middle_last),
     ),
 }
+
+TEN = partial(Tangle, "ab", 10)
+LONGEST = 8  # letters in a gap
+
+
+def tried(model, world, start, size):
+    """As many blind tries as letters, weighed by what follows."""
+    return gaps.by_weighing(gaps.letters(model, world), world, start, size)
+
+
+def by_size(model, world, *, read):
+    """The same, over all gaps of one to eight letters, and over those of each size."""
+    found = gaps.all_apart(read, model, world, most=LONGEST)
+    means = {"kl_nats_per_gap": sum(found.values()) / len(found)}
+    for k in range(1, LONGEST + 1):
+        nats = [kl for (_, size), kl in found.items() if size == k]
+        means[f"kl_nats_{k}_missing"] = sum(nats) / len(nats)
+    return means
+
+
+CAUSAL_KINDS = {
+    "any-order": (ANY_ORDER, gaps.any_order),
+    "ar": (CAUSAL, tried),
+    "middle": (RECIPES["tangle-middle"], gaps.middle_last),
+}
+RECIPES |= {
+    f"tangle-ten-{name}": replace(
+        recipe,
+        about=recipe.about + " Ten places instead of six, for longer gaps.",
+        data='Tangle("ab", 10), 800 batches of 64 texts: 512,000 letters to predict',
+        world=TEN,
+        results=partial(by_size, read=read),
+    )
+    for name, (recipe, read) in CAUSAL_KINDS.items()
+}
+RECIPES["tangle-ten-diffusion"] = replace(
+    RECIPES["tangle-diffusion"],
+    about="A denoiser of their size. Of 10 letters it predicts 5.5 on average, so it sees more.",
+    data='Tangle("ab", 10), 1455 batches of 64 texts: 512,200 letters to predict',
+    world=TEN,
+    steps=1455,
+    results=partial(by_size, read=gaps.denoiser),
+)
