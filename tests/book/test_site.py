@@ -280,7 +280,7 @@ def test_mathematics_is_set_and_numbered(visit):
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("width", [PHONE, DESK])
-def test_a_formula_begins_within_its_box_and_its_number_is_seen_beside_or_below_it(visit, chapter, width):
+def test_a_formula_begins_within_its_box_and_its_number_is_in_sight(visit, chapter, width):
     page = visit(f"chapters/{chapter.stem}.html", width=width)
     hidden = page.locator("article div.math").evaluate_all("""(all) => all
       .filter((box) => box.checkVisibility())

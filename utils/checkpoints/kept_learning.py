@@ -100,8 +100,13 @@ JOBS = {
         Job("chain, backwards", 100, STRONG, 8, 600, average=True, first=3),
         Job("chain, backwards", 100, THREE, 8, 2500, average=True, first=3),
     ),
+    "learning-again": (
+        Job("chain", 100, STRONG, 8, 600, average=True, first=200),
+        Job("chain", 100, THREE, 8, 2500, average=True, first=200),
+    ),
 }
 APART = "learning-masks", "learning-averaged"
+AGAIN = "learning-again"  # the first test on new draws
 REHEARSAL = (
     Job("chain", 100, (AS_IS, DECAYED), 2, 30, average=True),
     Job("chain", 100, (DENOISER, HELD), 1, 10),
@@ -137,7 +142,7 @@ def runs(what: str, path: Path | None = None) -> list[Run]:
 
 def every_run() -> list[Run]:
     """Those among which the kept-out texts choose."""
-    return [run for what in JOBS if what not in APART for run in runs(what)]
+    return [run for what in JOBS if what not in (*APART, AGAIN) for run in runs(what)]
 
 
 def runs_apart() -> list[Run]:

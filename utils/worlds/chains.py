@@ -22,7 +22,7 @@ SURE = 0.85  # how likely the letter is that the hash names; the others share th
 
 
 class Chains(Listed):
-    """letters: those a text is made of. places: how many stand in a text, 2 to 6.
+    """letters: those a text is made of. places: how many stand in a text.
     rule: "soft", where two letters make some next ones likelier than others, or "hash", where they
     name one that is likely. mirrored: whether each text is written down from its end to its
     beginning, so that whoever reads from left to right reads backwards. seed: draws the tables."""
