@@ -104,9 +104,11 @@ JOBS = {
         Job("chain", 100, STRONG, 8, 600, average=True, first=200),
         Job("chain", 100, THREE, 8, 2500, average=True, first=200),
     ),
+    "learning-longer": (Job("chain, backwards", 100, STRONG, 8, 2400, first=3),),
 }
 APART = "learning-masks", "learning-averaged"
 AGAIN = "learning-again"  # the first test on new draws
+LONGER = "learning-longer"  # causal models of the mirrored test, with as many steps as the denoisers
 REHEARSAL = (
     Job("chain", 100, (AS_IS, DECAYED), 2, 30, average=True),
     Job("chain", 100, (DENOISER, HELD), 1, 10),
@@ -142,7 +144,7 @@ def runs(what: str, path: Path | None = None) -> list[Run]:
 
 def every_run() -> list[Run]:
     """Those among which the kept-out texts choose."""
-    return [run for what in JOBS if what not in (*APART, AGAIN) for run in runs(what)]
+    return [run for what in JOBS if what not in (*APART, AGAIN, LONGER) for run in runs(what)]
 
 
 def runs_apart() -> list[Run]:
