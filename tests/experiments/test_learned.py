@@ -48,3 +48,30 @@ def test_errors_are_sorted_by_what_is_visible_on_either_side():
     assert float(found[0, 1]) == pytest.approx(0.3)  # of the first, the second visible
     assert float(found[1, 0]) == pytest.approx(0.5)
     assert found[1, 1].isnan()
+
+
+def test_families_are_compared_on_the_draws_that_both_have():
+    runs = [run(CAUSAL, s, kl) for s, kl in enumerate((1.0, 3.0, 100.0))]
+    runs += [run(DENOISER, s, kl) for s, kl in enumerate((0.5, 1.5))]
+    assert learned.versus(runs, runs, "chain").value == 2
+    assert learned.versus(runs, runs, "chain").n == 2
+    elsewhere = [Run("twin", 100, DENOISER, s, (Look(1, 0.0, 8.0),)) for s in range(2)]
+    assert learned.versus(runs, elsewhere, "chain", against="twin").value == 0.25
+
+
+def test_averages_of_denoisers_may_lie_apart():
+    def at(arm, seed, kl, **more):
+        return Run("chain", 100, arm, seed, (Look(1, 0.0, kl, left=2 * kl),), **more)
+
+    runs = [at(CAUSAL, s, 1.0) for s in range(3)] + [at(DENOISER, s, 2.0) for s in range(3)]
+    runs += [at(None, s, 0.6, averaged="causal") for s in range(3)]
+    apart = [at(None, s, 0.3, averaged="diffusion") for s in range(2)]
+    found = learned.compared(runs, "chain", apart=apart)
+    assert [each.value for each in found.values()] == [0.5, 0.25, 2]
+    assert [each.n for each in found.values()] == [3, 3, 2]
+
+
+def test_passes_are_over_what_is_learned_from():
+    runs = [run(CAUSAL, s, kl) for s, kl in enumerate((1.0, 3.0))]
+    assert learned.by_step(runs, "chain", 100, CAUSAL) == [(1, 0.0), (2, 2.0)]
+    assert [passes for passes, _ in learned.by_pass(runs, "chain", 100, CAUSAL)] == [0.4, 0.8]

@@ -108,7 +108,7 @@ JOBS = {
 }
 APART = "learning-masks", "learning-averaged"
 AGAIN = "learning-again"  # the first test on new draws
-LONGER = "learning-longer"  # causal models of the mirrored test, with as many steps as the denoisers
+LONGER = "learning-longer"  # the causal models of the mirrored test, as long as its denoisers
 REHEARSAL = (
     Job("chain", 100, (AS_IS, DECAYED), 2, 30, average=True),
     Job("chain", 100, (DENOISER, HELD), 1, 10),

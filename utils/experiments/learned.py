@@ -96,3 +96,39 @@ def by_sides(runs: Sequence[Run]) -> torch.Tensor:
             total[sum(seen[:i]), sum(seen[i:])] += found[state, i]
             count[sum(seen[:i]), sum(seen[i:])] += 1
     return total / count
+
+
+def versus(theirs, ours, world: str, *, n: int = 100, against: str | None = None) -> Multiple:
+    """Tuned causal models, among the runs `theirs`, over tuned denoisers, among `ours`, on the
+    draws that have both. against: the language of the denoisers, if it is another."""
+    causal, denoisers = (
+        chosen(theirs, world, n, "causal"),
+        chosen(ours, against or world, n, "diffusion"),
+    )
+    draws = min(len(causal), len(denoisers))
+    return multiple(causal[:draws], denoisers[:draws])
+
+
+def compared(runs, world: str, *, apart: Sequence[Run] = ()) -> dict[str, Multiple]:
+    """Causal models over denoisers on a hundred texts: each as its kept-out texts choose; the
+    denoiser kept to one order; three of each averaged, on the draws that have both. apart: where
+    averages of denoisers are, if not among `runs`."""
+    causal, denoisers = (chosen(runs, world, 100, kind) for kind in ("causal", "diffusion"))
+    three = chosen(runs, world, 100, "causal", averaged=True)
+    fillers = chosen([*runs, *apart], world, 100, "diffusion", averaged=True)
+    return {
+        "tuned causal / tuned denoiser": multiple(causal, denoisers),
+        "the same, denoiser in one order": multiple(causal, denoisers, "left"),
+        "three averaged / three averaged": multiple(three[: len(fillers)], fillers),
+    }
+
+
+def by_step(runs, world: str, n: int | None, arm: Arm) -> list[tuple[int, float]]:
+    """Steps taken, and the mean KL of all draws then."""
+    looks = zip(*[run.looks for run in of_arm(runs, world, n, arm)], strict=True)
+    return [(at[0].step, mean(look.kl for look in at)) for at in looks]
+
+
+def by_pass(runs, world: str, n: int, arm: Arm) -> list[tuple[float, float]]:
+    """Passes over the four fifths of n texts that are learned from, and the mean KL then."""
+    return [(step * 32 / (0.8 * n), kl) for step, kl in by_step(runs, world, n, arm)]
