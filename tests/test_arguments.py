@@ -712,6 +712,10 @@ EXEMPT = {
     "forced_answers.force n": HANDED_ON,
     "kept_answers.accept n": "how many questions are asked once more, for tests",
     **{f"gaps.{name} size": "a place in a text of the library's own" for name in GAPS},
+    **{
+        f"learned.{name} n": "how many texts some of the library's own runs had"
+        for name in ("versus", "by_step", "by_pass")
+    },
     "gaps.all_apart most": "a place in a text of the library's own",
     "absolute.AbsoluteTransformer seed": "checked by `Transformer`",
     "kept_places.learn seed": "checked by `fit`",

@@ -83,60 +83,6 @@ def in_gaps(model, world, *, read):
     return {"kl_nats_per_gap": sum(found) / len(found)}
 
 
-CAUSAL = Recipe(
-    about="A causal model of letters, each of which leans on all others.",
-    data="Tangle, 800 batches of 64 texts: 307,200 letters to predict",
-    world=Tangle,
-    config=partial(tiny, causal=True),
-    batches=batches,
-    loss=next_letters,
-    steps=800,
-    lr=4e-3,
-    results=far,
-    seeds=(0, 1, 2),
-)
-ANY_ORDER = replace(
-    CAUSAL,
-    about="A causal model that reads the letters in random order, each behind its place.",
-    config=roomy,
-    loss=any_order,
-    results=partial(in_gaps, read=gaps.any_order),
-)
-RECIPES = {
-    "tangle-ar": CAUSAL,
-    "tangle-diffusion": replace(
-        CAUSAL,
-        about="A denoiser of its size. Of 6 letters it predicts 3.5 on average, so it sees more.",
-        data="Tangle, 1371 batches of 64 texts: 307,100 letters to predict",
-        config=partial(tiny, causal=False),
-        loss=hidden_letters,
-        steps=1371,
-    ),
-    "tangle-any-order": ANY_ORDER,
-    "tangle-any-order-long": replace(
-        ANY_ORDER,
-        about="The same, trained four times as long.",
-        data="Tangle, 3200 batches of 64 texts: 1,228,800 letters to predict",
-        steps=3200,
-    ),
-    "tangle-middle": replace(
-        CAUSAL,
-        about="A causal model; in half of the texts a stretch was cut out and told at the end.",
-        config=roomy,
-        loss=middle,
-        results=partial(in_gaps, read=gaps.middle_last),
-    ),
-    "tangle-middle-long": replace(
-        CAUSAL,
-        about="The same, trained four times as long.",
-        data="Tangle, 3200 batches of 64 texts: 1,228,800 letters to predict",
-        config=roomy,
-        loss=middle,
-        steps=3200,
-        results=partial(in_gaps, read=gaps.middle_last),
-    ),
-}
-
 TEN = partial(Tangle, "ab", 10)
 LONGEST = 8  # letters in a gap
 
@@ -156,26 +102,82 @@ def by_size(model, world, *, read):
     return means
 
 
+CAUSAL = Recipe(
+    about="A causal model of letters, each of which leans on all others.",
+    data="Tangle, 800 batches of 64 texts: 307,200 letters to predict",
+    world=Tangle,
+    config=partial(tiny, causal=True),
+    batches=batches,
+    loss=next_letters,
+    steps=800,
+    lr=4e-3,
+    results=far,
+    seeds=(0, 1, 2),
+)
+ANY_ORDER = replace(
+    CAUSAL,
+    about="A causal model that reads the letters in random order, each behind its place.",
+    config=roomy,
+    loss=any_order,
+    results=partial(in_gaps, read=gaps.any_order),
+)
+DENOISER = replace(
+    CAUSAL,
+    about="A denoiser of its size. Of 6 letters it predicts 3.5 on average, so it sees more.",
+    data="Tangle, 1371 batches of 64 texts: 307,100 letters to predict",
+    config=partial(tiny, causal=False),
+    loss=hidden_letters,
+    steps=1371,
+)
+MIDDLE = replace(
+    CAUSAL,
+    about="A causal model; in half of the texts a stretch was cut out and told at the end.",
+    config=roomy,
+    loss=middle,
+    results=partial(in_gaps, read=gaps.middle_last),
+)
 CAUSAL_KINDS = {
     "any-order": (ANY_ORDER, gaps.any_order),
     "ar": (CAUSAL, tried),
-    "middle": (RECIPES["tangle-middle"], gaps.middle_last),
+    "middle": (MIDDLE, gaps.middle_last),
 }
-RECIPES |= {
-    f"tangle-ten-{name}": replace(
-        recipe,
-        about=recipe.about + " Ten places instead of six, for longer gaps.",
-        data='Tangle("ab", 10), 800 batches of 64 texts: 512,000 letters to predict',
+RECIPES = {
+    "tangle-ar": CAUSAL,
+    "tangle-diffusion": DENOISER,
+    "tangle-any-order": ANY_ORDER,
+    "tangle-any-order-long": replace(
+        ANY_ORDER,
+        about="The same, trained four times as long.",
+        data="Tangle, 3200 batches of 64 texts: 1,228,800 letters to predict",
+        steps=3200,
+    ),
+    "tangle-middle": MIDDLE,
+    "tangle-middle-long": replace(
+        CAUSAL,
+        about="The same, trained four times as long.",
+        data="Tangle, 3200 batches of 64 texts: 1,228,800 letters to predict",
+        config=roomy,
+        loss=middle,
+        steps=3200,
+        results=partial(in_gaps, read=gaps.middle_last),
+    ),
+    **{
+        f"tangle-ten-{name}": replace(
+            recipe,
+            about=recipe.about + " Ten places instead of six, for longer gaps.",
+            data='Tangle("ab", 10), 800 batches of 64 texts: 512,000 letters to predict',
+            world=TEN,
+            results=partial(by_size, read=read),
+        )
+        for name, (recipe, read) in CAUSAL_KINDS.items()
+    },
+    "tangle-ten-diffusion": replace(
+        DENOISER,
+        about="A denoiser of their size. Of 10 letters it predicts 5.5 on average, "
+        "so it sees more.",
+        data='Tangle("ab", 10), 1455 batches of 64 texts: 512,200 letters to predict',
         world=TEN,
-        results=partial(by_size, read=read),
-    )
-    for name, (recipe, read) in CAUSAL_KINDS.items()
+        steps=1455,
+        results=partial(by_size, read=gaps.denoiser),
+    ),
 }
-RECIPES["tangle-ten-diffusion"] = replace(
-    RECIPES["tangle-diffusion"],
-    about="A denoiser of their size. Of 10 letters it predicts 5.5 on average, so it sees more.",
-    data='Tangle("ab", 10), 1455 batches of 64 texts: 512,200 letters to predict',
-    world=TEN,
-    steps=1455,
-    results=partial(by_size, read=gaps.denoiser),
-)
