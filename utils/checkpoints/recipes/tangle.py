@@ -164,7 +164,7 @@ RECIPES = {
     **{
         f"tangle-ten-{name}": replace(
             recipe,
-            about=recipe.about + " Ten places instead of six, for longer gaps.",
+            about=f"`tangle-{name}` with ten places instead of six, for longer gaps.",
             data='Tangle("ab", 10), 800 batches of 64 texts: 512,000 letters to predict',
             world=TEN,
             results=partial(by_size, read=read),
