@@ -5,6 +5,7 @@ be computed instead of estimated. Every world has `vocab`, the `length` of its r
 `sample(n, seed=)` -> (n, length) int64, and `log_prob(tokens)` -> (n,) exact nats.
 """
 
+from utils.worlds.chains import Chains
 from utils.worlds.couplets import Couplets
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import EVERYDAY, Sentences
@@ -16,6 +17,7 @@ from utils.worlds.verdicts import Verdicts
 __all__ = [
     "EVERYDAY",
     "PETS",
+    "Chains",
     "Couplets",
     "Sentences",
     "Squares",
