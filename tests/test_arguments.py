@@ -722,7 +722,6 @@ EXEMPT = {
     "bare_words.two_streams length": "of the tokens that its caller checks",
     "bare_words.two_streams reach": "checked by its caller",
     "couplets.Couplets.options position": "a place in a text of the library's own",
-    "horizon.after_cut at": "one of the library's own cuts",
     "horizon.after_cut seed": HANDED_ON,
     "horizon.mixtures ahead": "a size of the library's own",
     "horizon.mixtures n": "a size of the library's own",
