@@ -2,6 +2,7 @@
 
 from utils.checkpoints.recipes import (
     bare_words,
+    groups,
     kjv,
     pets,
     sentences,
@@ -20,4 +21,5 @@ RECIPES = (
     | squares.RECIPES
     | tangle.RECIPES
     | bare_words.RECIPES
+    | groups.RECIPES
 )  # {name: Recipe}, parents before their children

@@ -1,0 +1,95 @@
+"""How many moves of `Groups` can be followed, by whoever answers at once, writes each state, or
+fills in states pass by pass; and what a wrong state does to those that come after it.
+
+Each function returns what is right, (rows, n) bool: the state after 1, 2, ..., n moves.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from utils.generation import diffusion
+from utils.generation.sampling import generate
+from utils.worlds.struck import KINDS, strike, wrong_states
+
+
+@torch.no_grad()
+def at_once(model, world, rows):
+    """A causal model says the state after each move when it has read that move. One pass."""
+    said = model(rows[:, : world.n + 1])[:, 1:].argmax(-1)
+    return said == rows[:, world.states]
+
+
+@torch.no_grad()
+def one_blank(model, world, rows):
+    """A denoiser reads `<s>`, k moves, `=` and one blank, for each k. One pass each."""
+    found = []
+    for k in range(1, world.n + 1):
+        asked = shortened(world, rows, k)
+        asked[:, -1] = world.vocab.mask_id
+        found.append(diffusion.log_probs(model, asked, world.vocab.mask_id)[:, -1].argmax(-1))
+    return torch.stack(found, 1) == rows[:, world.states]
+
+
+def shortened(world, rows, k):
+    """`<s>`, the first k moves, `=` and the state they lead to: (rows, k + 3)."""
+    equals = rows[:, world.moves.stop : world.states.start]
+    last = rows[:, world.states][:, k - 1 : k]
+    return torch.cat([rows[:, : 1 + k], equals, last], 1)
+
+
+def written(model, world, rows):
+    """A causal model reads all moves and writes one state after the other."""
+    said = generate(model, rows[:, : world.states.start], world.n)
+    return (said == rows)[:, world.states]
+
+
+def filled(model, world, rows, *, passes, order, generator=None):
+    """A denoiser fills in n blanks, in so many passes and in this order of `diffusion.ORDERS`."""
+    blank = rows.clone()
+    blank[:, world.states] = world.vocab.mask_id
+    how = {"steps": passes, "order": order, "generator": generator}
+    said = diffusion.sample(model, blank, world.vocab.mask_id, **how)
+    return (said == rows)[:, world.states]
+
+
+# -- the price of a wrong line ---------------------------------------------------------------------
+
+
+def after_one(model, world, rows, k, put):
+    """The first k states are right but for the last of them, which is `put`, (rows,) int64; then the
+    causal model writes on. What it wrote is right or not; what was put there counts as wrong unless
+    it is right."""
+    begun = rows[:, : world.states.start + k].clone()
+    begun[:, -1] = put
+    said = generate(model, begun, world.n - k)
+    return (said == rows)[:, world.states]
+
+
+def around_one(model, world, rows, k, put, *, order="left-to-right"):
+    """The same of a denoiser: it fills in all other states around the one that was put there, in n - 1
+    passes, or in n if what was put there is a mask."""
+    asked = rows.clone()
+    asked[:, world.states] = world.vocab.mask_id
+    asked[:, world.states.start + k - 1] = put
+    said = diffusion.sample(model, asked, world.vocab.mask_id, order=order)
+    return (said == rows)[:, world.states]
+
+
+@torch.no_grad()
+def past_struck(model, world, rows, *, count, kind, seed):
+    """Before so many lines, drawn at random, something is struck out; the same lines and wrong states
+    for the same seed. Returns which lines a causal model gets right, (rows, n) bool, and how often it
+    sees that a wrong state is wrong, (rows * count,) bool, empty for other kinds.
+
+    Every line is written after right ones, so a row that is all True is what the model writes by
+    itself, taking the likeliest, when just these lines are put before its own.
+    """
+    dice = torch.Generator().manual_seed(seed)
+    first = torch.rand(len(rows), world.n, generator=dice).topk(world.n).indices[:, :count]
+    before = torch.zeros(len(rows), world.n, dtype=torch.bool).scatter_(1, first, True)
+    wrong = wrong_states(world, rows, generator=dice)
+    texts = strike(world, rows, before, torch.full_like(wrong, KINDS.index(kind)), wrong)
+    right = model(texts.tokens[:, :-1]).argmax(-1) == texts.tokens[:, 1:]
+    lines = right[texts.line[:, 1:]].view(len(rows), world.n)
+    return lines, right[texts.caught[:, 1:]]
