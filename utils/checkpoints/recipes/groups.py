@@ -12,7 +12,6 @@ from utils.generation import diffusion
 from utils.models.looped import looped
 from utils.models.transformer import TransformerConfig
 from utils.training.batches import world_batches
-from utils.training.losses import NO_TARGET
 from utils.worlds.groups import Groups
 from utils.worlds.struck import KINDS, strike, wrong_states
 
@@ -20,9 +19,8 @@ LOOPS = 4
 
 
 def shape(world, *, layers=2, causal=True):
-    longest = world.length + 2 * MOST_STRUCK
     return TransformerConfig(
-        len(world.vocab), d_model=64, n_layers=layers, max_len=longest, causal=causal
+        len(world.vocab), d_model=64, n_layers=layers, max_len=64, causal=causal
     )
 
 
@@ -76,7 +74,7 @@ def named(model, world):
 
 
 def written_states(model, rows, world):
-    return _states(model(rows[:, :-1]), rows, world)
+    return _states(model, rows, rows, world)
 
 
 def wrote(model, world):
@@ -91,11 +89,12 @@ def states_some_smudged(model, rows, world):
     shown = rows.clone()
     hidden = torch.rand(len(rows), world.n) < SMUDGED
     shown[:, world.states] = shown[:, world.states].masked_fill(hidden, world.vocab.mask_id)
-    return _states(model(shown[:, :-1]), rows, world)
+    return _states(model, shown, rows, world)
 
 
-def _states(logits, rows, world):
-    said = logits[:, world.states.start - 1 :]
+def _states(model, shown, rows, world):
+    before_each = (slice(None), slice(world.states.start - 1, None))
+    said = model(shown[:, :-1], where=before_each)
     return cross_entropy(said.flatten(0, 1), rows[:, world.states].flatten())
 
 
@@ -108,9 +107,9 @@ def lines_some_struck(model, rows, world):
     before &= before.cumsum(1) <= MOST_STRUCK
     kinds = torch.randint(len(KINDS), before.shape)
     texts = strike(world, rows, before, kinds, wrong_states(world, rows))
-    targets = texts.tokens.masked_fill(~(texts.line | texts.caught), NO_TARGET)[:, 1:]
-    logits = model(texts.tokens[:, :-1]).flatten(0, 1)
-    return cross_entropy(logits, targets.flatten(), ignore_index=NO_TARGET)
+    foreseen = (texts.line | texts.caught)[:, 1:]
+    logits = model(texts.tokens[:, :-1], where=foreseen)
+    return cross_entropy(logits, texts.tokens[:, 1:][foreseen])
 
 
 # -- filling in all states -------------------------------------------------------------------------
