@@ -20,7 +20,7 @@ LOOPS = 4
 
 def shape(world, *, layers=2, causal=True):
     return TransformerConfig(
-        len(world.vocab), d_model=64, n_layers=layers, max_len=64, causal=causal
+        len(world.vocab), d_model=48, n_layers=layers, max_len=64, causal=causal
     )
 
 
@@ -29,7 +29,7 @@ def batches(world, seed):
 
 
 def fresh(world):
-    return world.sample(500, seed=10_000_019)
+    return world.sample(300, seed=10_000_019)
 
 
 def at_the_end(right):
@@ -72,30 +72,21 @@ def named(model, world):
 
 # -- writing each state ----------------------------------------------------------------------------
 
+SMUDGED = 0.1  # share of the states that cannot be read
+
 
 def written_states(model, rows, world):
-    return _states(model, rows, rows, world)
+    """Each state, after those before it, of which some can no longer be read."""
+    shown = rows.clone()
+    hidden = torch.rand(len(rows), world.n) < SMUDGED
+    shown[:, world.states] = shown[:, world.states].masked_fill(hidden, world.vocab.mask_id)
+    before_each = (slice(None), slice(world.states.start - 1, None))
+    said = model(shown[:, :-1], where=before_each)
+    return cross_entropy(said.flatten(0, 1), rows[:, world.states].flatten())
 
 
 def wrote(model, world):
     return at_the_end(serial.written(model, world, fresh(world)))
-
-
-SMUDGED = 0.1  # share of the states that cannot be read
-
-
-def states_some_smudged(model, rows, world):
-    """The same where some of the states, once written, can no longer be read."""
-    shown = rows.clone()
-    hidden = torch.rand(len(rows), world.n) < SMUDGED
-    shown[:, world.states] = shown[:, world.states].masked_fill(hidden, world.vocab.mask_id)
-    return _states(model, shown, rows, world)
-
-
-def _states(model, shown, rows, world):
-    before_each = (slice(None), slice(world.states.start - 1, None))
-    said = model(shown[:, :-1], where=before_each)
-    return cross_entropy(said.flatten(0, 1), rows[:, world.states].flatten())
 
 
 STRUCK, MOST_STRUCK = 0.15, 4  # share of the lines with a struck one before, and most in a text
@@ -126,32 +117,87 @@ def filled_in(model, world):
 
 
 AT_ONCE = Recipe(
-    about="A causal model that says the state after each move at once; two layers.",
-    data="Groups('cups'), 1200 batches of 128 texts",
+    about="A causal model of two layers that says the state after each move at once.",
+    data="Groups('cups'), 900 batches of 128 texts",
     world=Groups,
     config=shape,
     batches=batches,
     loss=next_states,
-    steps=1200,
+    steps=900,
     lr=3e-3,
     results=answered,
     seeds=(0, 1, 2),
 )
-WRITING = replace(
+FOUR = replace(
     AT_ONCE,
-    about="A causal model that writes each state and reads what it wrote; two layers.",
-    data="Groups('cups'), 400 batches of 128 texts",
+    about="The same with four layers.",
+    config=partial(shape, layers=4),
+)
+WRITER = replace(
+    AT_ONCE,
+    about="A causal model of two layers that writes each state and reads what it wrote.",
+    data="Groups('cups'), 300 batches of 128 texts, a tenth of the states smudged",
     loss=written_states,
-    steps=400,
+    steps=300,
     results=wrote,
 )
-FILLING = replace(
+FILLER = replace(
     AT_ONCE,
-    about="A denoiser that fills in all states.",
+    about="A denoiser of two layers that fills in all states.",
+    data="Groups('cups'), 1000 batches of 128 texts",
     config=partial(shape, causal=False),
     loss=hidden_states,
+    steps=1000,
     results=filled_in,
 )
 RECIPES = {
-    "groups-at-once": AT_ONCE,
+    "groups-two-layers": AT_ONCE,
+    "groups-four-layers": FOUR,
+    "groups-one-layer": replace(
+        AT_ONCE,
+        about="The same with one layer.",
+        config=partial(shape, layers=1),
+    ),
+    "groups-looped": replace(
+        AT_ONCE,
+        about="The same with one layer, gone through four times.",
+        config=partial(shape, layers=1),
+        loss=next_states_looped,
+        results=answered_looped,
+    ),
+    "groups-writer": WRITER,
+    "groups-retries": replace(
+        WRITER,
+        about="The same; some lines were struck out before they were written.",
+        data="Groups('cups'), 500 batches of 128 texts, some lines struck",
+        loss=lines_some_struck,
+        steps=500,
+    ),
+    "groups-filler": FILLER,
+    "groups-blank": replace(
+        FILLER,
+        about="A denoiser of two layers with one blank, for the state after the last move.",
+        data="Groups('cups'), 900 batches of 128 texts, cut short",
+        loss=one_hidden_state,
+        steps=900,
+        results=named,
+    ),
+    "clock-four-layers": replace(
+        FOUR,
+        about="A causal model of four layers that says at once where the clock's hand is.",
+        data="Groups('clock'), 900 batches of 128 texts",
+        world=partial(Groups, "clock"),
+    ),
+    "clock-filler": replace(
+        FILLER,
+        about="A denoiser of two layers that fills in where the clock's hand is.",
+        data="Groups('clock'), 1000 batches of 128 texts",
+        world=partial(Groups, "clock"),
+    ),
+    "dial-two-layers": replace(
+        AT_ONCE,
+        about="A causal model of two layers that says at once where one is on the dial.",
+        data="Groups('dial'), 900 batches of 128 texts",
+        world=partial(Groups, "dial"),
+    ),
 }
