@@ -14,9 +14,9 @@ SIZE = len(WORLD.vocab)
 
 
 class Follower:
-    """Follows the moves from the last state in sight, `reach` moves at most in one pass; beyond that
-    it says the state it began with. Causal: the state after the move or state it has just read; a
-    denoiser: for each blank, from the nearest state before it."""
+    """Follows the moves from the last state in sight, `reach` moves at most in one pass; beyond
+    that it says the state it began with. Causal: the state after the move or state it has just
+    read; a denoiser: for each blank, from the nearest state before it."""
 
     def __init__(self, reach, causal):
         self.reach = reach

@@ -57,9 +57,8 @@ def filled(model, world, rows, *, passes, order, generator=None):
 
 
 def after_one(model, world, rows, k, put):
-    """The first k states are right but for the last of them, which is `put`, (rows,) int64; then the
-    causal model writes on. What it wrote is right or not; what was put there counts as wrong unless
-    it is right."""
+    """The first k states are right but for the last of them, which is `put`, (rows,) int64; then
+    the causal model writes on."""
     begun = rows[:, : world.states.start + k].clone()
     begun[:, -1] = put
     said = generate(model, begun, world.n - k)
@@ -67,8 +66,8 @@ def after_one(model, world, rows, k, put):
 
 
 def around_one(model, world, rows, k, put, *, order="left-to-right"):
-    """The same of a denoiser: it fills in all other states around the one that was put there, in n - 1
-    passes, or in n if what was put there is a mask."""
+    """A denoiser fills in all other states around one that was put there, one in each pass. Where
+    that one is a mask, it is filled in, too."""
     asked = rows.clone()
     asked[:, world.states] = world.vocab.mask_id
     asked[:, world.states.start + k - 1] = put
@@ -78,9 +77,10 @@ def around_one(model, world, rows, k, put, *, order="left-to-right"):
 
 @torch.no_grad()
 def past_struck(model, world, rows, *, count, kind, seed):
-    """Before so many lines, drawn at random, something is struck out; the same lines and wrong states
-    for the same seed. Returns which lines a causal model gets right, (rows, n) bool, and how often it
-    sees that a wrong state is wrong, (rows * count,) bool, empty for other kinds.
+    """Before so many lines of each text, drawn at random, something is struck out; one seed gives
+    the same lines and wrong states for every kind. Returns which lines a causal model gets right,
+    (rows, n) bool, and after which wrong states it would write `undo`, (rows * count,) bool, empty
+    for other kinds.
 
     Every line is written after right ones, so a row that is all True is what the model writes by
     itself, taking the likeliest, when just these lines are put before its own.

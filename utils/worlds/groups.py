@@ -4,13 +4,13 @@
     clock   <s> a c b = 07 33 44              a hand with sixty places; a move turns it
     dial    <s> a d b = 01> 01< 24<           thirty places and two ways round; d turns it over
 
-A text begins with `<s>`, then stand the n moves, `=`, and a *state* for each move: where one is after
-it. A state follows from the one before it and from one move. All three games have sixty states and
-four moves, and what makes them different is their algebra. On the clock only the sum counts, in
-whatever order the moves came. The dial is not so: after a turn, steps go the other way; but a text
-can be worked out in two parallel sums, first of turns, then of steps (its group is *solvable*). For
-the cups (the group A5) no such splitting exists, and it is for groups like this one that no circuit
-of a fixed depth is believed to find the product of n moves (Barrington 1989; Liu et al. 2022,
+A text begins with `<s>`, then stand the n moves, `=`, and a *state* for each move: where one is
+after it. A state follows from the one before it and from one move. All three games have sixty
+states and four moves, and what makes them different is their algebra. On the clock only the sum
+counts, in whatever order the moves came. The dial is not so: once turned over, steps go the other
+way; but a text can be worked out in two parallel sums, first of turns, then of steps (its group is
+*solvable*). For the cups (the group A5) no such splitting exists, and it is for groups like this
+one that no network of a fixed depth is known to find the product of n moves (Liu et al. 2022,
 arXiv:2210.10749).
 """
 
@@ -116,8 +116,8 @@ class Groups:
         return until_impossible(scores.numpy()).sum(-1).to(tokens.device)
 
     def likeliest(self) -> list[float]:
-        """How often the likeliest state is right after 1, 2, ..., n moves: the share of right answers
-        of someone who has not heard the moves."""
+        """How likely the likeliest state is after 1, 2, ..., n moves: the share of right answers of
+        someone who has not heard the moves."""
         one = torch.zeros(self.first_move, self.first_move, dtype=torch.float64)
         for ends in self.table.T:  # of each move
             one[torch.arange(len(ends)), ends] += 1 / len(MOVES)

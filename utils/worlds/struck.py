@@ -20,8 +20,8 @@ KINDS = ("wrong", "blank", "right")
 
 @dataclass(frozen=True)
 class Struck:
-    """tokens: (rows, length) int64. Where the tokens are, each (rows, length) bool: line, the states
-    that stand; caught, each `undo` after a wrong state, which whoever reads on can foresee."""
+    """tokens: (rows, length) int64. Both others are bool, of that shape: line, where a state stands
+    that is not struck out; caught, where an `undo` stands after a wrong state."""
 
     tokens: torch.Tensor
     line: torch.Tensor
