@@ -10,6 +10,7 @@ import torch
 
 from utils.generation import diffusion
 from utils.generation.sampling import generate
+from utils.text.numbers import SEED, whole
 from utils.worlds.struck import KINDS, strike, wrong_states
 
 
@@ -33,6 +34,7 @@ def one_blank(model, world, rows):
 
 def shortened(world, rows, k):
     """`<s>`, the first k moves, `=` and the state they lead to: (rows, k + 3)."""
+    k = _among(world, "k", k, least=1)
     equals = rows[:, world.moves.stop : world.states.start]
     last = rows[:, world.states][:, k - 1 : k]
     return torch.cat([rows[:, : 1 + k], equals, last], 1)
@@ -59,6 +61,7 @@ def filled(model, world, rows, *, passes, order, generator=None):
 def after_one(model, world, rows, k, put):
     """The first k states are right but for the last of them, which is `put`, (rows,) int64; then
     the causal model writes on."""
+    k = _among(world, "k", k, least=1)
     begun = rows[:, : world.states.start + k].clone()
     begun[:, -1] = put
     said = generate(model, begun, world.n - k)
@@ -68,6 +71,7 @@ def after_one(model, world, rows, k, put):
 def around_one(model, world, rows, k, put, *, order="left-to-right"):
     """A denoiser fills in all other states around one that was put there, one in each pass. Where
     that one is a mask, it is filled in, too."""
+    k = _among(world, "k", k, least=1)
     asked = rows.clone()
     asked[:, world.states] = world.vocab.mask_id
     asked[:, world.states.start + k - 1] = put
@@ -85,7 +89,8 @@ def past_struck(model, world, rows, *, count, kind, seed):
     Every line is written after right ones, so a row that is all True is what the model writes by
     itself, taking the likeliest, when just these lines are put before its own.
     """
-    dice = torch.Generator().manual_seed(seed)
+    count = _among(world, "count", count, least=0)
+    dice = torch.Generator().manual_seed(whole("seed", seed, **SEED))
     first = torch.rand(len(rows), world.n, generator=dice).topk(world.n).indices[:, :count]
     before = torch.zeros(len(rows), world.n, dtype=torch.bool).scatter_(1, first, True)
     wrong = wrong_states(world, rows, generator=dice)
@@ -93,3 +98,7 @@ def past_struck(model, world, rows, *, count, kind, seed):
     right = model(texts.tokens[:, :-1]).argmax(-1) == texts.tokens[:, 1:]
     lines = right[texts.line[:, 1:]].view(len(rows), world.n)
     return lines, right[texts.caught[:, 1:]]
+
+
+def _among(world, name, value, *, least):
+    return whole(name, value, f"there are {world.n} moves", least=least, most=world.n)
