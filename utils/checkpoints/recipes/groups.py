@@ -173,8 +173,9 @@ RECIPES = {
     "groups-retries": replace(
         WRITER,
         about="The same, trained further; some lines were struck out before they were written.",
-        data="Groups('cups'), 800 batches of 64 texts, some lines struck",
+        data="Groups('cups'), 1200 batches of 64 texts, some lines struck",
         loss=lines_some_struck,
+        steps=1200,
         parent="groups-writer",
     ),
     "groups-filler": FILLER,
