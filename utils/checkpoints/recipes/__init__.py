@@ -4,6 +4,7 @@ from utils.checkpoints.recipes import (
     bare_words,
     groups,
     kjv,
+    pairs,
     pets,
     sentences,
     squares,
@@ -21,5 +22,6 @@ RECIPES = (
     | squares.RECIPES
     | tangle.RECIPES
     | bare_words.RECIPES
+    | pairs.RECIPES
     | groups.RECIPES
 )  # {name: Recipe}, parents before their children
