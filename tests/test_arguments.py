@@ -62,8 +62,8 @@ from utils.text.trace import written
 from utils.training import batches
 from utils.training.fit import fit
 from utils.training.losses import next_token_loss
-from utils.worlds.pairs import Pairs
 from utils.worlds.groups import Groups
+from utils.worlds.pairs import Pairs
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import Sentences
 from utils.worlds.squares import Squares

@@ -162,7 +162,6 @@ RECIPES = {
         about="The same with four layers, trained two and a half times as long.",
         data="Groups('cups'), 3000 batches of 64 texts",
         steps=3000,
-        seeds=(0,),
     ),
     "groups-one-layer": replace(
         AT_ONCE,
