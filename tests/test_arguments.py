@@ -676,6 +676,16 @@ ARGUMENTS |= {  # of serial steps
     "serial.after_one k": a_whole(
         lambda v: serial.after_one(GAMER, GAME, SHORT, v, SHORT[:, -1]), 2, least=1, most=3
     ),
+    "serial.onward k": a_whole(lambda v: serial.onward(GAMES, GAME, SHORT, v), 0, 2, most=3),
+    "serial.hidden_late k": a_whole(
+        lambda v: serial.hidden_late(GAMER, GAME, SHORT, v, SHORT[:, -1], more=0),
+        2,
+        least=1,
+        most=3,
+    ),
+    "serial.hidden_late more": a_whole(
+        lambda v: serial.hidden_late(GAMER, GAME, SHORT, 1, SHORT[:, -1], more=v), 0, 2, most=2
+    ),
     "serial.around_one k": a_whole(
         lambda v: serial.around_one(GAMES, GAME, SHORT, v, SHORT[:, -1]), 2, least=1, most=3
     ),

@@ -4,7 +4,7 @@ from torch.nn.functional import one_hot
 
 from utils.experiments import serial
 from utils.generation import diffusion
-from utils.models.transformer import TransformerConfig
+from utils.models.transformer import Transformer, TransformerConfig
 from utils.worlds import Groups
 from utils.worlds.struck import wrong_states
 
@@ -49,6 +49,13 @@ class Follower:
         return state
 
 
+def greedy(model, prompt, n):
+    for _ in range(n):
+        said = model(prompt)[:, -1].argmax(-1)
+        prompt = torch.cat([prompt, said[:, None]], 1)
+    return prompt
+
+
 def flags(right):
     return right.all(0).tolist(), right.any(0).tolist()
 
@@ -81,10 +88,7 @@ def test_who_writes_each_state_needs_to_reach_one_move():
 
     def generate(model, prompt, n):
         asked.append((prompt.shape[1], n))
-        for _ in range(n):
-            said = model(prompt)[:, -1].argmax(-1)
-            prompt = torch.cat([prompt, said[:, None]], 1)
-        return prompt
+        return greedy(model, prompt, n)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(serial, "generate", generate)
@@ -97,6 +101,36 @@ def test_who_writes_each_state_needs_to_reach_one_move():
         hidden = torch.full_like(wrong, WORLD.vocab.mask_id)
         right = serial.after_one(model, WORLD, ROWS, 2, hidden)
         assert flags(right)[0] == [True, False, True, True, True]
+
+
+def test_what_was_built_on_a_wrong_state_stays_when_that_state_is_hidden_late():
+    wrong = wrong_states(WORLD, ROWS, generator=torch.Generator().manual_seed(0))[:, 1]
+    model = Follower(2, causal=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serial, "generate", greedy)
+        at_once = serial.hidden_late(model, WORLD, ROWS, 2, wrong, more=0)
+        blank = torch.full_like(wrong, WORLD.vocab.mask_id)
+        assert torch.equal(at_once, serial.after_one(model, WORLD, ROWS, 2, blank))
+        late = serial.hidden_late(model, WORLD, ROWS, 2, wrong, more=1)
+        assert flags(late) == ([True] + 4 * [False], [True] + 4 * [False])
+        was_right = serial.hidden_late(model, WORLD, ROWS, 2, ROWS[:, WORLD.states][:, 1], more=1)
+        assert flags(was_right)[0] == [True, False, True, True, True]
+
+
+@pytest.mark.parametrize("k", [0, 2])
+def test_onward_from_a_state_a_denoiser_reaches_so_many_moves(k):
+    right = serial.onward(Follower(2, causal=False), WORLD, ROWS, k)
+    assert bool(right[:, : k + 2].all()) and torch.equal(right[:, k + 2 :], lucky(0)[:, k + 2 :])
+
+
+def test_a_state_that_is_masked_again_before_any_other_leaves_no_trace():
+    """So that hiding it at once is the plain filling of all blanks, and no test of its own."""
+    model = Transformer(TransformerConfig(SIZE, d_model=8, n_heads=1, max_len=64, causal=False))
+    for order in ("left-to-right", "confidence"):
+        again = serial.around_one(
+            model, WORLD, ROWS, 3, torch.tensor(WORLD.vocab.mask_id), order=order
+        )
+        assert torch.equal(again, serial.filled(model, WORLD, ROWS, passes=5, order=order))
 
 
 @pytest.mark.parametrize("passes, reach, all_right", [(5, 1, True), (3, 2, True), (3, 1, False)])

@@ -55,6 +55,16 @@ def filled(model, world, rows, *, passes, order, generator=None):
     return (said == rows)[:, world.states]
 
 
+@torch.no_grad()
+def onward(model, world, rows, k):
+    """A denoiser is given the first k states and says all others in one pass."""
+    k = _among(world, "k", k, least=0)
+    asked = rows.clone()
+    asked[:, world.states][:, k:] = world.vocab.mask_id
+    said = diffusion.log_probs(model, asked, world.vocab.mask_id).argmax(-1)
+    return (said.where(asked == world.vocab.mask_id, rows) == rows)[:, world.states]
+
+
 # -- the price of a wrong line ---------------------------------------------------------------------
 
 
@@ -65,6 +75,19 @@ def after_one(model, world, rows, k, put):
     begun = rows[:, : world.states.start + k].clone()
     begun[:, -1] = put
     said = generate(model, begun, world.n - k)
+    return (said == rows)[:, world.states]
+
+
+def hidden_late(model, world, rows, k, put, *, more):
+    """The same, but once the causal model has written so many more states, `put` alone is smudged;
+    it stays so, the states written on it stay, too, and the model writes on."""
+    k = _among(world, "k", k, least=1)
+    more = whole("more", more, f"{world.n - k} states are left", least=0, most=world.n - k)
+    begun = rows[:, : world.states.start + k].clone()
+    begun[:, -1] = put
+    begun = generate(model, begun, more)
+    begun[:, world.states.start + k - 1] = world.vocab.mask_id
+    said = generate(model, begun, world.n - k - more)
     return (said == rows)[:, world.states]
 
 
