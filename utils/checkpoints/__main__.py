@@ -6,14 +6,28 @@ import sys
 import time
 from dataclasses import asdict
 
-from utils.checkpoints import kept_answers, kept_passages, kept_places, kept_proofs, making, store
+from utils.checkpoints import (
+    kept_answers,
+    kept_learning,
+    kept_passages,
+    kept_places,
+    kept_proofs,
+    kept_reading,
+    making,
+    store,
+)
 from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
+KEPT_BY = {  # {what is kept: the module that keeps it}
+    **dict.fromkeys(kept_proofs.MAKE, kept_proofs),
+    **dict.fromkeys(kept_learning.JOBS, kept_learning),
+    **dict.fromkeys(kept_reading.JOBS, kept_reading),
+}
 PASSAGES = tuple(kept_passages.NAMES)  # of two sentences each, as SmolLM2 matches them
 PLACES = "places"  # numbered, as a denoiser may know them
-KEPT = (ANSWERS, *PASSAGES, PLACES, *kept_proofs.MAKE)
+KEPT = (ANSWERS, *PASSAGES, PLACES, *KEPT_BY)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,7 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         "list": "what checkpoints there are, what they reach, and whether they are up to date",
         "show": "a checkpoint's card, its recipe, and what has changed since it was made",
         "remake": f"train again; {ANSWERS} asks SmolLM2 again, in ten minutes; "
-        f"{' and '.join(kept_proofs.MAKE)} read and write real text again, in five each",
+        f"{', '.join(kept_proofs.MAKE)} read and write real text again, in five each; "
+        f"{', '.join([*kept_learning.JOBS, *kept_reading.JOBS])} train many small models, "
+        "in ten each",
         "measure": "measure again, without training",
         "accept": "keep the weights although code has changed: trains the first steps and compares",
     }.items():
@@ -72,7 +88,7 @@ def remake(name):
     if name == PLACES:
         return kept_places.remake()
     if name in KEPT:
-        return kept_proofs.remake(name)
+        return KEPT_BY[name].remake(name)
     print(f"{name}: {recipe_of(name)[0].about}")
     begun = time.perf_counter()
     making.remake(name)
@@ -94,7 +110,7 @@ def accept(name):
     if name == PLACES:
         raise ValueError(f"{PLACES} takes a minute; make it again: remake {PLACES}")
     if name in KEPT:
-        kept_proofs.accept(name)
+        KEPT_BY[name].accept(name)
         return print(f"{name:24} accepted: what can be done in seconds comes out the same")
     apart = making.accept(name)
     print(f"{name:24} accepted: the first losses are within {apart:.4f} nats of the card's")

@@ -2,6 +2,7 @@
 
 from utils.checkpoints.recipes import (
     bare_words,
+    chains,
     groups,
     kjv,
     pairs,
@@ -21,6 +22,7 @@ RECIPES = (
     | pets.RECIPES
     | squares.RECIPES
     | tangle.RECIPES
+    | chains.RECIPES
     | bare_words.RECIPES
     | pairs.RECIPES
     | groups.RECIPES
