@@ -6,6 +6,7 @@ be computed instead of estimated. Every world has `vocab`, the `length` of its r
 """
 
 from utils.worlds.chains import Chains
+from utils.worlds.groups import Groups
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import EVERYDAY, Sentences
 from utils.worlds.squares import Squares
@@ -13,4 +14,14 @@ from utils.worlds.tangle import Tangle
 from utils.worlds.totals import Totals
 from utils.worlds.verdicts import Verdicts
 
-__all__ = ["EVERYDAY", "PETS", "Chains", "Sentences", "Squares", "Tangle", "Totals", "Verdicts"]
+__all__ = [
+    "EVERYDAY",
+    "PETS",
+    "Chains",
+    "Groups",
+    "Sentences",
+    "Squares",
+    "Tangle",
+    "Totals",
+    "Verdicts",
+]

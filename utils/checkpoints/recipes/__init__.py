@@ -3,6 +3,7 @@
 from utils.checkpoints.recipes import (
     bare_words,
     chains,
+    groups,
     kjv,
     pairs,
     pets,
@@ -24,4 +25,5 @@ RECIPES = (
     | chains.RECIPES
     | bare_words.RECIPES
     | pairs.RECIPES
+    | groups.RECIPES
 )  # {name: Recipe}, parents before their children
