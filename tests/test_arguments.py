@@ -36,6 +36,7 @@ from utils.experiments import (
     proofreading,
     reversal,
     scarce,
+    serial,
 )
 from utils.generation import (
     canvas,
@@ -53,6 +54,7 @@ from utils.measure import enumeration, intervals, likelihood, rates, variety
 from utils.measure.probes import Doubt, Linear, control_labels, patched, states
 from utils.models import markov
 from utils.models.kv_cache import KVCache
+from utils.models.looped import looped
 from utils.models.temperature import at_temperature, check_temperature
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.text import corpus
@@ -64,6 +66,7 @@ from utils.training.losses import next_token_loss
 from utils.training.stack import Stack, fit_stack
 from utils.worlds.chains import Chains
 from utils.worlds.couplets import Couplets
+from utils.worlds.groups import Groups
 from utils.worlds.pairs import Pairs
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import Sentences
@@ -692,9 +695,45 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "exposure.after temperature": warm(exposure.after, TORN, part=torch.nan_to_num),
 }
 GAPS = "gaps truth apart denoiser middle_last any_order from_the_left by_bayes by_weighing".split()
+GAME, SHORT = Groups(n=3), Groups(n=3).sample(4, seed=0)
+ROOM = {"d_model": 8, "n_layers": 1, "n_heads": 1, "max_len": 16}
+GAMER = lively(TransformerConfig(len(GAME.vocab), **ROOM))
+GAMES = lively(TransformerConfig(len(GAME.vocab), **ROOM, causal=False))
+
+
+def struck(count=1, seed=0):
+    return serial.past_struck(GAMER, GAME, SHORT, count=count, kind="wrong", seed=seed)[0]
+
+
+ARGUMENTS |= {  # of serial steps
+    "looped.looped loops": a_whole(lambda v: looped(CAUSAL, v)(TEXT), 1, 3, least=1),
+    "groups.Groups n": a_whole(lambda v: Groups(n=v).length, 3, least=1),
+    "groups.Groups.sample n": a_whole(lambda v: GAME.sample(v, seed=0), 0, 3),
+    "groups.Groups.sample seed": a_seed(lambda v: GAME.sample(3, seed=v)),
+    "serial.shortened k": a_whole(lambda v: serial.shortened(GAME, SHORT, v), 2, least=1, most=3),
+    "serial.after_one k": a_whole(
+        lambda v: serial.after_one(GAMER, GAME, SHORT, v, SHORT[:, -1]), 2, least=1, most=3
+    ),
+    "serial.onward k": a_whole(lambda v: serial.onward(GAMES, GAME, SHORT, v), 0, 2, most=3),
+    "serial.hidden_late k": a_whole(
+        lambda v: serial.hidden_late(GAMER, GAME, SHORT, v, SHORT[:, -1], more=0),
+        2,
+        least=1,
+        most=3,
+    ),
+    "serial.hidden_late more": a_whole(
+        lambda v: serial.hidden_late(GAMER, GAME, SHORT, 1, SHORT[:, -1], more=v), 0, 2, most=2
+    ),
+    "serial.around_one k": a_whole(
+        lambda v: serial.around_one(GAMES, GAME, SHORT, v, SHORT[:, -1]), 2, least=1, most=3
+    ),
+    "serial.past_struck count": a_whole(lambda v: struck(count=v), 0, 2, most=3),
+    "serial.past_struck seed": a_seed(lambda v: struck(seed=v)),
+}
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
     "arithmetic.threaded_matmul weight": "a matrix",
+    "serial.filled passes": "checked by `sample`, under its name there",
     "planted.anew passes": "checked by `sample`, under its name there",
     "spelling.unknown start": "a place in a text of the library's own",
     "kept_proofs.doubter n": "how many windows it learns from, a size of the library's own",
@@ -702,6 +741,7 @@ EXEMPT = {
     "learned.of_arm n": "looked up among what is kept",
     "kept_reading.do steps": HANDED_ON,
     "kept_reading.do tested": "how many windows, a size of the library's own",
+    "scarce.look more": "KL divergences of the library's own",
     "scarce.shape size": "sizes, which `TransformerConfig` checks",
     "scarce.learn size": "sizes, which `TransformerConfig` checks",
     "scarce.kept_out_texts n": "checked by `learn`",

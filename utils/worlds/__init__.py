@@ -7,6 +7,7 @@ be computed instead of estimated. Every world has `vocab`, the `length` of its r
 
 from utils.worlds.chains import Chains
 from utils.worlds.couplets import Couplets
+from utils.worlds.groups import Groups
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import EVERYDAY, Sentences
 from utils.worlds.squares import Squares
@@ -19,6 +20,7 @@ __all__ = [
     "PETS",
     "Chains",
     "Couplets",
+    "Groups",
     "Sentences",
     "Squares",
     "Tangle",

@@ -4,6 +4,7 @@ from utils.checkpoints.recipes import (
     bare_words,
     chains,
     couplets,
+    groups,
     kjv,
     pairs,
     pets,
@@ -26,4 +27,5 @@ RECIPES = (
     | bare_words.RECIPES
     | couplets.RECIPES
     | pairs.RECIPES
+    | groups.RECIPES
 )  # {name: Recipe}, parents before their children
