@@ -66,6 +66,7 @@ from utils.training.losses import next_token_loss
 from utils.training.stack import Stack, fit_stack
 from utils.worlds.chains import Chains
 from utils.worlds.couplets import Couplets
+from utils.worlds.graphs import Graphs
 from utils.worlds.groups import Groups
 from utils.worlds.pairs import Pairs
 from utils.worlds.pets import PETS
@@ -657,6 +658,10 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     ),
     "couplets.Couplets.sample n": a_whole(lambda v: RHYMES.sample(v, seed=0), 2),
     "couplets.Couplets.sample seed": a_seed(lambda v: RHYMES.sample(2, seed=v)),
+    "graphs.Graphs arms": a_whole(lambda v: Graphs(v, 2).length, 3, least=2, most=9),
+    "graphs.Graphs steps": a_whole(lambda v: Graphs(2, v).length, 3, least=2, most=9),
+    "graphs.Graphs.sample n": a_whole(lambda v: Graphs(2, 2).sample(v, seed=0), 2),
+    "graphs.Graphs.sample seed": a_seed(lambda v: Graphs(2, 2).sample(2, seed=v)),
     "probes.states layer": a_whole(lambda v: states(CAUSAL, TEXT, v, 2), 0, 1, most=1),
     "probes.patched layer": a_whole(patched_at, 0, 1, most=1),
     "Linear penalty": a_real(lambda v: Linear(LOGITS.T, KINDS, penalty=v).weight, 0.5, least=0),
@@ -768,6 +773,7 @@ EXEMPT = {
     "horizon.mixtures seed": HANDED_ON,
     "horizon.own_text seed": HANDED_ON,
     "planning.donors seed": HANDED_ON,
+    "stars.filled_in passes": "checked by `diffusion.sample`, as steps",
     "chance.integers below": "a size of the library's own, to draw from",
     "forced_answers.force n": HANDED_ON,
     "kept_answers.accept n": "how many questions are asked once more, for tests",

@@ -407,7 +407,7 @@ def edited(monkeypatch, tmp_path):
             "NO_TARGET",
             "verdicts-undo verdicts-corrected verdicts-edit sentences-slips squares-ar "
             "squares-canvas pairs-middle pairs-middle-long tangle-middle tangle-middle-long "
-            "tangle-ten-middle",
+            "tangle-ten-middle graphs-forward graphs-long graphs-backward",
         ),
     ],
 )

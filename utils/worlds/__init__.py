@@ -7,6 +7,7 @@ be computed instead of estimated. Every world has `vocab`, the `length` of its r
 
 from utils.worlds.chains import Chains
 from utils.worlds.couplets import Couplets
+from utils.worlds.graphs import Graphs
 from utils.worlds.groups import Groups
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import EVERYDAY, Sentences
@@ -20,6 +21,7 @@ __all__ = [
     "PETS",
     "Chains",
     "Couplets",
+    "Graphs",
     "Groups",
     "Sentences",
     "Squares",

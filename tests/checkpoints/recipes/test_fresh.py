@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from utils.checkpoints.recipes import couplets
+from utils.checkpoints.recipes import couplets, graphs
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOK = ROOT / "chapters" / "10_planning_ahead.ipynb"
-RECIPES = couplets.RECIPES
+RECIPES = couplets.RECIPES | graphs.RECIPES
 
 
 def code():

@@ -4,6 +4,7 @@ from utils.checkpoints.recipes import (
     bare_words,
     chains,
     couplets,
+    graphs,
     groups,
     kjv,
     pairs,
@@ -26,6 +27,7 @@ RECIPES = (
     | chains.RECIPES
     | bare_words.RECIPES
     | couplets.RECIPES
+    | graphs.RECIPES
     | pairs.RECIPES
     | groups.RECIPES
 )  # {name: Recipe}, parents before their children

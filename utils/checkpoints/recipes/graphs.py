@@ -1,0 +1,92 @@
+"""Models that find the way on `Graphs`: from the centre, from the goal, at once, in any order."""
+
+from dataclasses import replace
+from functools import partial
+
+from utils.checkpoints.recipe import Recipe
+from utils.experiments import stars
+from utils.generation import diffusion
+from utils.models.transformer import TransformerConfig
+from utils.training.batches import world_batches
+from utils.training.losses import loss_without
+from utils.worlds.graphs import Graphs
+
+
+def shape(world, causal=True):
+    return TransformerConfig(
+        len(world.vocab), d_model=64, n_layers=3, max_len=world.length, causal=causal
+    )
+
+
+def batches(world, seed):
+    return world_batches(world, batch_size=128, seed=100_000 * seed + 1)
+
+
+def next_nodes(model, rows, world):
+    return loss_without(model, rows, world.question.expand(len(rows), -1))
+
+
+def without_a_teacher(model, rows, world):
+    return stars.blind_loss(model, rows, world)
+
+
+def hidden_nodes(model, rows, world):
+    return diffusion.loss(model, rows, world.vocab.mask_id, frozen=world.question)
+
+
+def found_by(way, model, world):
+    """The share of stars on which the first step is right, and on which all are."""
+    right = way(model, world, world.sample(1000, seed=10_000_019)).double()
+    return {"first_step": float(right[:, 0].mean()), "whole_way": float(right.prod(1).mean())}
+
+
+def first_step(way, model, world):
+    return found_by(way, model, world)["first_step"]
+
+
+FORWARD = Recipe(
+    about="A causal model that writes the way from the centre to the goal.",
+    data="Graphs(3, 3), 2000 batches of 128 stars",
+    world=Graphs,
+    config=shape,
+    batches=batches,
+    loss=next_nodes,
+    steps=2000,
+    lr=2e-3,
+    results=partial(found_by, stars.from_the_left),
+    progress=partial(first_step, stars.from_the_left),
+    progress_at=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+    seeds=(0, 1, 2),
+)
+BY_CONFIDENCE = partial(stars.filled_in, passes=2)
+RECIPES = {
+    "graphs-forward": FORWARD,
+    "graphs-long": replace(
+        FORWARD,
+        about="The same, trained three times as long.",
+        data="Graphs(3, 3), 6000 batches of 128 stars",
+        steps=6000,
+        seeds=(0,),
+    ),
+    "graphs-backward": replace(
+        FORWARD,
+        about="The same model, which writes the way from the goal to the centre.",
+        world=partial(Graphs, form="backward"),
+    ),
+    "graphs-blind": replace(
+        FORWARD,
+        about="The same model, trained without a teacher: all nodes of the way at once.",
+        loss=without_a_teacher,
+        results=partial(found_by, stars.all_at_once),
+        progress=partial(first_step, stars.all_at_once),
+    ),
+    "graphs-diffusion": replace(
+        FORWARD,
+        about="A masked diffusion model of the nodes on the way, the goal in view.",
+        world=partial(Graphs, form="goal last"),
+        config=partial(shape, causal=False),
+        loss=hidden_nodes,
+        results=partial(found_by, BY_CONFIDENCE),
+        progress=partial(first_step, BY_CONFIDENCE),
+    ),
+}
