@@ -60,6 +60,21 @@ def test_a_child_goes_on_from_its_parent_at_the_same_seed(folder):
         remake("more", progress=False)
 
 
+def test_of_some_seeds_only_the_card_is_kept(folder, recipe):
+    """Weights that were there go; what can be known from the card can still be known."""
+    before = remake("tiny-1", progress=False)
+    recipe(weights_of=(0,))
+    card = remake("tiny-1", progress=False)
+    assert sorted(contents(folder)) == ["tiny-1.json", "tiny.json", "tiny.safetensors"]
+    assert card.weights_sha256 is None and card.results == before.results
+    assert stale("tiny-1") == NOTHING and accept("tiny-1") == 0
+    for use in (load_checkpoint, measure):
+        with pytest.raises(ValueError, match=r"only the card is kept; .* read_card\('tiny-1'\)"):
+            use("tiny-1")
+    remake("tiny", progress=False)
+    load_checkpoint("tiny")
+
+
 def test_a_name_without_a_recipe(empty):
     with pytest.raises(ValueError, match="no recipe for 'huge'; there are: tiny, tiny-1, more"):
         remake("huge")

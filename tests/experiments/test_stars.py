@@ -41,6 +41,7 @@ def test_all_ways_are_judged_against_the_question():
     how = {"d_model": 8, "n_layers": 1, "n_heads": 1, "max_len": 14, "causal": False}
     denoiser = lively(TransformerConfig(112, **how))
     rows = world.sample(10, seed=0)
+    assert stars.begins_beside_goal(denoiser, world, rows).shape == (10,)
     for passes in (1, 2):
         found = stars.filled_in(denoiser, world, rows, passes=passes)
         assert found.shape == (10, 3) and found[:, -1].all()  # the goal is given

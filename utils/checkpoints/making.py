@@ -33,7 +33,8 @@ def remake(name: str, *, folder: Path = FOLDER, progress=True) -> Card:
     measured_by = recipe.measured_by()
     store.check_folder(folder)
     model, history = train(recipe, seed, start, progress=progress)
-    weights = store.pack(model)
+    weights = store.pack(model)  # rounds the model, too
+    kept = weights if recipe.keeps(seed) else None
     card = Card(
         name=name,
         data=recipe.data,
@@ -52,11 +53,11 @@ def remake(name: str, *, folder: Path = FOLDER, progress=True) -> Card:
             for step, value in history.measured
         ],
         torch_version=store.torch_version(),
-        weights_sha256=store.sha256(weights),
+        weights_sha256=kept and store.sha256(kept),
         made_by=made_by,
         measured_by=measured_by,
     )
-    store.write_checkpoint(card, weights, folder=folder)
+    store.write_checkpoint(card, kept, folder=folder)
     return card
 
 

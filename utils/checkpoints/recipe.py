@@ -27,6 +27,7 @@ class Recipe:
     results: `results(model, world)` -> {name: number}, units in the name.
     progress, progress_at: `progress(model, world)` -> a number, at these shares of the way.
     seeds: it is made once for each. parent: the checkpoint that it starts from, at the same seed.
+    weights_of: the seeds whose weights are kept; of the others only the card is. None: all.
     """
 
     about: str
@@ -42,11 +43,17 @@ class Recipe:
     progress_at: tuple[float, ...] = ()
     seeds: tuple[int, ...] = (0,)
     parent: str | None = None
+    weights_of: tuple[int, ...] | None = None
+
+    def keeps(self, seed: int) -> bool:
+        """Whether the weights made at this seed are kept, or only their card."""
+        return self.weights_of is None or seed in self.weights_of
 
     def made_by(self, parent_weights: str | None) -> dict[str, str]:
         """{name: fingerprint} of all that the weights depend on, by name: settings, functions near
         and far, constants, the parent's weights. What only describes or measures does not count."""
-        described = {"about", "data", "results", "progress", "progress_at", "seeds"}
+        measured = {"results", "progress", "progress_at"}
+        described = {"about", "data", "seeds", "weights_of"} | measured
         settings = {name: v for name, v in vars(self).items() if name not in described}
         found = provenance(settings | {"train": train})
         return found | ({"parent_weights": parent_weights} if parent_weights else {})

@@ -1,9 +1,10 @@
 """Checkpoints: the results of longer trainings, kept so that the reader need not wait for them.
 
 A checkpoint is two files in `checkpoints/`: the weights, NAME.safetensors, rounded to float16, and
-a card, NAME.json, that says what they are, how good they are, and how they were made. They were
-made by a recipe (`checkpoints/recipes/`), once for each of its seeds: seed 0 has the recipe's name,
-seed 1 the name with "-1" after it. Anyone can make them again:
+a card, NAME.json, that says what they are, how good they are, and how they were made. Where its
+results are all that the book needs, the card is kept alone. They were made by a recipe
+(`checkpoints/recipes/`), once for each of its seeds: seed 0 has the recipe's name, seed 1 the name
+with "-1" after it. Anyone can make them again:
 
     python -m utils.checkpoints list
     python -m utils.checkpoints remake sentences-ar
@@ -41,6 +42,7 @@ class Card:
     results: what was measured, units in the names. curve: what was measured on the way, as (tokens
     seen, seconds, value). first_losses: of the first steps; final_loss: mean of the last ones, in
     nats. seconds: of training, on so many threads; they are those of one machine on one day.
+    weights_sha256: None where only the card is kept.
     made_by, measured_by: {name: fingerprint} of all that the weights and the results depend on.
     """
 
@@ -58,7 +60,7 @@ class Card:
     results: dict[str, float]
     curve: list[tuple[int, float, float]]
     torch_version: str
-    weights_sha256: str
+    weights_sha256: str | None
     made_by: dict[str, str]
     measured_by: dict[str, str]
 
@@ -71,7 +73,8 @@ def at_seed(name: str, seed: int) -> str:
 
 def load_checkpoint(name: str, seed: int = 0, *, folder: Path = FOLDER) -> tuple[Transformer, Card]:
     """The model, ready to use, and its card. Raises FileNotFoundError for an unknown name, naming
-    those there are, and ValueError if the weights are not those that the card describes.
+    those there are, and ValueError if the weights are not those that the card describes, or if only
+    the card is kept.
     """
     name = at_seed(name, seed)
     card = read_card(name, folder=folder)
@@ -99,8 +102,8 @@ def read_card(name: str, *, folder: Path = FOLDER) -> Card:
         raise ValueError(f"{path} is not a card ({error}); {_again(name)}") from error
 
 
-def write_checkpoint(card: Card, weights: bytes, *, folder: Path = FOLDER) -> None:
-    """Keep a checkpoint, replacing the one of its name.
+def write_checkpoint(card: Card, weights: bytes | None, *, folder: Path = FOLDER) -> None:
+    """Keep a checkpoint, replacing the one of its name. weights: None to keep the card alone.
 
     Two files cannot be replaced at once. So the new weights are first written in full under another
     name; then the new card, in one step; from then on they are the checkpoint, by whichever of the
@@ -108,6 +111,11 @@ def write_checkpoint(card: Card, weights: bytes, *, folder: Path = FOLDER) -> No
     """
     folder.mkdir(parents=True, exist_ok=True)
     for_now, for_good = _places(card.name, folder)
+    if weights is None:
+        write_card(card, folder=folder)
+        for path in (for_now, for_good):
+            path.unlink(missing_ok=True)
+        return
     with suppress(FileNotFoundError, ValueError):  # where the last time was interrupted, finish it
         if sha256(for_now.read_bytes()) == read_card(card.name, folder=folder).weights_sha256:
             for_now.replace(for_good)
@@ -168,6 +176,10 @@ def _side_by_side(weights):
 
 def _weights(card, folder):
     """The bytes that the card describes."""
+    if card.weights_sha256 is None:
+        raise ValueError(
+            f"of {card.name} only the card is kept; its results are in read_card({card.name!r})"
+        )
     for_now, for_good = _places(card.name, folder)
     found = [path.read_bytes() for path in (for_good, for_now) if path.exists()]
     for data in found:

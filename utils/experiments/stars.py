@@ -24,6 +24,13 @@ def filled_in(model, world, rows, *, passes, order="confidence", generator=None)
     return world.right(diffusion.sample(model, blank, mask_id, **how))
 
 
+def begins_beside_goal(model, world, rows):
+    """Where a denoiser, all of the way still blank, is surest of the node beside the goal: (n,)."""
+    blank = rows.masked_fill(~world.question, world.vocab.mask_id)
+    sure = diffusion.log_probs(model, blank, world.vocab.mask_id).amax(-1)[:, list(world.way[:-1])]
+    return sure.argmax(-1) == world.steps - 2
+
+
 def _unseen(model, world, rows):
     """Logits for the nodes of the way, none of which the model may see: (n, steps, vocab)."""
     asked = world.length - world.steps

@@ -41,6 +41,21 @@ def test_no_training_reaches_the_seeds_of_the_tests(name):
     assert max(seen) < fresh_from()
 
 
+def test_the_cards_of_stars_are_measured_on_those_seeds():
+    """The chapter reads the shares of most models off their cards."""
+    seen = []
+
+    class Watched(graphs.Graphs):
+        def sample(self, n, *, seed):
+            seen.append(seed)
+            return super().sample(n, seed=seed)
+
+    graphs.unseen(Watched())
+    assert min(seen) >= fresh_from()
+    for recipe in graphs.RECIPES.values():
+        assert "utils.checkpoints.recipes.graphs.unseen" in recipe.measured_by()
+
+
 def test_every_measurement_of_the_chapter_is_drawn_from_those_seeds():
     drawn = re.findall(r"\.sample\((\w+), seed=([^)]*)\)", code())
     measured = [seed for n, seed in drawn if n == "n" or int(n) >= 100]

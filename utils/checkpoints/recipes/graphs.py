@@ -3,6 +3,8 @@
 from dataclasses import replace
 from functools import partial
 
+import torch
+
 from utils.checkpoints.recipe import Recipe
 from utils.experiments import stars
 from utils.generation import diffusion
@@ -34,14 +36,33 @@ def hidden_nodes(model, rows, world):
     return diffusion.loss(model, rows, world.vocab.mask_id, frozen=world.question)
 
 
+def unseen(world):
+    """Stars to measure on, from a seed that no training reaches."""
+    return world.sample(1000, seed=10_000_019)
+
+
 def found_by(way, model, world):
-    """The share of stars on which the first step is right, and on which all are."""
-    right = way(model, world, world.sample(1000, seed=10_000_019)).double()
-    return {"first_step": float(right[:, 0].mean()), "whole_way": float(right.prod(1).mean())}
+    """The share of stars on which the first step is right, the second, and the whole way."""
+    right = way(model, world, unseen(world)).double()
+    found = {"first_step": right[:, 0], "second_step": right[:, 1], "whole_way": right.prod(1)}
+    return {key: float(value.mean()) for key, value in found.items()}
 
 
 def first_step(way, model, world):
     return found_by(way, model, world)["first_step"]
+
+
+def found_in_orders(model, world):
+    """The same of a denoiser, by the surest node first and in other orders, and on how many stars
+    it is surer of the node beside the goal than of that beside the centre."""
+    found = found_by(BY_CONFIDENCE, model, world)
+    for order, passes in {"one pass": 1, "random": 2, "left-to-right": 2}.items():
+        how = {"order": order if passes > 1 else "confidence", "passes": passes}
+        how["generator"] = torch.Generator().manual_seed(0)
+        shares = found_by(partial(stars.filled_in, **how), model, world)
+        found |= {f"{key}, {order}": share for key, share in shares.items()}
+    beside_goal = stars.begins_beside_goal(model, world, unseen(world)).double()
+    return found | {"begins_beside_goal": float(beside_goal.mean())}
 
 
 FORWARD = Recipe(
@@ -57,6 +78,7 @@ FORWARD = Recipe(
     progress=partial(first_step, stars.from_the_left),
     progress_at=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
     seeds=(0, 1, 2),
+    weights_of=(),
 )
 BY_CONFIDENCE = partial(stars.filled_in, passes=2)
 RECIPES = {
@@ -86,7 +108,8 @@ RECIPES = {
         world=partial(Graphs, form="goal last"),
         config=partial(shape, causal=False),
         loss=hidden_nodes,
-        results=partial(found_by, BY_CONFIDENCE),
+        results=found_in_orders,
         progress=partial(first_step, BY_CONFIDENCE),
+        weights_of=(0,),
     ),
 }
