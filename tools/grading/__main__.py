@@ -27,8 +27,9 @@ def main(command):
     only = say("ASSIGNMENT") or None
     course = open_course(say("COURSE") or None, say("GRADEBOOK") or None)
     if command == "release":
-        for path in release(course, only):
-            print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+        for name in course.names(only):
+            for path in release(course, name):
+                print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)", flush=True)
     elif command == "grade":
         unsafe = say("UNSAFE_NO_SANDBOX", "")
         if unsafe and unsafe != sandbox.CONSENT:
@@ -53,10 +54,12 @@ def main(command):
     elif command == "formgrader":
         formgrader(course, say("HOST") or "127.0.0.1", lab.port_number(say("PORT") or "8888"))
     elif command == "export":
-        path, open_ones = export(course, only)
+        path, open_ones, missing = export(course, only)
         print(path)
         for student, name, why in open_ones:
             print(f"  not final: {student}, {name}: {why}")
+        for name, students in missing.items():
+            print(f"  not handed in: {name}, by {', '.join(students)}")
     else:
         raise GradingError(f"{command!r} is not release, grade, formgrader, feedback or export.")
     return 0

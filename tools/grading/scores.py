@@ -108,18 +108,32 @@ def pixels(text):
     return width * height
 
 
-def save(course, submission, rebuilt, withheld, *, same_as_before):
+def answers(course, student, assignment):
+    """{name of a cell that students write: its text} of a graded notebook; {} if there is none."""
+    path = course.folder("autograded", student, assignment) / f"{assignment}.ipynb"
+    try:
+        return written(nbformat.read(path, as_version=4))
+    except Exception:  # whatever is wrong with it, it then says nothing
+        return {}
+
+
+def written(notebook):
+    cells = [one for one in notebook.cells if marks(one).get("solution")]
+    return {marks(one)["grade_id"]: one.source for one in cells}
+
+
+def save(course, submission, rebuilt, withheld, same):
     """Write the scores of one submission into the gradebook, in one transaction.
 
-    same_as_before: the same work was graded before; then what a person has decided about it needs
-    no new look. Manual scores and comments are never touched.
+    same: the names of cells of which nothing has changed since they were graded before; then what
+    a person has decided about them needs no new look. Manual scores and comments are never touched.
     """
     student, assignment = submission.student, submission.assignment
     with course.gradebook() as book, one_transaction(book.db):
         book.update_or_create_student(student)
         when = {"timestamp": submission.when} if submission.when else {}
         book.update_or_create_submission(assignment, student, **when)
-        Save(book, student, assignment, withheld, same_as_before).go(rebuilt.notebook)
+        Save(book, student, assignment, withheld, same).go(rebuilt.notebook)
         penalise(course, book, student, assignment)
 
 
@@ -161,25 +175,26 @@ def one_transaction(db):
 class Save(SaveAutoGrades):
     """nbgrader's step, writing to a gradebook that is already open."""
 
-    def __init__(self, book, student, assignment, withheld, same_as_before):
+    def __init__(self, book, student, assignment, withheld, same):
         super().__init__()
         self.gradebook, self.student_id = book, student
         self.assignment_id = self.notebook_id = assignment
-        self.withheld, self.same_as_before = withheld, same_as_before
+        self.withheld, self.same = withheld, same
 
     def go(self, notebook):
         for index, cell in enumerate(notebook.cells):
             self.preprocess_cell(cell, {}, index)
 
     def _add_score(self, cell, resources):
+        name = marks(cell)["grade_id"]
         grade = self.gradebook.find_grade(
-            marks(cell)["grade_id"], self.notebook_id, self.assignment_id, self.student_id
+            name, self.notebook_id, self.assignment_id, self.student_id
         )
         before = (grade.auto_score, grade.needs_manual_grade)
         super()._add_score(cell, resources)
-        if marks(cell)["grade_id"] in self.withheld:
+        if name in self.withheld:
             grade.auto_score, grade.needs_manual_grade = None, True
-        if self.same_as_before and grade.manual_score is not None and grade.auto_score == before[0]:
+        if name in self.same and grade.manual_score is not None and grade.auto_score == before[0]:
             grade.needs_manual_grade = before[1]
 
 
@@ -205,12 +220,15 @@ def penalise(course, book, student, assignment):
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """points: from tests and people so far, less what is taken off for lateness, of `most`.
+    """points: from tests and people so far, less what is taken off for lateness, of `most`. late:
+    by how many seconds, less the days of an extension; off: what that has taken, of points.
     waiting: the names of cells that wait for points by hand; marked: of those that have some;
     beyond: [(name, points, most)] of those that have more than there are."""
 
     points: float
     most: float
+    late: float
+    off: float
     waiting: list
     marked: list
     beyond: list
@@ -226,6 +244,8 @@ def standing(course, student, assignment):
         return Standing(
             points=max(0, submission.score - submission.late_submission_penalty),
             most=submission.max_score,
+            late=late_by(course, submission, student, assignment),
+            off=min(submission.score, submission.late_submission_penalty),
             waiting=[one.name for one in grades if one.needs_manual_grade],
             marked=[one.name for one in by_hand],
             beyond=[
