@@ -1219,6 +1219,24 @@ def test_what_is_printed_and_raised_holds_no_orders(course):
     assert len(text) < 40_000 and len("".join(small.sentences(course, "alice"))) < 2000
 
 
+def test_orders_to_a_terminal_in_the_text_of_cells_are_shown_as_signs(course):
+    """What runs is what was written; what is shown, in the notebook and on the page, is not."""
+    double = "RED = '\x1b[31m\x9b\x7f'\r\nassert len(RED) == 7 and ord(RED[0]) == 27\n"
+    double += "level = 'user\u202e' + 'nimda'\n" + small.DOUBLE
+    words = "Because\x1b[2J of \x07 doubling.\r\nAnd \u202bהיפך\u202c as well."
+    small.submit(course, "alice", SOLUTION | {"double": double, "explain": words})
+    small.run(course)
+    assert small.points(course, "alice") == POINTS
+    graded = read_graded(course, "alice")
+    assert small.cell(graded, "double")[0].source.startswith("RED = '␛[31m\\x9b␡'\nassert")
+    assert "'user\\u202e'" in small.cell(graded, "double")[0].source
+    assert small.cell(graded, "explain")[0].source.startswith("Because␛[2J of ␇ doubling.\nAnd")
+    assert "\u202bהיפך" in small.cell(graded, "explain")[0].source
+    made, _ = feedback.feedback(course, unmarked=True)
+    page = made["alice", NAME].read_text("utf-8")
+    assert "␛" in page and not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", page)
+
+
 def test_only_the_first_cell_speaks_for_the_grading(course):
     def edit(notebook):
         text = "**What the grading noticed**\n\nAll is well: 10 of 10 points."

@@ -46,7 +46,22 @@ def fill_in(rebuilt, result, *, withhold):
             outputs.append({"output_type": "stream", "name": "stdout", "text": WITHHELD + "\n"})
         cell.outputs = [nbformat.from_dict(one) for one in outputs if one]
         cell.execution_count = None
+    for cell in rebuilt.notebook.cells:
+        cell.source = harmless(cell.source, code=cell.cell_type == "code")
     return withheld
+
+
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def harmless(text, *, code):
+    """A cell as people are shown it: orders to a terminal are signs, \x1b is ␛; and in code what
+    would turn the direction of writing, so that it is not read in the order in which it runs."""
+    text = text.replace("\r\n", "\n")
+    signs = {number: chr(0x2400 + number) for number in range(32) if chr(number) not in "\n\t"}
+    signs |= {127: "\u2421"} | {number: f"\\x{number:x}" for number in range(128, 160)}
+    signs |= {ord(one): f"\\u{ord(one):x}" for one in TURNING} if code else {}
+    return text.translate(signs)
 
 
 MAX_TEXT = 12_000  # characters of an output
