@@ -727,6 +727,26 @@ def test_new_work_is_graded_and_only_that(course, monkeypatch):
     assert len(ran) == 1 and small.points(course, "bob") == POINTS
 
 
+def test_one_student_is_graded_again_alone(course, monkeypatch, grading):
+    for student in ("alice", "bob", "carol"):
+        small.submit(course, student)
+    small.run(course)
+    ran, real = [], sandbox.run
+    monkeypatch.setattr(sandbox, "run", lambda *a, **k: ran.append(1) or real(*a, **k))
+    assert "2 graded" in grading("grade", STUDENT="alice, carol")[0] and len(ran) == 2
+    assert "0 graded" in grading("grade", STUDENT="nobody")[0]
+
+
+@pytest.mark.parametrize("name, command", [("FORCE", "grade"), ("UNMARKED", "feedback")])
+def test_what_is_neither_yes_nor_no_is_said_to_be_neither(course, grading, name, command):
+    small.submit(course, "alice")
+    small.run(course)
+    for word in ("1", "yes", "True", "0", "no", "false", ""):
+        assert grading(command, **{name: word})[1] is None
+    said = f"{name}=maybe is neither yes nor no: give {name}=1, or leave it out."
+    assert grading(command, **{name: "maybe"})[1] == said
+
+
 def test_all_is_graded_again_when_a_test_has_changed(course):
     small.submit(course, "alice")
     small.run(course)

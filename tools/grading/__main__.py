@@ -1,8 +1,8 @@
 """python -m tools.grading release|grade|formgrader|feedback|export, for the Makefile's targets.
 
 Each takes ASSIGNMENT from the environment (else all), COURSE (else `assignments`) and GRADEBOOK (an
-SQLAlchemy URL, else COURSE/gradebook.db). grade also takes FORCE=1, TRUST=student,student and
-WORKERS=2; formgrader HOST and PORT; feedback UNMARKED=1.
+SQLAlchemy URL, else COURSE/gradebook.db). grade also takes STUDENT and TRUST, each one or several
+student,student, FORCE=1 and WORKERS=2; formgrader HOST and PORT; feedback UNMARKED=1.
 """
 
 import os
@@ -40,14 +40,15 @@ def main(command):
         failures = grade(
             course,
             only,
-            force=yes(say("FORCE")),
-            trust=[name for name in say("TRUST", "").replace(",", " ").split() if name],
+            force=yes("FORCE"),
+            again=students("STUDENT"),
+            trust=students("TRUST"),
             workers=number_of_workers(say("WORKERS")),
             unsafe=unsafe == sandbox.CONSENT,
         )
         return int(failures > 0)
     elif command == "feedback":
-        made, held_back = feedback(course, only, unmarked=yes(say("UNMARKED")))
+        made, held_back = feedback(course, only, unmarked=yes("UNMARKED"))
         print(f"{len(made)} pages in {course.root / 'feedback'}")
         for student, name, why in held_back:
             print(f"  none yet for {student}, {name}: {why}")
@@ -58,8 +59,8 @@ def main(command):
         print(path)
         for student, name, why in open_ones:
             print(f"  not final: {student}, {name}: {why}")
-        for name, students in missing.items():
-            print(f"  not handed in: {name}, by {', '.join(students)}")
+        for name, absent in missing.items():
+            print(f"  not handed in: {name}, by {', '.join(absent)}")
     else:
         raise GradingError(f"{command!r} is not release, grade, formgrader, feedback or export.")
     return 0
@@ -71,8 +72,20 @@ def number_of_workers(text):
     return lab.number("WORKERS", text, MOST_WORKERS, wanted) if text else None
 
 
-def yes(word):
-    return (word or "") not in ("", "0", "no")
+def students(name):
+    """The students that a variable names."""
+    return os.environ.get(name, "").replace(",", " ").split()
+
+
+def yes(name):
+    """Whether a variable is set. Raises GradingError if it says neither yes nor no."""
+    word = os.environ.get(name, "")
+    if word.lower() in ("1", "yes", "true", "on"):
+        return True
+    if word.lower() in ("", "0", "no", "false", "off"):
+        return False
+    shown = word if len(word) <= 40 else f"{word[:39]}…"
+    raise GradingError(f"{name}={shown} is neither yes nor no: give {name}=1, or leave it out.")
 
 
 if __name__ == "__main__":

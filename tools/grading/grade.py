@@ -72,12 +72,22 @@ def read_card(course, student, assignment):
         return None
 
 
-def grade(course, only=None, *, force=False, trust=(), workers=None, limits=None, unsafe=False):
+def grade(
+    course,
+    only=None,
+    *,
+    force=False,
+    again=(),
+    trust=(),
+    workers=None,
+    limits=None,
+    unsafe=False,
+):
     """Grade what `submitted` holds. Returns the number of submissions that could not be graded.
 
-    only: one assignment. force: grade again what has not changed. trust: students whose flagged
-    work counts, because the teacher has looked at it. unsafe: run without a sandbox. Raises
-    sandbox.NoSandbox where there is none.
+    only: one assignment. force: grade again what has not changed; again: that of these students.
+    trust: students whose flagged work counts, because the teacher has looked at it. unsafe: run
+    without a sandbox. Raises sandbox.NoSandbox where there is none.
     """
     if not unsafe and (reason := sandbox.unavailable()):
         raise sandbox.NoSandbox(reason)
@@ -87,7 +97,8 @@ def grade(course, only=None, *, force=False, trust=(), workers=None, limits=None
     for name in course.names(only):
         job = Job(course, template(course, name), limits or sandbox.Limits(), unsafe, found[name])
         job.strays = [sentence for _, meant, sentence in strays if meant in (None, name)]
-        failures += job.run(force=force, trust=set(trust), workers=workers or os.cpu_count() or 2)
+        again = set(job.students if force else again)
+        failures += job.run(again=again, trust=set(trust), workers=workers or os.cpu_count() or 2)
     for _, _, sentence in strays:
         print(f"  NEEDS YOU  {report.printable(sentence)}")
     return failures
@@ -103,10 +114,11 @@ class Job:
         self.refused, self.failed, self.cards = {}, {}, {}
         self.strays, self.graded, self.unfinished = [], 0, []
         self.roster = collect.roster(course)
+        self.students, self.odd = submissions.students(course)
 
-    def run(self, *, force, trust, workers):
+    def run(self, *, again, trust, workers):
         register(self.course, self.template)
-        waiting, unchanged = self.look(force, trust)
+        waiting, unchanged = self.look(again, trust)
         if not waiting and not unchanged and not self.refused and not self.strays:
             print(f"{self.template.name}: nothing handed in yet.")
             return 0
@@ -138,16 +150,15 @@ class Job:
         report.say(self, unchanged, time.perf_counter() - start, path)
         return len(self.failed)
 
-    def look(self, force, trust):
+    def look(self, again, trust):
         """([(submission to grade, card of the last time or None)], how many are as they were)."""
         waiting, unchanged = [], 0
-        students, odd = submissions.students(self.course)
-        for name in odd:
+        for name in self.odd:
             self.refused[name] = (
                 "is in `submitted` under a name that no student can have: rename it, with letters "
                 "from a to z, digits and . _ - only"
             )
-        for student in students:
+        for student in self.students:
             try:
                 one = submissions.read(self.course, student, self.template.name)
             except submissions.Refused as reason:
@@ -157,14 +168,14 @@ class Job:
                 continue
             card = read_card(self.course, student, self.template.name)
             decide = student in trust and card is not None and card.waits
-            if not force and not decide and self.is_current(one, card):
+            if student not in again and not decide and self.is_current(one, card):
                 self.cards[student] = card
                 unchanged += 1
             else:
                 waiting.append((one, card))
-        unknown = sorted(trust - set(students))
-        if unknown:
-            print(f"TRUST names {', '.join(unknown)}, who has handed in nothing.", file=sys.stderr)
+        for variable, named in (("STUDENT", again), ("TRUST", trust)):
+            if unknown := ", ".join(sorted(named - set(self.students))):
+                print(f"{variable} names {unknown}, who has handed in nothing.", file=sys.stderr)
         return waiting, unchanged
 
     def is_current(self, one, card):
