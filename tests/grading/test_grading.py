@@ -24,6 +24,7 @@ import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
+from tests.disks import filling_up, locked
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME, POINTS, SOLUTION, STUB
 from tools.grading import __main__ as commands
@@ -691,6 +692,32 @@ def test_a_second_time_changes_nothing(course, monkeypatch):
     assert small.everything(course) == before
     small.run(course, force=True)
     assert small.everything(course) == before
+
+
+@pytest.mark.parametrize("command", ["release", "grade", "feedback", "export"])
+@pytest.mark.parametrize("what", ["a full disk", "a disk to read only"])
+def test_a_disk_that_takes_nothing_is_one_line(open_folder, monkeypatch, capsys, command, what):
+    """And when there is room again, the same command does what it does."""
+    course = small.make(open_folder / "course")
+    small.submit(course, "alice")
+    small.run(course)
+    small.submit(course, "alice", SOLUTION | {"explain": "Another."})
+    if command != "grade":
+        small.run(course)
+    monkeypatch.setenv("COURSE", str(course.root))
+    monkeypatch.setenv("UNMARKED", "1")
+    before = small.everything(course)
+    capsys.readouterr()
+    folders = [course.root, *(path for path in course.root.rglob("*") if path.is_dir())]
+    with filling_up(100) if what == "a full disk" else locked(*folders):
+        ended = commands.ended(command)
+        told = capsys.readouterr()
+    if command == "feedback" and ended == 0:  # what is wrong with each page is said of each
+        assert "0 pages" in told.out and "none yet for alice" in told.out
+    else:
+        assert isinstance(ended, str) and "\n" not in ended
+    assert small.everything(course) == before
+    assert commands.ended(command) == 0
 
 
 def test_what_a_person_has_decided_stays(course):

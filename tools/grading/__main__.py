@@ -8,6 +8,8 @@ student,student, FORCE=1 and WORKERS=2; formgrader HOST and PORT; feedback UNMAR
 import os
 import sys
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from tools import lab
 
 from . import sandbox
@@ -88,10 +90,18 @@ def yes(name):
     raise GradingError(f"{name}={shown} is neither yes nor no: give {name}=1, or leave it out.")
 
 
-if __name__ == "__main__":
+def ended(command=""):
+    """How the command ends: an exit code, or a line that says what went wrong."""
     try:
-        sys.exit(main(*sys.argv[1:2] or [""]))
+        return main(command)
     except (GradingError, sandbox.NoSandbox) as error:
-        sys.exit(str(error))
+        return str(error)
     except KeyboardInterrupt:
-        sys.exit("\nStopped. The same command goes on where this one was.")
+        return "\nStopped. The same command goes on where this one was."
+    except (OSError, SQLAlchemyError) as error:  # of a disk, or of a database
+        said = str(error).strip().splitlines()[0]
+        return f"Stopped: {said}. When that is mended, the same command goes on where this one was."
+
+
+if __name__ == "__main__":
+    sys.exit(ended(*sys.argv[1:2]))
