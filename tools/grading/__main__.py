@@ -62,7 +62,7 @@ def main(command):
         for student, name, why in open_ones:
             print(f"  not final: {student}, {name}: {why}")
         for name, absent in missing.items():
-            print(f"  not handed in: {name}, by {', '.join(absent)}")
+            print(f"  not handed in: {name}, by {', '.join(sorted(absent))}")
     else:
         raise GradingError(f"{command!r} is not release, grade, formgrader, feedback or export.")
     return 0

@@ -168,7 +168,9 @@ def refuse_another(template, cells):
     fits = {other: len(names & theirs) for other, theirs in template.others.items()}
     likely = max(fits, key=fits.get, default=None)
     if likely and fits[likely] > own and 2 * own < len(template.released):
-        raise Refused(f"is {likely}, by the names of its cells, and not {template.name}; ask again")
+        raise Refused(
+            f"is {likely}, by the names of its cells, and not {template.name}; ask for that"
+        )
 
 
 MISSING = "is missing: no answer"
