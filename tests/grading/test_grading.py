@@ -266,9 +266,15 @@ def test_a_test_that_is_not_run_passes_nobody(tmp_path):
 
 
 def test_what_no_python_can_read_is_said(course):
-    small.submit(course, "alice", SOLUTION | {"shout": "def shout(words)\n    return 1"})
+    def edit(notebook):
+        notebook.cells.append(nbformat.v4.new_code_cell("my own = 1\nx = 2"))
+
+    shout = "def shout(words)\n    return 1"
+    small.submit(course, "alice", SOLUTION | {"shout": shout}, edit=edit)
     small.run(course)
-    assert any("'shout' is no Python" in one for one in small.sentences(course, "alice"))
+    told = " ".join(small.sentences(course, "alice"))
+    number = len(small.CELLS) + 1
+    assert "'shout' is no Python" in told and f"'cell {number}, my own = 1' is no Python" in told
 
 
 def test_what_ipython_adds_to_python_costs_nothing(course):

@@ -99,10 +99,13 @@ def test_sets_up_once_then_starts_at_once(clone):
         ["-r", "requirements.txt"],
         ["-r", "requirements-nodeps.txt"],
     ]
-    start = time.perf_counter()
-    second = set_up(clone, "exit 0", "-c", "print('runs')")
-    assert second.stdout == "runs\n" and len(asked(clone)) == 2
-    assert time.perf_counter() - start < 1
+    seconds = []
+    for _ in range(3):  # the quickest: the machine may be busy
+        start = time.perf_counter()
+        again = set_up(clone, "exit 0", "-c", "print('runs')")
+        assert again.stdout == "runs\n" and len(asked(clone)) == 2
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 1
 
 
 @pytest.mark.parametrize("name", FILES[:3])

@@ -272,6 +272,8 @@ def standing(course, student, assignment):
 
 
 def where(rebuilt, index):
-    """How to call the cell with that number in a plan."""
+    """How to call the cell with that number in a plan: by its name, or how it begins."""
     cell = rebuilt.code()[index]
-    return title(cell, rebuilt.notebook.cells.index(cell) + 1)
+    name = title(cell, rebuilt.notebook.cells.index(cell) + 1)
+    begins = cell.source.strip().partition("\n")[0]
+    return name if marks(cell).get("grade_id") else f"{name}, {begins[:40]}"
