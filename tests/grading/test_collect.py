@@ -175,6 +175,15 @@ def test_a_later_notebook_that_is_called_otherwise_is_told_of(course):
     assert "2 notebooks; the last that is called 01_small is" in told
 
 
+def test_what_came_by_mail_counts_if_it_is_the_last(course):
+    path = "Berta Müller_48123_assignsubmission_file/01_small.ipynb"
+    put(course, "all.zip", zipped({path: notebook(course, "first")}))
+    put(course, "bmueller.ipynb", notebook(course, "by mail"))
+    (told,) = collect.collect(course, NAME).said
+    assert handed_in(course) == {"bmueller": "by mail"}
+    assert "has handed in 2 notebooks; the last is bmueller.ipynb" in told
+
+
 def test_nothing_is_guessed(course):
     with (course.root / "students.csv").open("a", encoding="utf-8") as file:
         file.write("berta2,Berta Muller,other@example.edu\n")

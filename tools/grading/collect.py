@@ -166,9 +166,10 @@ def look(course, name):
         found.without[student] = submissions.listed(paths)
         there = f"no notebook in downloaded/{name}, but {found.without[student]}"
         found.said.append(f"{student} has {there}; ask for one.")
+    spelled = {one.id: one.spellings() for one in students}
     for student, choices in sorted(theirs.items()):
         choices = once(choices)
-        named = [one for one in choices if squeezed(name) in squeezed(one.path.name)] or choices
+        named = [one for one in choices if called(one.path, name, spelled[student])] or choices
         found.chosen[student] = named[-1]
         if len(choices) > 1:
             last = named[-1] is choices[-1]
@@ -177,6 +178,13 @@ def look(course, name):
                 f"{student} has handed in {len(choices)} notebooks; {what} is {named[-1].path}."
             )
     return found
+
+
+def called(path, name, spellings):
+    """Whether a file is called as the assignment is, or, put there by hand, as its student is."""
+    if squeezed(name) in squeezed(path.name):
+        return True
+    return len(path.parts) == 1 and squeezed(path.stem) in spellings
 
 
 def once(choices):
