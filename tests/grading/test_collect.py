@@ -382,6 +382,10 @@ def test_the_report_says_by_how_much_work_is_late_and_by_whose_clock(course):
     small.run(course)
     report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
     assert "| dan1 | 7.2 | 10 | 2.4 hours, 0.8 off |" in report
+    os.utime(today, (stamp - 2 * 86_400, stamp - 2 * 86_400))  # when it came, says the teacher
+    small.run(course)
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert "| dan1 | 8 | 10 |  | to do" in report and "by the time of its file" not in report
 
 
 def test_a_hook_or_an_extension_that_cannot_be_used_is_refused_in_words(course):

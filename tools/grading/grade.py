@@ -112,7 +112,7 @@ class Job:
         self.found = found or collect.Found()
         self.course, self.template, self.limits, self.unsafe = course, template, limits, unsafe
         self.refused, self.failed, self.cards = {}, {}, {}
-        self.strays, self.graded, self.unfinished = [], 0, []
+        self.strays, self.graded, self.unfinished, self.times = [], 0, [], {}
         self.roster = collect.roster(course)
         self.students, self.odd = submissions.students(course)
 
@@ -145,7 +145,7 @@ class Job:
             report.write_report(self)
             raise
         pool.shutdown()
-        scores.penalise_all(self.course, self.template.name)
+        scores.penalise_all(self.course, self.template.name, self.times)
         path = report.write_report(self)
         report.say(self, unchanged, time.perf_counter() - start, path)
         return len(self.failed)
@@ -166,6 +166,7 @@ class Job:
                 continue
             if one is None:
                 continue
+            self.times[student] = one.when
             card = read_card(self.course, student, self.template.name)
             decide = student in trust and card is not None and card.waits
             if student not in again and not decide and self.is_current(one, card):

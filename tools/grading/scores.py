@@ -15,6 +15,7 @@ import sys
 
 import nbformat
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
+from nbgrader.utils import parse_utc
 
 from .course import GradingError, marks
 from .rebuild import title
@@ -152,10 +153,14 @@ def save(course, submission, rebuilt, withheld, same):
         penalise(course, book, student, assignment)
 
 
-def penalise_all(course, assignment):
-    """Take off for lateness by what is now known of due dates and extensions."""
+def penalise_all(course, assignment, times=None):
+    """Take off for lateness by what is now known of due dates and extensions, and of when work was
+    handed in: times, {student: as in timestamp.txt, or None}."""
     with course.gradebook() as book, one_transaction(book.db):
         for one in book.assignment_submissions(assignment):
+            if when := (times or {}).get(one.student_id):
+                with contextlib.suppress(ValueError):  # the others are not to suffer from it
+                    one.timestamp = parse_utc(when)
             penalise(course, book, one.student_id, assignment)
 
 
