@@ -20,15 +20,16 @@ from utils.measure.probes import patched, states
 
 
 @contextmanager
-def myopic(model, *, words=False):
-    """Within this, no loss at a later position reaches what an earlier one computes. What the model
-    computes is the same, and what it learns is another thing: what a position computes is there for
-    its own next token alone, and later positions make do with that.
+def myopic(model):
+    """Within this, no loss at a later position reaches what an earlier one hands on, in any layer:
+    later positions look back at its states, the word's own vector included, and change none of
+    them. What the model computes is the same, and what it learns is another thing: what a position
+    computes is there for its own next token alone, and later positions make do with that.
 
-    words: whether not even a word's own vector, before the first layer, may learn from losses at
-    later positions. The matrices, which all positions share, learn from all losses in any case.
+    The matrices, which all positions share, learn from all losses; so does the vector of a word
+    where it is a row of the output. So it is in Wu et al.
     """
-    layers = [layer.attention for layer in model.layers[0 if words else 1 :]]
+    layers = [layer.attention for layer in model.layers]
     for attention in layers:
         attention.forward = _short_sighted(attention)
     try:
