@@ -22,14 +22,14 @@ from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
 KEPT_BY = {  # {what is kept: the module that keeps it}
+    **dict.fromkeys(kept_cuts.MAKE, kept_cuts),
     **dict.fromkeys(kept_proofs.MAKE, kept_proofs),
     **dict.fromkeys(kept_learning.JOBS, kept_learning),
     **dict.fromkeys(kept_reading.JOBS, kept_reading),
 }
 PASSAGES = tuple(kept_passages.NAMES)  # of two sentences each, as SmolLM2 matches them
-CUTS = "cuts"  # of what SmolLM2 wrote, and how it went on
 PLACES = "places"  # numbered, as a denoiser may know them
-KEPT = (ANSWERS, CUTS, *PASSAGES, PLACES, *KEPT_BY)
+KEPT = (ANSWERS, *PASSAGES, PLACES, *KEPT_BY)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,8 +85,6 @@ def show(name):
 def remake(name):
     if name == ANSWERS:
         return kept_answers.remake()
-    if name == CUTS:
-        return kept_cuts.remake()
     if name in PASSAGES:
         return kept_passages.remake(name)
     if name == PLACES:
@@ -108,9 +106,6 @@ def accept(name):
     if name == ANSWERS:
         kept_answers.accept()
         return print(f"{name:24} accepted: it still answers the first questions as it did")
-    if name == CUTS:
-        kept_cuts.accept()
-        return print(f"{name:24} accepted: it still writes after the first request as it did")
     if name in PASSAGES:
         kept_passages.accept(name)
         return print(f"{name:24} accepted: it still says the same of the first passages")

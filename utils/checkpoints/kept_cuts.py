@@ -1,6 +1,9 @@
 """What SmolLM2 writes after its own texts are cut, kept like a checkpoint.
 
-python -m utils.checkpoints remake cuts     # minutes
+    python -m utils.checkpoints remake cuts        # minutes
+    python -m utils.checkpoints remake recited     # a minute
+
+`cuts`: after texts of its own. `recited`: after texts that can go on in one way only.
 """
 
 from __future__ import annotations
@@ -15,51 +18,58 @@ from utils.experiments.horizon import Cut
 from utils.models import smollm
 from utils.text.files import write_whole
 
-PATH = Path(__file__).resolve().parent / "data" / "cuts.json"
+DATA = Path(__file__).resolve().parent / "data"
+MAKE = {  # {what is kept: what makes it, and of what}
+    "cuts": (horizon.ask, horizon.REQUESTS),
+    "recited": (horizon.recite, horizon.RECITED),
+}
 
 
-def made_by() -> dict[str, str]:
+def made_by(name: str = "cuts") -> dict[str, str]:
     """{name: fingerprint} of all that it depends on: requests, code, weights."""
-    return provenance({"code": [smollm.load, horizon.ask], "requests": list(horizon.REQUESTS)})
+    make, requests = MAKE[name]
+    return provenance({"code": [smollm.load, make], "requests": list(requests)})
 
 
-def kept(path: Path = PATH) -> list[Cut]:
+def kept(name: str = "cuts", data: Path = DATA) -> list[Cut]:
     """What is kept. Raises FileNotFoundError, saying how to make it, where it is missing."""
-    return [Cut(**each) for each in _read(path)["cuts"]]
+    return [Cut(**each) for each in _read(name, data)["cuts"]]
 
 
-def stale(path: Path = PATH) -> list[str]:
+def stale(name: str = "cuts", data: Path = DATA) -> list[str]:
     """What has changed, by name, since it was made."""
-    return changes(_read(path)["made_by"], made_by())
+    return changes(_read(name, data)["made_by"], made_by(name))
 
 
-def remake(path: Path = PATH) -> None:
+def remake(name: str, data: Path = DATA) -> None:
     """Ask again and keep it. An interruption leaves the old file as it was."""
-    fingerprints = made_by()  # now: files may change in the meantime
-    _write(path, fingerprints, horizon.ask())
+    fingerprints = made_by(name)  # now: files may change in the meantime
+    _write(name, data, fingerprints, MAKE[name][0]())
 
 
-def accept(path: Path = PATH) -> None:
+def accept(name: str, data: Path = DATA) -> None:
     """Keep it although code has changed, because the first request comes out the same. Raises
     ValueError, and accepts nothing, if it does not."""
-    fingerprints, before = made_by(), kept(path)
-    for old, new in zip(before, horizon.ask(horizon.REQUESTS[:1]), strict=False):
+    fingerprints, before = made_by(name), kept(name, data)
+    make, requests = MAKE[name]
+    for old, new in zip(before, make(requests[:1]), strict=False):
         apart = max(abs(a - b) for a, b in zip(old.bits, new.bits, strict=True))
         if old.kept != new.kept or apart > 0.1:
             raise ValueError(
                 "after the first request the model no longer writes what is kept; make all of it "
-                "again: python -m utils.checkpoints remake cuts"
+                f"again: python -m utils.checkpoints remake {name}"
             )
-    _write(path, fingerprints, before)
+    _write(name, data, fingerprints, before)
 
 
-def _read(path):
+def _read(name, data):
+    path = data / f"{name}.json"
     if not path.exists():
-        how = "python -m utils.checkpoints remake cuts"
+        how = f"python -m utils.checkpoints remake {name}"
         raise FileNotFoundError(f"{path} is missing; make it with: {how}")
     return json.loads(path.read_text("utf-8"))
 
 
-def _write(path, fingerprints, cuts):
+def _write(name, data, fingerprints, cuts):
     found = {"made_by": fingerprints, "cuts": [asdict(cut) for cut in cuts]}
-    write_whole(path, json.dumps(found, separators=(",", ":")) + "\n")
+    write_whole(data / f"{name}.json", json.dumps(found, separators=(",", ":")) + "\n")

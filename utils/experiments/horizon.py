@@ -33,6 +33,36 @@ REQUESTS = (
     "Describe a long train journey.",
     "Explain what a bank does.",
 )
+_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday "
+_MONTHS = "January February March April May June July August September October November December "
+_ONES = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+)
+_LETTERS = "a b c d e f g h i j k l m n o p q r s t u v w x y z"
+RECITED = (  # (request, the only answer there is), for what must look settled
+    ("Count from one to twenty in words.", _ONES),
+    ("Count from twenty down to one in words.", " ".join(reversed(_ONES.split()))),
+    (
+        "Count from two to thirty-two in words, in twos.",
+        " ".join(_ONES.split()[1::2])
+        + " twenty-two twenty-four twenty-six twenty-eight thirty thirty-two",
+    ),
+    (
+        "Count from first to seventeenth in words.",
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth "
+        "thirteenth fourteenth fifteenth sixteenth seventeenth",
+    ),
+    ("Say the alphabet in small letters.", _LETTERS),
+    ("Say the alphabet in capital letters.", _LETTERS.upper()),
+    ("Say the alphabet in small letters, beginning with k.", _LETTERS[20:]),
+    ("Name the days of the week, three times.", 3 * _DAYS),
+    ("Name the days of the week three times, beginning with Thursday.", (4 * _DAYS)[25:]),
+    ("Name the days of the week three times, in small letters.", 3 * _DAYS.lower()),
+    ("Name the months of the year, twice.", 2 * _MONTHS),
+    ("Name the months of the year twice, beginning with June.", (3 * _MONTHS)[33:]),
+)
+RECITED_AT = 8  # tokens before the cut, of those
 CUTS, AHEAD, CONTINUATIONS, TOKENS = (4, 12, 20), 8, 64, 28
 SHOWN = 4  # continuations whose words are kept
 
@@ -123,4 +153,16 @@ def ask(requests=REQUESTS) -> list[Cut]:
         for at in CUTS:
             how = {"seed": 1000 + seed}
             found.append(after_cut(model, tokenizer, request, prompt, answer, at, **how))
+    return found
+
+
+def recite(recited=RECITED) -> list[Cut]:
+    """Let SmolLM2 begin an answer that can go on in one way only, and cut that: the positive
+    control. What is known by heart must look settled, or `after_cut` finds nothing."""
+    model, tokenizer = smollm.load()
+    found = []
+    for seed, (request, answer) in enumerate(recited):
+        prompt, text = (tokenizer.encode(t) for t in (smollm.chat_prompt(request), answer.strip()))
+        how = {"seed": 2000 + seed}
+        found.append(after_cut(model, tokenizer, request, prompt, text, RECITED_AT, **how))
     return found
