@@ -178,3 +178,20 @@ def test_nearly_every_text_of_a_small_language_was_seen(name):
     world = recipe.world()
     seen = torch.cat([world.sample(n, seed=seed) for seed, n in pools(recipe, 0).items()])
     assert float(world.log_prob(seen.unique(dim=0)).exp().sum()) > 0.99
+
+
+# -- what learns in a chapter ----------------------------------------------------------------------
+
+
+def test_the_doubt_of_chapter_06_learns_on_other_questions_than_it_is_tested_on():
+    (path,) = (path for path in CHAPTERS if path.name.startswith("06"))
+    tree, drawn = code_of(path), {"n", "world", "right", "tested", "examples"}
+    known = names_of(tree)
+    for line in tree.body:
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) in drawn:
+            exec(ast.unparse(line), known)
+        elif "Doubt(" in ast.unparse(line):
+            break
+    learned, asked = (set(map(tuple, known[name].tolist())) for name in ("examples", "right"))
+    assert len(known["examples"]) == 1000 and len(known["right"]) == 300
+    assert not learned & asked
