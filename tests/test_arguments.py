@@ -728,6 +728,7 @@ EXEMPT = {
     "learned.of_arm n": "looked up among what is kept",
     "kept_reading.do steps": HANDED_ON,
     "kept_reading.do tested": "how many windows, a size of the library's own",
+    "scarce.look more": "KL divergences of the library's own",
     "scarce.shape size": "sizes, which `TransformerConfig` checks",
     "scarce.learn size": "sizes, which `TransformerConfig` checks",
     "scarce.kept_out_texts n": "checked by `learn`",
