@@ -737,6 +737,7 @@ ARGUMENTS |= {  # of serial steps
 }
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
+    "recipe.Recipe.keeps seed": "looked up among those of the recipe",
     "arithmetic.threaded_matmul weight": "a matrix",
     "serial.filled passes": "checked by `sample`, under its name there",
     "planted.anew passes": "checked by `sample`, under its name there",
@@ -808,6 +809,7 @@ AMBIGUOUS = {
     "given",
     "keep",
     "layer",
+    "arms",
 }  # ids, and words for other things too
 
 

@@ -80,28 +80,30 @@ FORWARD = Recipe(
     seeds=(0, 1, 2),
     weights_of=(),
 )
+BLIND = replace(
+    FORWARD,
+    about="The same model, trained without a teacher: all nodes of the way at once.",
+    loss=without_a_teacher,
+    results=partial(found_by, stars.all_at_once),
+    progress=partial(first_step, stars.all_at_once),
+)
+LONG = {
+    "about": "The same, trained three times as long.",
+    "data": "Graphs(3, 3), 6000 batches of 128 stars",
+    "steps": 6000,
+    "seeds": (0,),
+}
 BY_CONFIDENCE = partial(stars.filled_in, passes=2)
 RECIPES = {
     "graphs-forward": FORWARD,
-    "graphs-long": replace(
-        FORWARD,
-        about="The same, trained three times as long.",
-        data="Graphs(3, 3), 6000 batches of 128 stars",
-        steps=6000,
-        seeds=(0,),
-    ),
+    "graphs-long": replace(FORWARD, **LONG),
     "graphs-backward": replace(
         FORWARD,
         about="The same model, which writes the way from the goal to the centre.",
         world=partial(Graphs, form="backward"),
     ),
-    "graphs-blind": replace(
-        FORWARD,
-        about="The same model, trained without a teacher: all nodes of the way at once.",
-        loss=without_a_teacher,
-        results=partial(found_by, stars.all_at_once),
-        progress=partial(first_step, stars.all_at_once),
-    ),
+    "graphs-blind": BLIND,
+    "graphs-blind-long": replace(BLIND, **LONG),
     "graphs-diffusion": replace(
         FORWARD,
         about="A masked diffusion model of the nodes on the way, the goal in view.",
