@@ -1,0 +1,216 @@
+"""What is in a state: its place, what lasts, what passes; and what becomes of it when it is exchanged.
+
+A *state* is what a layer leaves in the stream at one word, (d_model,) numbers; of a recurrent network
+the vector it hands on. Three questions are asked of states, (texts, places, width):
+
+    split          how much of their variance is owed to the place, how much lasts for some words
+    known          how well a linear reading of them gives what Bayes' rule would know
+    after_swap     whether the model goes on as it would with another text's belief
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from utils.models.recurrent import Recurrent
+from utils.models.transformer import rms_norm
+from utils.text.numbers import whole
+
+
+@torch.no_grad()
+def streams(model, tokens: torch.Tensor) -> torch.Tensor:
+    """What each layer leaves in the stream, (layers, texts, places, width); of a recurrent network
+    its one state at each word."""
+    if isinstance(model, Recurrent):
+        return model.states(tokens)[None]
+    kept = []
+    hooks = [
+        layer.register_forward_hook(lambda layer, given, out: kept.append(out))
+        for layer in model.layers
+    ]
+    try:
+        model(tokens)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.stack(kept)
+
+
+def as_read(stream: torch.Tensor) -> torch.Tensor:
+    """A stream as the next layer reads it: every state brought to the same size."""
+    return rms_norm(stream, 1e-5)
+
+
+# -- position, what lasts, what passes -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Split:
+    """The variance of states and its parts, of each text, (texts,): sums over texts have the ratios
+    that are wanted, and `intervals.bootstrap_ratio` takes them so."""
+
+    position: torch.Tensor
+    slow: torch.Tensor
+    total: torch.Tensor
+
+    def shares(self) -> tuple[float, float, float]:
+        """Of position, of what lasts, of the rest."""
+        position, slow = (float(x.sum() / self.total.sum()) for x in (self.position, self.slow))
+        return position, slow, 1 - position - slow
+
+
+def split(states: torch.Tensor, *, lag: int = 8) -> Split:
+    """How the variance of states (texts, places, width) is made up.
+
+    position: what the texts have in common at a place, the variance of the mean over all texts.
+    slow: what is left of a state and of the one `lag` words later, multiplied: what both share. Noise
+    that is new at each word gives 0, and no mean over a text is taken, which would be slow by
+    construction. Raises ValueError for fewer than two texts, or no more than `lag` places.
+    """
+    texts, places = states.shape[:2]
+    lag = whole("lag", lag, f"choose 1 to {places - 1}: there are {places} places", least=1, most=places - 1)
+    if texts < 2:
+        raise ValueError("one text tells no place from its words; give two or more")
+    states = states.double()
+    off = states - states.mean((0, 1))
+    left = off - off.mean(0)  # without what all texts have in common
+    fair = texts / (texts - 1)  # a mean over few texts follows each of them a little
+    total = (off * off).sum(-1).mean(1)
+    within = fair * (left * left).sum(-1).mean(1)
+    slow = fair * (left[:, :-lag] * left[:, lag:]).sum(-1).mean(1)
+    return Split(total - within, slow, total)
+
+
+def autocorrelation(states: torch.Tensor, lags) -> list[float]:
+    """How alike two states of a text are that stand so many words apart, once what all texts have in
+    common at a place is taken away: 1 at lag 0, 0 for what is new at each word."""
+    left = states.double() - states.double().mean(0)
+    found = []
+    for lag in lags:
+        a, b = left[:, : left.shape[1] - lag], left[:, lag:]
+        found.append(float((a * b).sum() / ((a * a).sum() * (b * b).sum()).sqrt()))
+    return found
+
+
+# -- what a linear reading gives -------------------------------------------------------------------
+
+
+def regression(x: torch.Tensor, y: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The linear reading of x, (..., width), that gives y, (..., k), with the least squared error:
+    a function of states."""
+    x, y = x.double().flatten(0, -2), y.double().flatten(0, -2)
+    x_mean, y_mean = x.mean(0), y.mean(0)
+    a = x - x_mean
+    ridge = 1e-6 * float((a * a).mean()) * len(a)
+    square = a.T @ a + ridge * torch.eye(a.shape[1], dtype=a.dtype)
+    weights = torch.linalg.solve(square, a.T @ (y - y_mean))
+    return lambda states: (states.double() - x_mean) @ weights + y_mean
+
+
+@dataclass(frozen=True)
+class Known:
+    """Squared error of a reading, and that of the mean alone, of each text: (texts,)."""
+
+    error: torch.Tensor
+    spread: torch.Tensor
+
+    @property
+    def share(self) -> float:
+        """R squared: 1 is all, 0 no better than the mean, below 0 worse."""
+        return 1 - float(self.error.sum() / self.spread.sum())
+
+
+def known(read: Callable, states: torch.Tensor, truth: torch.Tensor) -> Known:
+    """How well `read(states)` gives the truth, (texts, places, k), on texts that it was not fitted
+    to."""
+    error = ((read(states) - truth) ** 2).sum(-1).mean(1)
+    spread = ((truth - truth.mean((0, 1))) ** 2).sum(-1).mean(1)
+    return Known(error, spread)
+
+
+# -- exchanging what a state says of the topic -----------------------------------------------------
+
+
+def directions(states: torch.Tensor, belief: torch.Tensor) -> torch.Tensor:
+    """The two directions, (width, 2), in which states move when the belief does: those of the
+    regression of states on beliefs. (Three probabilities that sum to 1 move in two dimensions.)"""
+    a = (belief - belief.mean((0, 1))).flatten(0, 1).double()
+    b = (states - states.mean((0, 1))).flatten(0, 1).double()
+    moves = torch.linalg.lstsq(a[:, :2], b).solution  # (2, width)
+    return torch.linalg.qr(moves.T).Q.to(states.dtype)
+
+
+def others(states: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
+    """As many directions at right angles to these, in which states vary most among texts: the
+    strongest that are not the belief's."""
+    left = (states - states.mean(0)).flatten(0, 1)
+    left = left - left @ basis @ basis.T
+    return torch.linalg.svd(left.T @ left).U[:, : basis.shape[1]]
+
+
+def random_directions(states: torch.Tensor, basis: torch.Tensor, *, seed: int = 0) -> torch.Tensor:
+    """As many directions drawn at random."""
+    drawn = torch.randn(basis.shape, generator=torch.Generator().manual_seed(seed))
+    return torch.linalg.qr(drawn).Q
+
+
+@torch.no_grad()
+def swapped(model, tokens, donors, bases, places):
+    """The logits of a model that reads `tokens` while, at these places (a slice) and after each layer,
+    what its state says along `bases[layer]`, (width, k), is what the donors' state says there."""
+    given = streams(model, donors)
+
+    def exchange(layer, stream):
+        basis = bases[layer]
+        stream = stream.clone()
+        change = given[layer][:, places] - stream[:, places]
+        stream[:, places] += change @ basis @ basis.T
+        return stream
+
+    if isinstance(model, Recurrent):
+        return model.changed(tokens, places, exchange)
+    hooks = [
+        module.register_forward_hook(lambda m, i, out, layer=layer: exchange(layer, out))
+        for layer, module in enumerate(model.layers)
+    ]
+    try:
+        return model(tokens)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@dataclass(frozen=True)
+class After:
+    """Of each pair of texts and each number of words since the swap, (pairs, words): how far the
+    model's next-word probabilities moved the way that they should have (`moved`), and how far that
+    would have been (`due`), both as products with the exact change."""
+
+    moved: torch.Tensor
+    due: torch.Tensor
+
+    def shares(self) -> list[float]:
+        """1: it goes on as Bayes' rule would with the donor's belief; 0: as if nothing had been
+        done."""
+        return (self.moved.sum(0) / self.due.sum(0)).tolist()
+
+
+@torch.no_grad()
+def after_swap(model, world, tokens, donors, bases, place: int, words: int, *, whole_past=False):
+    """Exchange the belief after the token at `place`, and see what the model expects next, then and
+    after each of the `words` that follow in the text itself.
+
+    whole_past: exchange at all places up to this one.
+    """
+    places = slice(1 if whole_past else place, place + 1)
+    seen = slice(place, place + words)
+    before = model(tokens)[:, seen].double().softmax(-1)
+    after = swapped(model, tokens, donors, bases, places)[:, seen].double().softmax(-1)
+    own, other = world.beliefs(tokens)[:, seen], [world.beliefs(donors)[:, place]]
+    for t in range(place + 1, place + words):
+        other.append(world.updated(other[-1], tokens[:, t], t))
+    exact = world.next_probs(torch.stack(other, 1), place) - world.next_probs(own, place)
+    return After(((after - before) * exact).sum(-1), (exact * exact).sum(-1))
