@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
+from utils.models.feedback import Feedback
 from utils.models.recurrent import Recurrent
 from utils.models.transformer import rms_norm
 from utils.text.numbers import whole
@@ -27,6 +28,10 @@ def streams(model, tokens: torch.Tensor) -> torch.Tensor:
     if isinstance(model, Recurrent):
         return model.states(tokens)[None]
     kept = []
+    if isinstance(model, Feedback):
+        model(tokens, lambda layer, t, x: kept.append(x) or x)
+        depth = len(model.model.layers)
+        return torch.stack([torch.stack(kept[layer::depth], 1) for layer in range(depth)])
     hooks = [
         layer.register_forward_hook(lambda layer, given, out: kept.append(out))
         for layer in model.layers
@@ -58,10 +63,12 @@ class Split:
 
     def shares(self) -> tuple[float, float, float]:
         """Of position, of what lasts, of the rest."""
-        position, slow = (float(x.sum() / self.total.sum()) for x in (self.position, self.slow))
+        total = float(self.total.sum())
+        position, slow = float(self.position.sum()) / total, float(self.slow.sum()) / total
         return position, slow, 1 - position - slow
 
 
+@torch.no_grad()
 def split(states: torch.Tensor, *, lag: int = 8) -> Split:
     """How the variance of states (texts, places, width) is made up.
 
@@ -170,6 +177,12 @@ def swapped(model, tokens, donors, bases, places):
         stream[:, places] += change @ basis @ basis.T
         return stream
 
+    def exchange_now(layer, t, x):
+        change = (given[layer][:, t] - x) @ bases[layer] @ bases[layer].T
+        return x + change if places.start <= t < places.stop else x
+
+    if isinstance(model, Feedback):
+        return model(tokens, exchange_now)
     if isinstance(model, Recurrent):
         return model.changed(tokens, places, exchange)
     hooks = [

@@ -28,8 +28,8 @@ class Feedback(nn.Module):
     def forward(self, tokens, watch=None):
         """(batch, length) int64 -> (batch, length, vocab) float32, like the transformer.
 
-        watch: `watch(layer, t, x)` -> x is called with what each layer leaves in the stream at token
-        t, (batch, 1, d_model); what it returns goes on in its place.
+        watch: `watch(layer, t, x)` -> x is given what each layer leaves in the stream at token t,
+        (batch, d_model); what it returns goes on in its place.
         """
         model, eps = self.model, self.config.norm_eps
         check_tokens(tokens, self.config)
@@ -40,12 +40,13 @@ class Feedback(nn.Module):
         tops = []
         for t in range(tokens.shape[1]):
             x = embedded[:, t : t + 1]
-            for layer, (keys, values) in zip(model.layers, memory, strict=True):
+            for i, (layer, (keys, values)) in enumerate(zip(model.layers, memory, strict=True)):
                 q, k, v = layer.attention.project(rms_norm(x, eps), rotary[t : t + 1])
                 k, v = torch.cat([*keys, k], 2), torch.cat([*values, v], 2)
                 gathered = F.scaled_dot_product_attention(q, k, v, enable_gqa=True)
                 x = x + gathered.transpose(1, 2).flatten(2) @ layer.attention.out
                 x = x + layer.feed_forward(rms_norm(x, eps))
+                x = x if watch is None else watch(i, t, x[:, 0])[:, None]
             tops.append(x)
             for layer, (keys, values) in zip(model.layers, memory, strict=True):
                 _, k, v = layer.attention.project(rms_norm(x, eps), rotary[t : t + 1])

@@ -35,7 +35,7 @@ class Topics:
     emits:  (places, 3, vocab) float64, the probability of each token at each place under each topic
     """
 
-    def __init__(self, places: int = 64, *, stay: float = 0.97, line: int = 0):
+    def __init__(self, places: int = 48, *, stay: float = 0.97, line: int = 0):
         places = whole("places", places, "a text has at least one word", least=1)
         stay = real("stay", stay, "it is a probability", least=0, most=1)
         line = whole("line", line, "choose 0 for no full stops, or every how many", least=0)
