@@ -78,7 +78,9 @@ def split(states: torch.Tensor, *, lag: int = 8) -> Split:
     construction. Raises ValueError for fewer than two texts, or no more than `lag` places.
     """
     texts, places = states.shape[:2]
-    lag = whole("lag", lag, f"choose 1 to {places - 1}: there are {places} places", least=1, most=places - 1)
+    lag = whole(
+        "lag", lag, f"choose 1 to {places - 1}: there are {places} places", least=1, most=places - 1
+    )
     if texts < 2:
         raise ValueError("one text tells no place from its words; give two or more")
     states = states.double()

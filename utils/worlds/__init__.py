@@ -5,11 +5,23 @@ be computed instead of estimated. Every world has `vocab`, the `length` of its r
 `sample(n, seed=)` -> (n, length) int64, and `log_prob(tokens)` -> (n,) exact nats.
 """
 
+from utils.worlds.groups import Groups
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import EVERYDAY, Sentences
 from utils.worlds.squares import Squares
 from utils.worlds.tangle import Tangle
+from utils.worlds.topics import Topics
 from utils.worlds.totals import Totals
 from utils.worlds.verdicts import Verdicts
 
-__all__ = ["EVERYDAY", "PETS", "Sentences", "Squares", "Tangle", "Totals", "Verdicts"]
+__all__ = [
+    "EVERYDAY",
+    "PETS",
+    "Groups",
+    "Sentences",
+    "Squares",
+    "Tangle",
+    "Topics",
+    "Totals",
+    "Verdicts",
+]

@@ -22,7 +22,14 @@ from utils.worlds.common import checked, until_impossible
 TOPICS = "sea", "farm", "city"
 WORDS = "wave", "sail", "cow", "hay", "tram", "shop"
 STOP, START = ".", "<s>"
-SHARES = 0.30, 0.22, 0.16, 0.14, 0.10, 0.08  # of the words at sea; two further on for the next topic
+SHARES = (
+    0.30,
+    0.22,
+    0.16,
+    0.14,
+    0.10,
+    0.08,
+)  # of the words at sea; two further on for the next topic
 
 
 class Topics:

@@ -2,11 +2,13 @@
 
 from utils.checkpoints.recipes import (
     bare_words,
+    cups,
     kjv,
     pets,
     sentences,
     squares,
     tangle,
+    topics,
     totals,
     verdicts,
 )
@@ -20,4 +22,6 @@ RECIPES = (
     | squares.RECIPES
     | tangle.RECIPES
     | bare_words.RECIPES
+    | topics.RECIPES
+    | cups.RECIPES
 )  # {name: Recipe}, parents before their children

@@ -1,0 +1,87 @@
+"""Models that say where the cups of `Groups` are after each move: with feedback, and without."""
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from utils.checkpoints.recipe import Recipe
+from utils.models.feedback import Feedback
+from utils.models.looped import looped
+from utils.models.transformer import TransformerConfig
+from utils.training.batches import world_batches
+from utils.worlds.groups import Groups
+
+LOOPS, LONGEST = 4, 24  # moves that a model can read
+
+
+def shape(world, **how):
+    return TransformerConfig(len(world.vocab), max_len=LONGEST + 1, **how)
+
+
+def batches(world, seed):
+    return world_batches(world, batch_size=128, seed=100_000 * seed + 1)
+
+
+def next_states(model, rows, world):
+    """The state after each move, when that move has been read."""
+    logits = model(rows[:, : world.n + 1])[:, 1:]
+    return cross_entropy(logits.flatten(0, 1), rows[:, world.states].flatten())
+
+
+@torch.no_grad()
+def right_at_the_end(model, world):
+    rows = world.sample(300, seed=10_000_019)
+    said = model(rows[:, : world.n + 1])[:, -1].argmax(-1)
+    return {"right_after_all_moves": float((said == rows[:, -1]).double().mean())}
+
+
+def next_states_looped(model, rows, world):
+    return next_states(looped(model, LOOPS), rows, world)
+
+
+def right_looped(model, world):
+    return right_at_the_end(looped(model, LOOPS), world)
+
+
+def next_states_with_feedback(model, rows, world):
+    return next_states(Feedback(model), rows, world)
+
+
+def right_with_feedback(model, world):
+    return right_at_the_end(Feedback(model), world)
+
+
+PLAIN = Recipe(
+    about="A causal model of four layers that says the state after each move.",
+    data="Groups('cups'), 1000 batches of 128 texts",
+    world=Groups,
+    config=partial(shape, d_model=40, n_layers=4, d_ff=64),
+    batches=batches,
+    loss=next_states,
+    steps=1000,
+    lr=3e-3,
+    results=right_at_the_end,
+    seeds=(0, 1, 2),
+)
+LOOPED = replace(
+    PLAIN,
+    about="The same with one wider layer, gone through four times.",
+    config=partial(shape, d_model=64, n_layers=1),
+    loss=next_states_looped,
+    results=right_looped,
+)
+RECIPES = {
+    "cups-four-layers": PLAIN,
+    "cups-looped": LOOPED,
+    "cups-feedback": replace(
+        LOOPED,
+        about="One layer whose keys and values come from what it made of earlier tokens itself.",
+        data="Groups('cups'), 300 batches of 128 texts",
+        loss=next_states_with_feedback,
+        steps=300,
+        lr=5e-3,
+        results=right_with_feedback,
+    ),
+}
