@@ -6,12 +6,12 @@ import sys
 import time
 from dataclasses import asdict
 
-from utils.checkpoints import kept_answers, kept_proofs, making, store
+from utils.checkpoints import kept_answers, kept_proofs, kept_states, making, store
 from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
-KEPT = (ANSWERS, *kept_proofs.MAKE)
+KEPT = (ANSWERS, *kept_proofs.MAKE, *kept_states.MAKE)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,6 +65,8 @@ def show(name):
 def remake(name):
     if name == ANSWERS:
         return kept_answers.remake()
+    if name in kept_states.MAKE:
+        return kept_states.remake(name)
     if name in KEPT:
         return kept_proofs.remake(name)
     print(f"{name}: {recipe_of(name)[0].about}")
@@ -83,7 +85,7 @@ def accept(name):
         kept_answers.accept()
         return print(f"{name:24} accepted: it still answers the first questions as it did")
     if name in KEPT:
-        kept_proofs.accept(name)
+        (kept_states if name in kept_states.MAKE else kept_proofs).accept(name)
         return print(f"{name:24} accepted: what can be done in seconds comes out the same")
     apart = making.accept(name)
     print(f"{name:24} accepted: the first losses are within {apart:.4f} nats of the card's")

@@ -1,7 +1,8 @@
-"""What is in a state: its place, what lasts, what passes; and what becomes of it when it is exchanged.
+"""What is in a state: its place, what lasts, what passes; and what becomes of it when it is
+exchanged.
 
-A *state* is what a layer leaves in the stream at one word, (d_model,) numbers; of a recurrent network
-the vector it hands on. Three questions are asked of states, (texts, places, width):
+A *state* is what a layer leaves in the stream at one word, (d_model,) numbers; of a recurrent
+network the vector it hands on. Three questions are asked of states, (texts, places, width):
 
     split          how much of their variance is owed to the place, how much lasts for some words
     known          how well a linear reading of them gives what Bayes' rule would know
@@ -73,8 +74,8 @@ def split(states: torch.Tensor, *, lag: int = 8) -> Split:
     """How the variance of states (texts, places, width) is made up.
 
     position: what the texts have in common at a place, the variance of the mean over all texts.
-    slow: what is left of a state and of the one `lag` words later, multiplied: what both share. Noise
-    that is new at each word gives 0, and no mean over a text is taken, which would be slow by
+    slow: what is left of a state and of the one `lag` words later, multiplied: what both share.
+    Noise that is new at each word gives 0, and no mean over a text is taken, which would be slow by
     construction. Raises ValueError for fewer than two texts, or no more than `lag` places.
     """
     texts, places = states.shape[:2]
@@ -94,8 +95,8 @@ def split(states: torch.Tensor, *, lag: int = 8) -> Split:
 
 
 def autocorrelation(states: torch.Tensor, lags) -> list[float]:
-    """How alike two states of a text are that stand so many words apart, once what all texts have in
-    common at a place is taken away: 1 at lag 0, 0 for what is new at each word."""
+    """How alike two states of a text are that stand so many words apart, once what all texts have
+    in common at a place is taken away: 1 at lag 0, 0 for what is new at each word."""
     left = states.double() - states.double().mean(0)
     found = []
     for lag in lags:
@@ -142,34 +143,44 @@ def known(read: Callable, states: torch.Tensor, truth: torch.Tensor) -> Known:
 
 # -- exchanging what a state says of the topic -----------------------------------------------------
 
-
-def directions(states: torch.Tensor, belief: torch.Tensor) -> torch.Tensor:
-    """The two directions, (width, 2), in which states move when the belief does: those of the
-    regression of states on beliefs. (Three probabilities that sum to 1 move in two dimensions.)"""
-    a = (belief - belief.mean((0, 1))).flatten(0, 1).double()
-    b = (states - states.mean((0, 1))).flatten(0, 1).double()
-    moves = torch.linalg.lstsq(a[:, :2], b).solution  # (2, width)
-    return torch.linalg.qr(moves.T).Q.to(states.dtype)
+KINDS = "belief", "others", "random"
 
 
-def others(states: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
-    """As many directions at right angles to these, in which states vary most among texts: the
-    strongest that are not the belief's."""
+def directions(states: torch.Tensor, belief: torch.Tensor, kind: str = "belief") -> torch.Tensor:
+    """Two directions at right angles, (width, 2), of states (texts, places, width).
+
+    "belief": those in which states move when the belief does, by the regression of states on
+    beliefs (three probabilities that sum to 1 move in two dimensions). "others": of all at right
+    angles to these the two in which states vary most from text to text. "random": drawn at random.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}; choose one of {', '.join(map(repr, KINDS))}")
+    width = states.shape[-1]
+    if kind == "random":
+        drawn = torch.randn(width, 2, generator=torch.Generator().manual_seed(0))
+        return torch.linalg.qr(drawn).Q
+    a = (belief - belief.mean((0, 1))).flatten(0, 1)[:, :2]
+    b = (states - states.mean((0, 1))).flatten(0, 1)
+    moves = torch.linalg.lstsq(a, b.double()).solution  # (2, width)
+    basis = torch.linalg.qr(moves.T).Q.to(states.dtype)
+    if kind == "belief":
+        return basis
     left = (states - states.mean(0)).flatten(0, 1)
     left = left - left @ basis @ basis.T
-    return torch.linalg.svd(left.T @ left).U[:, : basis.shape[1]]
+    return torch.linalg.svd(left.T @ left).U[:, :2]
 
 
-def random_directions(states: torch.Tensor, basis: torch.Tensor, *, seed: int = 0) -> torch.Tensor:
-    """As many directions drawn at random."""
-    drawn = torch.randn(basis.shape, generator=torch.Generator().manual_seed(seed))
-    return torch.linalg.qr(drawn).Q
+def bases(model, world, rows: torch.Tensor, kind: str = "belief") -> list[torch.Tensor]:
+    """`directions` of the states of these texts after each layer."""
+    belief = world.beliefs(rows)
+    return [directions(states, belief, kind) for states in streams(model, rows)]
 
 
 @torch.no_grad()
 def swapped(model, tokens, donors, bases, places):
-    """The logits of a model that reads `tokens` while, at these places (a slice) and after each layer,
-    what its state says along `bases[layer]`, (width, k), is what the donors' state says there."""
+    """The logits of a model that reads `tokens` while, at these places (a slice) and after each
+    layer, what its state says along `bases[layer]`, (width, k), is what the donors' state says
+    there."""
     given = streams(model, donors)
 
     def exchange(layer, stream):
@@ -229,3 +240,25 @@ def after_swap(model, world, tokens, donors, bases, place: int, words: int, *, w
         other.append(world.updated(other[-1], tokens[:, t], t))
     exact = world.next_probs(torch.stack(other, 1), place) - world.next_probs(own, place)
     return After(((after - before) * exact).sum(-1), (exact * exact).sum(-1))
+
+
+PAIRS, PLACE, WORDS = 300, 24, 16  # of the book's trial
+
+
+def swap_trial(model, world, kind: str = "belief", *, whole_past=False, seed: int = 60_000_001):
+    """`after_swap` of pairs of fresh texts, at the directions that other fresh texts give."""
+    learned = world.sample(2 * PAIRS, seed=seed)
+    tokens, donors = world.sample(2 * PAIRS, seed=seed + 1).chunk(2)
+    along = bases(model, world, learned, kind)
+    return after_swap(model, world, tokens, donors, along, PLACE, WORDS, whole_past=whole_past)
+
+
+# -- following moves -------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def right_after(model, world, n: int = 500, *, seed: int = 60_000_003):
+    """Whether a model that says the state after each move of `Groups` is right, (n, moves) bool."""
+    rows = world.sample(n, seed=seed)
+    said = model(rows[:, : world.n + 1])[:, 1:].argmax(-1)
+    return said == rows[:, world.states]

@@ -1,12 +1,13 @@
 """Feedback: what the last layer made of a token is what later tokens look at, in every layer.
 
-In a transformer a layer reads what the layer *below* has made of earlier tokens, so a thought climbs
-a layer with each step and can never come down again. Here every layer reads the top: its keys and
-values come from the last layer's streams at earlier tokens, and of the token itself from its own.
-The weights are those of a `Transformer`, each used as before. So a state may go on from word to word
-for as long as one likes; and the price stands in the loop: token t needs the top of token t - 1, so a
-text can no longer be read all at once, not even in training. (After Fan et al. 2020,
-arXiv:2002.09402, where the memory is a mixture of all layers and has keys and values of its own.)
+In a transformer a layer reads what the layer *below* has made of earlier tokens, so a thought
+climbs a layer with each step and can never come down again. Here every layer reads the top: its
+keys and values come from the last layer's streams at earlier tokens, and of the token itself from
+its own. The weights are those of a `Transformer`, each used as before. So a state may go on from
+word to word for as long as one likes; and the price stands in the loop: token t needs the top of
+token t - 1, so a text can no longer be read all at once, not even in training. (After Fan et al.
+2020, arXiv:2002.09402, where the memory is a mixture of all layers and has keys and values of its
+own.)
 """
 
 import torch

@@ -3,10 +3,10 @@
     <s> sail cow wave wave sail tram wave ...      the sea, for thirty words or so; then another
 
 There are three topics, and six words that occur in all of them, two of them more often in each. The
-topic stays from word to word with probability 0.97. So no word gives it away, and many words do. What
-a reader can know of it is a *belief*, three numbers that sum to 1, and Bayes' rule says what they are
-after each word: the forward filter of a hidden Markov model. Whoever predicts the next word as well
-as can be needs the belief, and nothing else of all that was read.
+topic stays from word to word with probability 0.97. So no word gives it away, and many words do.
+What a reader can know of it is a *belief*, three numbers that sum to 1, and Bayes' rule says what
+they are after each word: the forward filter of a hidden Markov model. Whoever predicts the next
+word as well as can be needs the belief, and nothing else of all that was read.
 
 With `line=4` every fourth place holds a full stop. Then one needs to know the place as well.
 """
@@ -33,8 +33,8 @@ SHARES = (
 
 
 class Topics:
-    """Texts of so many `places` after `<s>`; `stay`: how likely a topic is to last for another word;
-    line: whether, and at which places, there is a full stop instead of a word; 0 for none.
+    """Texts of so many `places` after `<s>`; `stay`: how likely a topic is to last for another
+    word; line: whether, and at which places, there is a full stop instead of a word; 0 for none.
 
     vocab:  the six words, `.` and `<s>`; length: tokens in a text, places + 1
     moves:  (3, 3) float64, from a topic to that of the next place
@@ -106,8 +106,8 @@ class Topics:
 
     def next_probs(self, beliefs: torch.Tensor, first: int = 0) -> torch.Tensor:
         """The exact probability of each next token, of someone who believes this after the token at
-        place `first` and those that follow: (n, t, 3) -> (n, t, vocab) float64; after the last place
-        of a text there is nothing to say, so its belief is left out."""
+        place `first` and those that follow: (n, t, 3) -> (n, t, vocab) float64; after the last
+        place of a text there is nothing to say, so its belief is left out."""
         emits = self.emits[first : first + beliefs.shape[1]]  # (t, 3, vocab)
         return torch.einsum("ntk,tkv->ntv", beliefs[:, : len(emits)] @ self.moves, emits)
 
