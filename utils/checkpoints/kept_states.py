@@ -57,9 +57,10 @@ def recurrents(seeds=SEEDS, **shorter) -> list[dict]:
             above_exact(on_topics, world)
             | {
                 "parameters": [sum(p.numel() for p in m.parameters()) for m in both],
-                "moved": {kind: after.moved.tolist() for kind, after in swaps.items()},
-                "due": swaps["belief"].due.tolist(),
-                "right": states.right_after(on_cups, game).double().mean(0).tolist(),
+                "shares": {kind: _rounded(after.shares()) for kind, after in swaps.items()},
+                "moved": _rounded(swaps["belief"].moved[:, states.AFTER]),
+                "due": _rounded(swaps["belief"].due[:, states.AFTER]),
+                "right": _rounded(states.right_after(on_cups, game).double().mean(0)),
             }
         )
     return found
@@ -104,7 +105,7 @@ def _layer(read):
 
 
 def _rounded(numbers):
-    return [round(x, 4) for x in numbers.tolist()]
+    return [round(float(x), 5) for x in numbers]
 
 
 # -- keeping ---------------------------------------------------------------------------------------
@@ -120,11 +121,6 @@ def kept(what: str):
 def smollm_split(layer: dict) -> states.Split:
     """The parts of one layer's variance as `states.split` gave them."""
     return states.Split(*(torch.tensor(layer[n]) for n in ("position", "slow", "total")))
-
-
-def after(each: dict, kind: str = "belief") -> states.After:
-    """A recurrent network's swap as `states.swap_trial` gave it."""
-    return states.After(torch.tensor(each["moved"][kind]), torch.tensor(each["due"]))
 
 
 def made_by(what: str) -> dict[str, str]:

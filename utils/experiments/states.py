@@ -243,6 +243,7 @@ def after_swap(model, world, tokens, donors, bases, place: int, words: int, *, w
 
 
 PAIRS, PLACE, WORDS = 300, 24, 16  # of the book's trial
+AFTER = 4  # words after which it asks what is left of a swap
 
 
 def swap_trial(model, world, kind: str = "belief", *, whole_past=False, seed: int = 60_000_001):
