@@ -31,8 +31,8 @@ SEEDS = 0, 1, 2
 
 # -- recurrent networks ----------------------------------------------------------------------------
 
-ON_TOPICS = {"d_model": 32, "d_state": 110, "steps": 300, "lr": 3e-3}
-ON_CUPS = {"d_model": 32, "d_state": 108, "steps": 600, "lr": 5e-3}
+ON_TOPICS = {"d_model": 32, "d_state": 110, "steps": 200, "lr": 3e-3}
+ON_CUPS = {"d_model": 32, "d_state": 108, "steps": 500, "lr": 5e-3}
 
 
 def recurrent(world, batches, loss, seed, *, d_model, d_state, steps, lr, progress=False):

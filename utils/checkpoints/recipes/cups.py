@@ -55,12 +55,12 @@ def right_with_feedback(model, world):
 
 PLAIN = Recipe(
     about="A causal model of four layers that says the state after each move.",
-    data="Groups('cups'), 1000 batches of 128 texts",
+    data="Groups('cups'), 600 batches of 128 texts",
     world=Groups,
     config=partial(shape, d_model=40, n_layers=4, d_ff=64),
     batches=batches,
     loss=next_states,
-    steps=1000,
+    steps=600,
     lr=3e-3,
     results=right_at_the_end,
     seeds=(0, 1, 2),
@@ -78,9 +78,9 @@ RECIPES = {
     "cups-feedback": replace(
         LOOPED,
         about="One layer whose keys and values come from what it made of earlier tokens itself.",
-        data="Groups('cups'), 300 batches of 128 texts",
+        data="Groups('cups'), 200 batches of 128 texts",
         loss=next_states_with_feedback,
-        steps=300,
+        steps=200,
         lr=5e-3,
         results=right_with_feedback,
     ),

@@ -31,12 +31,12 @@ def above_exact(model, world):
 
 PLAIN = Recipe(
     about="A causal model of `Topics`.",
-    data="Topics(), 300 batches of 64 texts",
+    data="Topics(), 160 batches of 64 texts",
     world=Topics,
     config=shape,
     batches=batches,
     loss=next_words,
-    steps=300,
+    steps=160,
     lr=3e-3,
     results=above_exact,
     seeds=(0, 1, 2),
@@ -46,7 +46,7 @@ RECIPES = {
     "topics-lines-ar": replace(
         PLAIN,
         about="A causal model of `Topics` where every fourth place holds a full stop.",
-        data="Topics(line=4), 300 batches of 64 texts",
+        data="Topics(line=4), 160 batches of 64 texts",
         world=partial(Topics, line=4),
     ),
 }
