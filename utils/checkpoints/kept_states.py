@@ -123,6 +123,11 @@ def smollm_split(layer: dict) -> states.Split:
     return states.Split(*(torch.tensor(layer[n]) for n in ("position", "slow", "total")))
 
 
+def at_after(each: dict) -> states.After:
+    """A recurrent network's swap, `states.AFTER` words later alone."""
+    return states.After(*(torch.tensor(each[name])[:, None] for name in ("moved", "due")))
+
+
 def made_by(what: str) -> dict[str, str]:
     """{name: fingerprint} of all that it depends on."""
     return provenance({"code": MAKE[what]})

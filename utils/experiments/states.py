@@ -105,6 +105,17 @@ def autocorrelation(states: torch.Tensor, lags) -> list[float]:
     return found
 
 
+def together(several: list):
+    """What was found in several models, `Split` or `Known` of the same texts, as one: its shares are
+    the means of theirs."""
+    kind, whole = type(several[0]), list(vars(several[0]))[-1]
+    scaled = [
+        {name: part / getattr(each, whole).sum() for name, part in vars(each).items()}
+        for each in several
+    ]
+    return kind(**{name: sum(each[name] for each in scaled) for name in scaled[0]})
+
+
 # -- what a linear reading gives -------------------------------------------------------------------
 
 
