@@ -106,8 +106,8 @@ def autocorrelation(states: torch.Tensor, lags) -> list[float]:
 
 
 def together(several: list):
-    """What was found in several models, `Split` or `Known` of the same texts, as one: its shares are
-    the means of theirs."""
+    """What was found in several models, `Split` or `Known` of the same texts, as one: its shares
+    are the means of theirs."""
     kind, whole = type(several[0]), list(vars(several[0]))[-1]
     scaled = [
         {name: part / getattr(each, whole).sum() for name, part in vars(each).items()}
