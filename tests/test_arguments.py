@@ -33,6 +33,7 @@ from utils.experiments import (
     exposure,
     planted,
     proofreading,
+    states,
 )
 from utils.generation import (
     canvas,
@@ -50,6 +51,8 @@ from utils.measure import enumeration, intervals, likelihood, rates, variety
 from utils.measure.probes import Doubt
 from utils.models import markov
 from utils.models.kv_cache import KVCache
+from utils.models.looped import looped
+from utils.models.recurrent import Recurrent
 from utils.models.temperature import at_temperature, check_temperature
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.text import corpus
@@ -58,10 +61,12 @@ from utils.text.trace import written
 from utils.training import batches
 from utils.training.fit import fit
 from utils.training.losses import next_token_loss
+from utils.worlds.groups import Groups
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import Sentences
 from utils.worlds.squares import Squares
 from utils.worlds.tangle import Tangle
+from utils.worlds.topics import Topics
 from utils.worlds.totals import Totals
 from utils.worlds.verdicts import Verdicts
 
@@ -628,8 +633,57 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "exposure.split temperature": warm_draw(exposure.split, TORN, part=itemgetter("a right word")),
     "exposure.after temperature": warm(exposure.after, TORN, part=torch.nan_to_num),
 }
+BRIEF = Topics(5)
+SAID = BRIEF.sample(3, seed=0)
+GUESSER = lively(TransformerConfig(len(BRIEF.vocab), d_model=8, n_layers=1, n_heads=1, max_len=8))
+ALONG = [torch.eye(8)[:, :2]]
+CUPS = Groups(n=3)
+MOVER = lively(TransformerConfig(len(CUPS.vocab), d_model=8, n_layers=1, n_heads=1, max_len=8))
+
+
+def exchanged(place=2, words=2):
+    return states.after_swap(GUESSER, BRIEF, SAID, SAID.flip(0), ALONG, place, words).moved
+
+
+ARGUMENTS |= {  # of topics, and of what is in a state
+    "topics.Topics places": a_whole(lambda v: Topics(v).length, 3, least=1),
+    "topics.Topics stay": a_real(lambda v: Topics(3, stay=v).moves, 0.5, 1, least=0, most=1),
+    "topics.Topics line": a_whole(lambda v: Topics(3, line=v).emits, 0, 2),
+    "topics.Topics.sample n": a_whole(lambda v: BRIEF.sample(v, seed=0), 0, 3),
+    "topics.Topics.sample seed": a_seed(lambda v: BRIEF.sample(3, seed=v)),
+    "topics.Topics.beliefs last": a_whole(lambda v: BRIEF.beliefs(SAID, last=v), 1, 9, least=1),
+    "recurrent.Recurrent vocab_size": a_whole(
+        lambda v: Recurrent(v, 2, 2, seed=0)(TEXT % 2), 3, least=1
+    ),
+    "recurrent.Recurrent d_model": a_whole(lambda v: Recurrent(20, v, 2, seed=0)(TEXT), 3, least=1),
+    "recurrent.Recurrent d_state": a_whole(lambda v: Recurrent(20, 2, v, seed=0)(TEXT), 3, least=1),
+    "recurrent.Recurrent seed": a_seed(lambda v: Recurrent(20, 2, 2, seed=v)(TEXT)),
+    "states.split lag": a_whole(
+        lambda v: states.split(torch.eye(12).view(3, 4, 12), lag=v).slow, 1, 3, least=1, most=3
+    ),
+    "states.after_swap place": a_whole(lambda v: exchanged(place=v), 1, 3, least=1, most=3),
+    "states.after_swap words": a_whole(lambda v: exchanged(words=v), 1, 3, least=1, most=3),
+    "states.right_after n": a_whole(lambda v: states.right_after(MOVER, CUPS, v), 3, least=0),
+    "states.right_after seed": a_seed(lambda v: states.right_after(MOVER, CUPS, 3, seed=v)),
+    "looped.looped loops": a_whole(lambda v: looped(CAUSAL, v)(TEXT), 1, 3, least=1),
+    "groups.Groups n": a_whole(lambda v: Groups(n=v).length, 3, least=1),
+    "groups.Groups.sample n": a_whole(lambda v: CUPS.sample(v, seed=0), 0, 3),
+    "groups.Groups.sample seed": a_seed(lambda v: CUPS.sample(3, seed=v)),
+}
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
+    "kept_states.recurrent seed": HANDED_ON,
+    "kept_states.recurrent d_model": HANDED_ON,
+    "kept_states.recurrent d_state": HANDED_ON,
+    "kept_states.recurrent steps": HANDED_ON,
+    "kept_states.recurrent lr": HANDED_ON,
+    "kept_states.passages n": "how many passages, a size of the library's own",
+    "kept_states.of_smollm n": "how many passages, a size of the library's own",
+    "states.swapped places": "a slice",
+    "states.swap_trial seed": HANDED_ON,
+    "recurrent.Recurrent.changed places": "a slice",
+    "topics.Topics.updated place": "a place in a text that its caller has read",
+    "topics.Topics.next_probs first": "a place in a text that its caller has read",
     "arithmetic.threaded_matmul weight": "a matrix",
     "planted.anew passes": "checked by `sample`, under its name there",
     "spelling.unknown start": "a place in a text of the library's own",

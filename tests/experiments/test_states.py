@@ -41,7 +41,7 @@ def test_a_few_texts_make_nothing_look_like_position_or_memory(texts):
     dice = torch.Generator().manual_seed(1)
     tries = [states.split(torch.randn(texts, 40, 30, generator=dice)) for _ in range(30)]
     shares = torch.tensor([found.shares() for found in tries]).mean(0)
-    assert shares.tolist() == pytest.approx([0, 0, 1], abs=0.01)
+    assert shares.tolist() == pytest.approx([0, 0, 1], abs=0.02)
 
 
 def test_models_together_have_the_mean_of_their_shares_whatever_their_size():
@@ -75,14 +75,15 @@ def test_directions_are_those_in_which_states_follow_the_belief():
     belief = WORLD.beliefs(ROWS)
     dice = torch.Generator().manual_seed(4)
     along = torch.linalg.qr(torch.randn(10, 5, generator=dice)).Q.T  # at right angles
-    seen = 3 * belief.float() @ along[:3] + 5 * torch.randn(200, 25, 1, generator=dice) * along[3]
+    noise = torch.randn(200, 25, 2, generator=dice) * torch.tensor([5.0, 2.0])
+    seen = 3 * belief.float() @ along[:3] + noise @ along[3:]
     basis = states.directions(seen, belief)
     assert torch.allclose(basis.T @ basis, torch.eye(2), atol=1e-5)
     common = along[:3].sum(0) / 3**0.5  # the probabilities sum to 1: along it nothing moves
     assert float((basis.T @ common).abs().max()) < 0.05
     assert float((along[:3] @ basis).norm()) == pytest.approx(2**0.5, abs=0.02)
     others = states.directions(seen, belief, "others")
-    assert float((others.T @ along[3]).norm()) == pytest.approx(1, abs=0.01)
+    assert float((along[3:] @ others).norm()) == pytest.approx(2**0.5, abs=0.01)
     assert float((others.T @ basis).abs().max()) < 1e-4
     with pytest.raises(ValueError, match="kind is 'all'"):
         states.directions(seen, belief, "all")

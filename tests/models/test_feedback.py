@@ -4,7 +4,7 @@ from torch.nn.functional import embedding
 
 from tests.small_models import lively, tokens
 from utils.models.feedback import Feedback
-from utils.models.transformer import TransformerConfig, rms_norm
+from utils.models.transformer import Transformer, TransformerConfig, rms_norm
 
 CONFIG = TransformerConfig(20, d_model=16, n_layers=2, n_heads=2, n_kv_heads=1, max_len=16)
 MODEL, TEXT = lively(CONFIG), tokens(3, 9, 19)
@@ -60,7 +60,7 @@ def test_the_top_of_a_token_goes_on_for_as_long_as_there_are_tokens():
 
 
 def test_training_it_trains_the_model_within():
-    model = lively(CONFIG)
+    model = Transformer(CONFIG)
     Feedback(model)(TEXT).logsumexp(-1).sum().backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in model.parameters())
 

@@ -240,8 +240,12 @@ def after_swap(model, world, tokens, donors, bases, place: int, words: int, *, w
     """Exchange the belief after the token at `place`, and see what the model expects next, then and
     after each of the `words` that follow in the text itself.
 
-    whole_past: exchange at all places up to this one.
+    whole_past: exchange at all places up to this one. Raises ValueError for a place outside the
+    texts or more words than follow.
     """
+    last = tokens.shape[1] - 1
+    place = whole("place", place, f"choose 1 to {last - 1}", least=1, most=last - 1)
+    words = whole("words", words, f"choose 1 to {last - place}", least=1, most=last - place)
     places = slice(1 if whole_past else place, place + 1)
     seen = slice(place, place + words)
     before = model(tokens)[:, seen].double().softmax(-1)

@@ -4,6 +4,8 @@ et al. 2014, arXiv:1406.1078). What the transformer replaced, and here its oppon
 import torch
 from torch import nn
 
+from utils.text.numbers import SEED, whole
+
 
 class Recurrent(nn.Module):
     """Tokens in, logits of the next token out, like a causal transformer: (batch, length) int64 ->
@@ -11,6 +13,11 @@ class Recurrent(nn.Module):
 
     def __init__(self, vocab_size, d_model, d_state, *, seed):
         super().__init__()
+        advice = "it must be at least 1"
+        vocab_size = whole("vocab_size", vocab_size, advice, least=1)
+        d_model = whole("d_model", d_model, advice, least=1)
+        d_state = whole("d_state", d_state, advice, least=1)
+        seed = whole("seed", seed, **SEED)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.embedding = nn.Embedding(vocab_size, d_model)
@@ -29,5 +36,7 @@ class Recurrent(nn.Module):
         """The logits where the states at these places, a slice, are changed on the way:
         `change(0, states)` -> states. What comes after starts from the last of them."""
         states = change(0, self.states(tokens[:, : places.stop]))
-        rest = self.states(tokens[:, places.stop :], states[:, -1][None].contiguous())
-        return self.output(torch.cat([states, rest], 1))
+        if places.stop < tokens.shape[1]:
+            rest = self.states(tokens[:, places.stop :], states[:, -1][None].contiguous())
+            states = torch.cat([states, rest], 1)
+        return self.output(states)
