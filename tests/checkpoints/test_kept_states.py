@@ -54,7 +54,7 @@ def test_shuffled_passages_hold_the_same_tokens():
 
 def test_what_is_missing_says_how_to_make_it(monkeypatch, tmp_path):
     monkeypatch.setattr(kept_states, "DATA", tmp_path)
-    with pytest.raises(FileNotFoundError, match="utils.checkpoints remake states-smollm"):
+    with pytest.raises(FileNotFoundError, match="remake states-smollm"):
         kept_states.kept("states-smollm")
 
 
