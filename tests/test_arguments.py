@@ -672,6 +672,7 @@ ARGUMENTS |= {  # of topics, and of what is in a state
 }
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
+    "proofreading.proof place": "places, a tensor",
     "kept_states.recurrent seed": HANDED_ON,
     "kept_states.recurrent d_model": HANDED_ON,
     "kept_states.recurrent d_state": HANDED_ON,
