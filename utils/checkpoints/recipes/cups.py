@@ -1,6 +1,6 @@
-"""Models that say where the cups of `Groups` are after each move: with feedback, and without."""
+"""Models with feedback that say where the cups of `Groups` are after each move. Those without stand
+in `groups.py`."""
 
-from dataclasses import replace
 from functools import partial
 
 import torch
@@ -8,12 +8,11 @@ from torch.nn.functional import cross_entropy
 
 from utils.checkpoints.recipe import Recipe
 from utils.models.feedback import Feedback
-from utils.models.looped import looped
 from utils.models.transformer import TransformerConfig
 from utils.training.batches import world_batches
 from utils.worlds.groups import Groups
 
-LOOPS, LONGEST = 4, 24  # moves that a model can read
+LONGEST = 24  # moves that a model can read
 
 
 def shape(world, **how):
@@ -37,14 +36,6 @@ def right_at_the_end(model, world):
     return {"right_after_all_moves": float((said == rows[:, -1]).double().mean())}
 
 
-def next_states_looped(model, rows, world):
-    return next_states(looped(model, LOOPS), rows, world)
-
-
-def right_looped(model, world):
-    return right_at_the_end(looped(model, LOOPS), world)
-
-
 def next_states_with_feedback(model, rows, world):
     return next_states(Feedback(model), rows, world)
 
@@ -53,35 +44,17 @@ def right_with_feedback(model, world):
     return right_at_the_end(Feedback(model), world)
 
 
-PLAIN = Recipe(
-    about="A causal model of four layers that says the state after each move.",
-    data="Groups('cups'), 600 batches of 128 texts",
-    world=Groups,
-    config=partial(shape, d_model=40, n_layers=4, d_ff=64),
-    batches=batches,
-    loss=next_states,
-    steps=600,
-    lr=3e-3,
-    results=right_at_the_end,
-    seeds=(0, 1, 2),
-)
-LOOPED = replace(
-    PLAIN,
-    about="The same with one wider layer, gone through four times.",
-    config=partial(shape, d_model=64, n_layers=1),
-    loss=next_states_looped,
-    results=right_looped,
-)
 RECIPES = {
-    "cups-four-layers": PLAIN,
-    "cups-looped": LOOPED,
-    "cups-feedback": replace(
-        LOOPED,
+    "cups-feedback": Recipe(
         about="One layer whose keys and values come from what it made of earlier tokens itself.",
         data="Groups('cups'), 200 batches of 128 texts",
+        world=Groups,
+        config=partial(shape, d_model=64, n_layers=1),
+        batches=batches,
         loss=next_states_with_feedback,
         steps=200,
         lr=5e-3,
         results=right_with_feedback,
+        seeds=(0, 1, 2),
     ),
 }
