@@ -13,11 +13,11 @@ def test_the_models_are_as_good_as_their_cards_say(name, seed):
     assert found == pytest.approx(card.results["right_after_all_moves"], abs=0.01)
 
 
-def test_those_without_feedback_have_no_fewer_texts_and_the_deep_ones_no_fewer_parameters():
+def test_those_without_feedback_have_more_texts_and_the_deep_ones_no_fewer_parameters():
     card = load_checkpoint("cups-feedback")[1]
     for name in ("groups-four-layers", "groups-two-layers", "groups-looped"):
         rival = load_checkpoint(name)[1]
-        assert rival.tokens >= 2 * card.tokens
+        assert rival.tokens > 1.1 * card.tokens
         assert name == "groups-looped" or rival.parameters > card.parameters
 
 

@@ -47,12 +47,12 @@ def right_with_feedback(model, world):
 RECIPES = {
     "cups-feedback": Recipe(
         about="One layer whose keys and values come from what it made of earlier tokens itself.",
-        data="Groups('cups'), 200 batches of 128 texts",
+        data="Groups('cups'), 500 batches of 128 texts",
         world=Groups,
         config=partial(shape, d_model=64, n_layers=1),
         batches=batches,
         loss=next_states_with_feedback,
-        steps=200,
+        steps=500,
         lr=5e-3,
         results=right_with_feedback,
         seeds=(0, 1, 2),
