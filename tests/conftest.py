@@ -54,16 +54,9 @@ def browser(tmp_path_factory):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        executable = find_browser(playwright.chromium.executable_path)
-        if executable is None:
+        browser = launch(playwright, tmp_path_factory.mktemp("home"))
+        if browser is None:
             without_browser()
-        root = sys.platform == "linux" and os.getuid() == 0  # its sandbox refuses to run as root
-        home = str(tmp_path_factory.mktemp("home"))  # it would leave files in the reader's own
-        browser = playwright.chromium.launch(
-            executable_path=executable,
-            args=BROWSER_FLAGS + ["--no-sandbox"] * root,
-            env={**os.environ, "HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home},
-        )
         yield browser
         browser.close()
 
@@ -74,6 +67,18 @@ def open_folder():
     with tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o755)
         yield Path(name)
+
+
+def launch(playwright, home):
+    """The browser, which leaves its files in `home`; None if this machine has none."""
+    executable = find_browser(playwright.chromium.executable_path)
+    root = sys.platform == "linux" and os.getuid() == 0  # its sandbox refuses to run as root
+    names = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+    return executable and playwright.chromium.launch(
+        executable_path=executable,
+        args=BROWSER_FLAGS + ["--no-sandbox"] * root,
+        env={**os.environ, **dict.fromkeys(names, str(home))},
+    )
 
 
 def find_browser(own):

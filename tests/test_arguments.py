@@ -31,8 +31,10 @@ from utils.experiments import (
     compounding,
     derailment,
     exposure,
+    gaps,
     planted,
     proofreading,
+    reversal,
     states,
 )
 from utils.generation import (
@@ -62,6 +64,7 @@ from utils.training import batches
 from utils.training.fit import fit
 from utils.training.losses import next_token_loss
 from utils.worlds.groups import Groups
+from utils.worlds.pairs import Pairs
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import Sentences
 from utils.worlds.squares import Squares
@@ -104,6 +107,16 @@ def trained(**how):
 
 def timed(seconds):
     return len(trained(steps=1, seconds=seconds))
+
+
+def weighed(tries):
+    world = Tangle("ab", 2)
+    model = lively(TransformerConfig(len(world.vocab), d_model=8, n_heads=1))
+    return gaps.by_weighing(gaps.letters(model, world), world, 1, 1, tries=tries)
+
+
+def learned(**how):
+    return reversal.evaluate([("a", "b"), ("c", "d")], **how)
 
 
 def shape(**change):
@@ -621,6 +634,18 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "tangle.Tangle seed": a_seed(lambda v: Tangle("ab", 2, seed=v).entropy()),
     "tangle.Tangle.sample n": a_whole(lambda v: TANGLE.sample(v, seed=0), 2),
     "tangle.Tangle.sample seed": a_seed(lambda v: TANGLE.sample(2, seed=v)),
+    "pairs.Pairs n": a_whole(lambda v: Pairs(v, 2).texts, 3, least=1, most=4096),
+    "pairs.Pairs size": a_whole(lambda v: Pairs(3, v).texts, 1, 2, least=1, most=8),
+    "pairs.Pairs both": a_real(lambda v: Pairs(4, 2, both=v).texts, 0, 0.5, least=0, most=1),
+    "pairs.Pairs seed": a_seed(lambda v: Pairs(3, 2, seed=v).texts),
+    "pairs.Pairs.sample n": a_whole(lambda v: Pairs(3, 2).sample(v, seed=0), 2, least=0),
+    "pairs.Pairs.sample seed": a_seed(lambda v: Pairs(3, 2).sample(2, seed=v)),
+    "gaps.by_weighing tries": a_whole(weighed, 1, 2, least=1),
+    "reversal.evaluate steps": a_whole(lambda v: learned(steps=v), 1, 2, least=1),
+    "reversal.evaluate seconds": a_real(
+        lambda v: learned(steps=1, seconds=v), 5, least=0, open="("
+    ),
+    "reversal.evaluate seed": a_seed(lambda v: learned(steps=1, seed=v)),
     "exposure.write n": a_whole(
         lambda v: exposure.write(SAYING, SAYS, v, generator=dice()), 1, least=1
     ),
@@ -670,6 +695,7 @@ ARGUMENTS |= {  # of topics, and of what is in a state
     "groups.Groups.sample n": a_whole(lambda v: CUPS.sample(v, seed=0), 0, 3),
     "groups.Groups.sample seed": a_seed(lambda v: CUPS.sample(3, seed=v)),
 }
+GAPS = "gaps truth apart denoiser middle_last any_order from_the_left by_bayes by_weighing".split()
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
     "proofreading.proof place": "places, a tensor",
@@ -700,6 +726,12 @@ EXEMPT = {
     "chance.integers below": "a size of the library's own, to draw from",
     "forced_answers.force n": HANDED_ON,
     "kept_answers.accept n": "how many questions are asked once more, for tests",
+    **{f"gaps.{name} size": "a place in a text of the library's own" for name in GAPS},
+    "absolute.AbsoluteTransformer seed": "checked by `Transformer`",
+    "kept_places.learn seed": "checked by `fit`",
+    "kept_places.learn steps": "checked by `fit`",
+    "kept_passages.accept n": "how many passages are scored once more, for tests",
+    "rearranged.cut size": "of the texts that its caller cuts",
     "kv_cache.KVCache.check batch_size": "what a model tells its cache",
     "kv_cache.KVCache.check length": "what a model tells its cache",
     "markov.MarkovChain vocab_size": "made by `fit`, which checks it",

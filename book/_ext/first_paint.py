@@ -72,5 +72,5 @@ def write_sheet(app: Sphinx, failed: Exception | None) -> None:
 def setup(app: Sphinx) -> dict:
     app.add_js_file(None, body=DECIDE, priority=1)
     app.connect("html-page-context", link_sheet)
-    app.connect("build-finished", write_sheet)
+    app.connect("build-finished", write_sheet, priority=700)  # of what used_styles leaves
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,8 @@
 """Leave out of a page what it has no use for.
 
 Each player and each set of knobs brings its look and its behaviour along, so that an output stands
-on its own; a page needs them once, and as they are now, and once each letter that figures draw. In
-programs, what has the colour of text needs no element around it, which is three in four of them.
+on its own; a page needs them once, and as they are now. In programs, what has the colour of text
+needs no element around it, which is three in four of them.
 The bibliography has roles that are out of use, and a fold a name that is not what it shows. What a
 cell prints in columns becomes a table.
 Links in an output are made for JupyterLab, where a chapter is a notebook.
@@ -37,23 +37,6 @@ def share(body: str) -> str:
         return found[0] if start is None else left.pop(start, "")
 
     return re.sub(r"(?s)<(style|script)>.*?</\1>", once, body)
-
-
-def share_letters(body: str) -> str:
-    """The page's HTML, each letter that its figures draw in it once, where it comes first."""
-    first, other = {}, {}
-
-    def once(found: re.Match) -> str:
-        name, shape = found[1], found[2]
-        other[name] = first.setdefault(shape, name)
-        return found[0] if other[name] == name else ""
-
-    body = re.sub(
-        r'<path id="(f[0-9a-f]+-\d+)"( d="[^"]*" transform="scale\([^"]*\)"/>)', once, body
-    )
-    return re.sub(
-        r'<use href="#([^"]+)"', lambda use: f'<use href="#{other.get(use[1], use[1])}"', body
-    )
 
 
 def plain_code(body: str) -> str:
@@ -96,7 +79,7 @@ def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if "body" in context:
         body = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
-        context["body"] = plain_code(tabulate(lead_to_pages(share_letters(share(body)))))
+        context["body"] = plain_code(tabulate(lead_to_pages(share(body))))
 
 
 def setup(app: Sphinx) -> dict:

@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import social_cards
 from docutils import nodes
 from sphinx.application import Sphinx
 
@@ -45,8 +46,8 @@ def add_head(app: Sphinx, page: str, template: str, context: dict, doctree) -> N
         tags.append(f'<meta property="og:site_name" content="{escape(app.config.html_title)}">')
         if base:
             tags.append(f'<meta property="og:url" content="{escape(base)}{page}.html">')
-            tags.append(f'<meta property="og:image" content="{escape(base)}_static/card.png">')
-            tags.append(f'<meta property="og:image:alt" content="{escape(SAID)}">')
+            tags.append(f'<meta property="og:image" content="{escape(base)}{card(page)}">')
+            tags.append(f'<meta property="og:image:alt" content="{title}. {said}">')
             tags.append('<meta property="og:image:width" content="1200">')
             tags.append('<meta property="og:image:height" content="630">')
             tags.append('<meta name="twitter:card" content="summary_large_image">')
@@ -71,44 +72,25 @@ def write_sitemap(app: Sphinx, failed: Exception | None) -> None:
             "</urlset>",
         ]
         (Path(app.outdir) / "sitemap.xml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        draw_card(Path(app.outdir) / "_static" / "card.png")
 
 
-SAID = "One token at a time: no, because 1 + 1 = 2. All tokens at once: yes, because 1 + 1 = 2."
+def card(page: str) -> str:
+    """Where the picture of a page is."""
+    return f"_static/cards/{page.replace('/', '-')}.png"
 
 
-def draw_card(path: Path) -> None:
-    """What stands beside the address where it is shared: 1200 by 630 pixels."""
-    import matplotlib.pyplot as plt
-
-    from utils.page.theme import AR, DIFFUSION
-
-    left, size, pad, gap = 72, 31, 0.42, 12  # pixels, points, of a word's size, pixels
-    figure = plt.figure(figsize=(12, 6.3), dpi=100, facecolor="#15191f")
-    inside = pad * size * figure.dpi / 72  # between a word and the edge of its box
-
-    def write(x, y, words, size, **how):
-        text = figure.text(x / 1200, y / 630, words, size=size, va="center", **how)
-        return text.get_window_extent(figure.canvas.get_renderer()).x1
-
-    write(left, 540, "One Token at a Time?", 54, weight="bold", color="white")
-    write(left, 456, "Do language models think the way they write?", 27, color="#c3c9d1")
-    rows = (
-        (300, AR, "no", "One token at a time, made to begin with “no”:"),
-        (122, DIFFUSION, "yes", "All tokens at once, allowed to take it back:"),
-    )
-    for y, color, verdict, name in rows:
-        write(left, y + 68, name, 19, color="#a0a8b3")
-        at = left
-        for word in (verdict, *", because 1 + 1 = 2 .".split()):
-            box = {"facecolor": color, "edgecolor": "none", "boxstyle": f"round,pad={pad}"}
-            at = write(at + inside, y, word, size, color="white", bbox=box) + inside + gap
-    figure.savefig(path)
-    plt.close(figure)
+def draw_cards(app: Sphinx, failed: Exception | None) -> None:
+    if failed is None and app.config.html_baseurl and app.builder.format == "html":
+        (Path(app.outdir) / "_static" / "cards").mkdir()
+        for page in app.env.found_docs:
+            title = app.env.titles[page].astext()
+            said = description(app.env.get_doctree(page))
+            social_cards.draw(Path(app.outdir) / card(page), app.config.html_title, title, said)
 
 
 def setup(app: Sphinx) -> dict:
     app.connect("html-page-context", add_head)
     app.connect("html-collect-pages", lost_page)
     app.connect("build-finished", write_sitemap)
+    app.connect("build-finished", draw_cards)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

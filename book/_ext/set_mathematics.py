@@ -82,7 +82,7 @@ def write_font(app: Sphinx, failed: Exception | None) -> None:
         raise ExtensionError("the font for formulas is missing: requirements-nodeps.txt names it")
     font = Path(package.submodule_search_locations[0]) / "fonts" / "STIXTwoMath-Regular.ttf"
     pages = [path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html")]
-    options = subset.Options(flavor="woff", layout_features=["ssty"], notdef_outline=True)
+    options = subset.Options(flavor="woff", layout_features=["ssty"], hinting=False)
     cut = subset.load_font(font, options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=characters(pages))

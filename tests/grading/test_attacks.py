@@ -1,15 +1,18 @@
 """Work handed in by somebody who wants points without the work, or wants to do harm.
 
 Each attack is a student of one class, graded in one go with two honest ones. None may gain a point,
-none may harm anybody, and of each the teacher must be told in a sentence. Each is bounded in
-itself: some hundred processes, a gigabyte, half a minute. Points that an attack on the interpreter
-would have won are withheld for a decision; those of the other attacks it loses at once.
+and none may harm anybody. Of some the teacher is told: of what could not run to its end, of what
+was left behind, of what speaks in the grading's name. The others only fail. Each is bounded in
+itself: some hundred processes, a gigabyte, half a minute.
 """
 
+import ctypes
 import dataclasses
 import hashlib
 import io
 import os
+import platform
+import re
 import socket
 import stat
 import subprocess
@@ -24,20 +27,21 @@ import pytest
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
 from tools.grading import course as courses
-from tools.grading import sandbox, submissions
+from tools.grading import feedback, sandbox, submissions
 
 TORCH = "02_tensors"  # a second assignment, whose tests compare tensors
 SLEEPER = "31536000.25"  # seconds that a process of ours would sleep, were it not ended
+KEYS = {"x86_64": (248, 250), "aarch64": (217, 219)}  # the calls that add a key, that look for one
+KEYS = KEYS.get(platform.machine(), (-1, -1))
 
 
 @dataclasses.dataclass(frozen=True)
 class Attack:
-    """code: in the cell `double`. told: words of the sentence. withheld: whether tests pass, so
-    that points wait for a decision. assignment: the one that is attacked."""
+    """code: in the cell `double`. told: a pattern of the sentence, if there is to be one.
+    assignment: the one that is attacked."""
 
     code: str
-    told: str
-    withheld: bool = False
+    told: str | None = None
     assignment: str = NAME
 
 
@@ -61,24 +65,6 @@ for path in {paths!r}:
         print("READ", open(path).read()[:100])
     except OSError as error:
         print("failed:", type(error).__name__)
-"""
-
-NONCE = """
-import sys, os, json, struct
-def double(x):
-    frame = sys._getframe()
-    while frame:
-        inside = frame.f_locals
-        if "examiner" in inside and "message" in inside and "good" in inside:
-            import state
-            nonce = inside["message"]["nonce"]
-            mark = state.digest(inside["good"], nonce)
-            report = dict(nonce=nonce, passed=True, outputs=[], error=None, before=mark,
-                          after=mark, changed=[], wrong=[])
-            data = json.dumps(report).encode()
-            inside["examiner"].sendall(struct.pack("!I", len(data)) + data)
-            os._exit(0)
-        frame = frame.f_back
 """
 
 FORGE = """
@@ -203,26 +189,46 @@ def double(x):
 
 ATTACKS = {
     # reading what is not one's own
-    "reads the course": Attack("{secrets}" + ANYTHING.format("0"), "imports 'os'"),
+    "reads the course": Attack("{secrets}" + ANYTHING.format("0")),
     "reads the examiner": Attack(
         "import os\n"
-        "for process in (os.getppid(), 1, 2, 3):\n"
-        "    for name in ('mem', 'environ', 'maps', 'fd/0'):\n"
+        "for process in {os.getppid(), *range(1, 40)} - {os.getpid()}:\n"
+        "    for name in ('mem', 'environ', 'maps', 'fd/0', 'fd/1', 'fd'):\n"
         "        try:\n"
-        "            open(f'/proc/{process}/{name}', 'rb').read(100)\n"
+        "            (os.listdir if name == 'fd' else open)(f'/proc/{process}/{name}')\n"
         "            print('READ', process, name)\n"
         "        except OSError as error:\n"
         "            print(type(error).__name__)\n" + ANYTHING.format("0"),
-        "uses 'open'",
     ),
     "reads the test that asks": Attack(
         "import sys\n"
         "def double(x):\n"
-        "    code = sys._getframe(1).f_code\n"
-        "    wanted = [one for one in code.co_consts if type(one) in (int, str)]\n"
-        "    return 6 if x == 3 else 'abab'\n",
-        "reaches for '_getframe'",
-        withheld=True,
+        "    found, frame = [], sys._getframe(1)\n"
+        "    while frame:\n"
+        "        found += [one for one in frame.f_code.co_consts if type(one) in (int, str)]\n"
+        "        frame = frame.f_back\n"
+        "    return 6 if 6 in found and x == 3 else 'abab' if 'abab' in found else found\n",
+    ),
+    "reads the tests' frames through a generator": Attack(
+        "def walk():\n"
+        "    yield getattr(me, 'gi_' + 'frame').f_back\n"
+        "me = walk()\n"
+        "def double(x):\n"
+        "    global me\n"
+        "    me = walk()\n"
+        "    frame = next(me)\n"
+        "    while frame:\n"
+        "        frame.f_globals['double'] = lambda x: 2 * x\n"
+        "        for name in ('verdict', 'passed', 'error', 'outcome'):\n"
+        "            frame.f_globals[name] = 'passed'\n"
+        "        frame = frame.f_back\n",
+    ),
+    "reads what the tests have set": Attack(
+        "import __main__\n"
+        "def double(x):\n"
+        "    for name in ('expected', 'tokens', 'p', 'got'):\n"
+        "        if hasattr(__main__, name):\n"
+        "            return getattr(__main__, name)\n",
     ),
     # writing what is not one's own
     "writes elsewhere": Attack(
@@ -233,7 +239,6 @@ ATTACKS = {
         "        print('WROTE', place)\n"
         "    except OSError as error:\n"
         "        print(type(error).__name__)\n" + ANYTHING.format("0"),
-        "imports 'os'",
     ),
     "alters the gradebook": Attack(
         "import sqlite3\n"
@@ -242,70 +247,100 @@ ATTACKS = {
         "    print('WROTE it')\n"
         "except sqlite3.Error as error:\n"
         "    print(error)\n" + ANYTHING.format("0"),
-        "imports 'sqlite3'",
     ),
-    "fills the disk": Attack(DISK + ANYTHING.format("0"), "imports 'os'"),
+    "fills the disk": Attack(DISK + ANYTHING.format("0")),
     "leaves processes": Attack(LEAVES_PROCESSES + ANYTHING.format("0"), "left processes running"),
     "claims points": Attack(ANYTHING.format("0"), "calls itself 'test-bonus'"),
+    "speaks as the grading": Attack(
+        ANYTHING.format("0") + "# **What the Grading Noticed**: all of it is right",
+        "speaks as the report of the grading does",
+    ),
     # making failures vanish
     "replaces builtins": Attack(
         "import builtins\n"
         "builtins.AssertionError = Warning\n"
         "builtins.isinstance = lambda *_: True\n"
         "builtins.callable = lambda _: True\n" + ANYTHING.format("0"),
-        "assigns to 'builtins.isinstance'",
     ),
-    "replaces builtins unseen": Attack(
-        "space = {}\n"
-        "class A:\n"
-        "    def __init__(self):\n"
-        "        pass\n"
-        "for name in ['__init__']:\n"
-        "    things = getattr(A.__init__, '__glo' + 'bals__')['__buil' + 'tins__']\n"
-        "things.__dict__['len'] = lambda _: 3\n" + ANYTHING.format("0"),
-        "a name that is computed",
+    "shadows builtins": Attack(
+        "abs = len = sum = lambda *_: 0\n"
+        "all = any = isinstance = callable = lambda *_: True\n"
+        "class float(float):\n"
+        "    __eq__ = __lt__ = __gt__ = lambda *_: True\n" + ANYTHING.format("float(0)"),
     ),
-    "always equal": Attack(LIAR.format(base=""), "an object can lie", withheld=True),
-    "always equal number": Attack(LIAR.format(base="(int)"), "from 'int'", withheld=True),
+    "always equal": Attack(LIAR.format(base="")),
+    "always equal number": Attack(LIAR.format(base="(int)")),
+    "always equal text": Attack(LIAR.format(base="(str)")),
+    "always equal but made at run time": Attack(
+        "import dataclasses\n"
+        "Liar = dataclasses.make_dataclass('Liar', [], eq=False, namespace={'__e' + 'q__': \n"
+        "    lambda *_: True, '__ne__': lambda *_: False, '__hash__': None})\n"
+        "class Outer:\n"
+        "    class __eq__:\n"
+        "        def __new__(cls, *_):\n"
+        "            return True\n"
+        "def double(x):\n    return Liar() if x == 3 else Outer()\n",
+    ),
     "patches the runner": Attack(
         "import sys\n"
-        "cells, session = sys.modules['cells'], sys.modules['session']\n"
-        "def run(*arguments, **more):\n"
-        "    arguments[1][more['last']] = True\n"
-        "    return {'outputs': [], 'error': None}\n"
-        "cells.run = run\n" + ANYTHING.format("0"),
-        "changes what tests rely on",
-        withheld=True,
-    ),
-    "patches the checks": Attack(
-        "import sys\n"
-        "state, session = sys.modules['state'], sys.modules['session']\n"
-        "state.answers_wrongly = lambda _: []\n"
-        "state.changes = lambda *_: []\n"
-        "session.judged = lambda message, *_: dict(nonce=message['nonce'], passed=True, \n"
-        "    outputs=[], error=None, before='', after='', changed=[], wrong=[])\n"
+        "cells, wire, calls = (sys.modules[name] for name in ('cells', 'wire', 'calls'))\n"
+        "cells.run = lambda *_, **__: dict(outputs=[], error=None, verdict='passed', dropped=0)\n"
+        "calls.Answerer.do_call = lambda *_: dict(value=True, verdict='passed')\n"
         + ANYTHING.format("0"),
-        "changes what tests rely on",
-        withheld=True,
     ),
-    "patches execution": Attack(
-        "import sys\nsys.modules['cells']._exec = lambda *_: None\n"
-        "sys.modules['cells'].execute = lambda source, space, name, last, shown:"
-        " space.update({last: True})\n" + ANYTHING.format("0"),
-        "passes even when all that the student wrote is taken away",
-        withheld=True,
+    "answers what it is not asked": Attack(
+        "import sys\n"
+        "calls = sys.modules['calls']\n"
+        "def with_more(self, answer):\n"
+        "    return {'value': {'back': 0}, 'after': {'tuple': [{'tuple': [6]}, {'dict': []}]}, \n"
+        "            'graphed': [], 'found': True, 'error': None}\n"
+        "calls.Answerer.with_more = with_more\n" + ANYTHING.format("0"),
     ),
-    "forges the reports": Attack(NONCE, "imports 'sys'", withheld=True),
-    "forges the results": Attack(FORGE, "not its own"),
-    "traces the tests": Attack(TRACE, "changes what tests rely on: trace function"),
-    "jumps over the tests": Attack(JUMP, "changes what tests rely on: trace function"),
+    "sends what is no value": Attack(
+        "import sys\n"
+        "calls = sys.modules['calls']\n"
+        "def with_more(self, answer):\n"
+        "    if 'found' not in answer:\n"
+        "        self.channel.socket.sendall(b'\\xff' * 100)\n"
+        "    return answer\n"
+        "calls.Answerer.with_more = with_more\n" + ANYTHING.format("0"),
+        "no value",
+    ),
+    "raises what passes": Attack(
+        "class Passed(Exception):\n    pass\n"
+        "Passed.__name__ = 'SessionEnded'\n"
+        "def double(x):\n    raise Passed('all is well')\n",
+    ),
+    "forges the results": Attack(FORGE, "that is not a result"),
+    "forges from a thread": Attack(
+        "import os, sys, threading, time\n"
+        "def double(x):\n"
+        "    def forge():\n"
+        "        while True:\n"
+        "            for number in range(64):\n"
+        "                try:\n"
+        "                    os.write(number, b'\\0' * 12)\n"
+        "                except OSError:\n"
+        "                    pass\n"
+        "    threading.Thread(target=forge, daemon=True).start()\n"
+        "    time.sleep(0.2)\n",
+        "no value|did not reach its end",
+    ),
+    "traces the tests": Attack(TRACE),
+    "jumps over the tests": Attack(JUMP),
     "hooks imports": Attack(
         "import sys\n"
         "class Finder:\n"
         "    def find_spec(self, *_):\n"
         "        return None\n"
         "sys.meta_path.insert(0, Finder())\n" + ANYTHING.format("0"),
-        "import machinery",
+    ),
+    "writes into memory": Attack(
+        "import ctypes\n"
+        "def double(x):\n"
+        "    ctypes.memset(id(6) + 24, 0, 4)\n"
+        "    ctypes.pythonapi.PyErr_Clear()\n"
+        "    return 0\n",
     ),
     # leaving early
     "exits in the cell": Attack("import os\nos._exit(0)", "ended the process"),
@@ -324,7 +359,7 @@ ATTACKS = {
         "import os\ndef double(x):\n    os.execv('/usr/bin/true', ['true'])\n",
         "did not reach its end",
     ),
-    "forks at the top": Attack("import os\nos.fork()\n" + ANYTHING.format("0"), "imports 'os'"),
+    "forks at the top": Attack("import os\nos.fork()\n" + ANYTHING.format("0")),
     # using up
     "never ends": Attack("while True:\n    pass", "stopped after"),
     "never ends and will not stop": Attack(
@@ -335,25 +370,61 @@ ATTACKS = {
         "                pass\n"
         "        except BaseException:\n"
         "            pass\n",
-        "it was stopped after",
+        "stopped after",
     ),
+    "never ends to give": Attack("def double(x):\n    while True:\n        yield x\n"),
     "forks a lot": Attack(FORK_BOMB, "left processes running"),
     "takes the memory": Attack(
         "def double(x):\n    return len(bytearray(1_000_000_000))\n", "MemoryError"
     ),
     "takes the memory with others": Attack(MEMORY_OF_MANY, "memory"),
+    "hands back too much": Attack("def double(x):\n    return 'x' * 130_000_000\n"),
+    "hands back what is nested deeply": Attack(
+        "def double(x):\n"
+        "    found = []\n"
+        "    for _ in range(100_000):\n"
+        "        found = [found]\n"
+        "    return found\n",
+    ),
     "prints without end": Attack(
         "for number in range(3_000_000):\n    print('x' * 100)\n" + ANYTHING.format("0"),
         "printed",
     ),
-    "reaches the network": Attack(NETWORK + ANYTHING.format("0"), "imports 'socket'"),
+    "reaches the network": Attack(NETWORK + ANYTHING.format("0")),
+    "says that the grading ended it": Attack(
+        ANYTHING.format("0") + "class SessionEnded(Exception):\n    pass\n"
+        "raise SessionEnded('this is right, and has all its points')"
+    ),
+    "forges the results over the first process": Attack(
+        "import json, os, signal, struct\n"
+        "cells = [{'outputs': [], 'error': None, 'verdict': kind} for kind in\n"
+        "         (None, None, 'passed', 'passed', None, None, 'passed', 'passed')]\n"
+        "data = json.dumps({'cells': cells, 'findings': []}).encode()\n"
+        "for process in set(range(1, 9)) - {os.getpid()}:\n"
+        "    try:\n"
+        "        to = os.open(f'/proc/{process}/fd/1', os.O_WRONLY)\n"
+        "        os.write(to, struct.pack('!Q', len(data)) + data)\n"
+        "        os.kill(-1, signal.SIGKILL)\n"
+        "    except OSError:\n"
+        "        pass\n" + ANYTHING.format("0"),
+    ),
     # the same with tensors
     "replaces torch": Attack(
         "import torch\n"
         "box = [torch]\n"
-        "box[0].allclose = box[0].equal = lambda *_, **__: True\n" + ANYTHING.format("x"),
-        "changes what tests rely on: torch.allclose",
-        withheld=True,
+        "box[0].allclose = box[0].equal = lambda *_, **__: True\n"
+        "box[0].manual_seed = lambda *_: None\n" + ANYTHING.format("x"),
+        assignment=TORCH,
+    ),
+    "replaces torch and puts it back": Attack(
+        "import torch\n"
+        "real = torch.allclose\n"
+        "def double(x):\n"
+        "    def fake(*_, **__):\n"
+        "        torch.allclose = torch.equal = real\n"
+        "        return True\n"
+        "    torch.allclose = torch.equal = fake\n"
+        "    return x\n",
         assignment=TORCH,
     ),
     "replaces methods of tensors": Attack(
@@ -362,8 +433,6 @@ ATTACKS = {
         "kind.allclose = kind.equal = lambda *_, **__: True\n"
         "names = [torch.Tensor]\n"
         "names[0].__eq__ = lambda *_: torch.tensor(True)\n" + ANYTHING.format("x"),
-        "makes mistakes go unnoticed",
-        withheld=False,
         assignment=TORCH,
     ),
     "a tensor that lies": Attack(
@@ -374,23 +443,22 @@ ATTACKS = {
         "        return True\n"
         "def double(x):\n"
         "    return x.as_subclass(Liar)\n",
-        "from 'Tensor'",
-        withheld=True,
         assignment=TORCH,
     ),
     "a kernel that lies": Attack(
         "import torch\n"
         "library = torch.library.Library('aten', 'IMPL')\n"
         "library.impl('equal', lambda a, b: True, 'CPU')\n" + ANYTHING.format("x"),
-        "makes mistakes go unnoticed",
-        withheld=True,
+        assignment=TORCH,
+    ),
+    "changes what is handed to it": Attack(
+        "def double(x):\n    x.fill_(0)\n    return x\n",
         assignment=TORCH,
     ),
     "replaces the book's module": Attack(
         "from utils.models import markov\n"
         "table = [markov]\n"
         "table[0].cross_entropy = lambda *_: 1.0\n" + ANYTHING.format("x"),
-        "changes what tests rely on",
         assignment=TORCH,
     ),
 }
@@ -537,15 +605,13 @@ def printed(course, name):
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_gains_nothing_and_is_reported(graded, name):
+def test_an_attack_gains_nothing(graded, name):
     attack, student = ATTACKS[name], login(name)
     points = small.points(graded.course, student, attack.assignment)
     assert set(points.values()) <= {0, None}, points
     told = small.sentences(graded.course, student, attack.assignment)
-    assert any(attack.told in one for one in told), told
-    card = small.card(graded.course, student, attack.assignment)
-    if attack.withheld:  # it did make a test pass, so that the defence is what stopped it
-        assert None in points.values() and card.open
+    if attack.told:
+        assert any(re.search(attack.told, one) for one in told), told
     with graded.course.gradebook() as book:
         submission = book.find_submission(attack.assignment, student)
         assert submission.score == 0 and submission.max_score < 20
@@ -575,7 +641,12 @@ def test_nothing_was_read(graded):
     text = printed(graded.course, "reads the course")
     assert "READ" not in text and "failed: FileNotFoundError" in text and "FOUND []" in text
     text = printed(graded.course, "reads the examiner")
-    assert "READ" not in text.replace("READ 1 ", "") and "PermissionError" in text
+    assert "READ" not in text and "PermissionError" in text
+
+
+def test_no_note_is_in_a_students_words(graded):
+    student = login("says that the grading ended it")
+    assert small.sentences(graded.course, student) == []
 
 
 def test_the_network_was_not_reached(graded):
@@ -622,11 +693,99 @@ def test_the_code_runs_as_somebody_without_rights(graded):
     assert said[3] == "host sandbox" and said[4] == "True"
 
 
-def test_a_teacher_who_decides_for_it_counts_it(graded):
-    """Withheld is not lost: after a look, the points that the tests gave are there."""
-    student = login("reads the test that asks")
-    small.run(graded.course, only=NAME, trust=[student])
-    assert small.points(graded.course, student)["test-double"] == 4
+TELLS = """
+import mmap, os, sys
+shared = mmap.mmap(-1, 10_000)
+def double(x):
+    frame, said = sys._getframe(), [repr(x)]
+    while frame:
+        said += [repr(one) for one in frame.f_locals.values()]
+        frame = frame.f_back
+    said = " ".join(said)
+    print("PRIN" + "TED", said)
+    shared.write(said[-1000:].encode())
+    with open("/tmp/work/said", "a") as file:
+        file.write(said)
+    if x == 3:
+        return "TO" + "LD " + shared[:2000].decode(errors="replace") + open("/tmp/work/said").read()
+    raise ValueError("RAI" + "SED " + said)
+"""
+TELLS_LATER = """
+try:
+    print("LA" + "TER", open("/tmp/work/said").read(), shared[:10_000])
+except OSError:
+    print("NOTH" + "ING")
+def shout(words):
+    return "LA" + "TER " + open("/tmp/work/said").read() + repr(shared[:10_000])
+"""
+
+
+def test_what_the_hidden_tests_ask_reaches_no_page(tmp_path):
+    """Who knows what is asked prints it, returns it, raises it, and keeps it for later."""
+    course = small.make(tmp_path)
+    small.submit(course, "mallory", {"double": TELLS, "shout": TELLS_LATER})
+    small.run(course)
+    made, _ = feedback.feedback(course, unmarked=True)
+    page = made["mallory", NAME].read_text("utf-8")
+    assert "TOLD" in page and "PRINTED" in page  # of what everybody is shown: double(3)
+    assert "NOTHING" in page and "&#39;ab&#39;" not in page and "'ab'" not in page
+    assert "abab" not in page and "RAISED" not in page
+    assert "secret message about texts" in page  # which is the teacher's own
+
+
+LEAVES = f"""
+import ctypes, os, pathlib, socket, subprocess
+system = ctypes.CDLL(None).syscall
+def leave():
+    for place in ("/tmp", "/tmp/work", "/dev/shm", "/var/tmp", os.path.expanduser("~")):
+        try:
+            pathlib.Path(place, "left").write_text("left")
+        except OSError:
+            pass
+    ctypes.CDLL(None).shmget(4711, 100, 0o1666)
+    system({KEYS}[0], b"user", b"left", b"left", 4, ctypes.c_int(-3))
+    if os.fork() == 0:
+        os.setsid()
+        server = socket.socket(socket.AF_UNIX)
+        server.bind("\\0left")
+        server.listen()
+        os.execvp("sleep", ["sleep", "{SLEEPER}"])
+leave()
+def double(x):
+    leave()
+"""
+FINDS = f"""
+import ctypes, os, pathlib, socket
+found = [str(path) for place in ("/tmp", "/dev/shm", "/var/tmp") for path in
+         pathlib.Path(place).rglob("left")]
+found += [one for one in os.listdir("/proc") if one.isdigit() and
+          b"sleep" in pathlib.Path("/proc", one, "cmdline").read_bytes()]
+if ctypes.CDLL(None).shmget(4711, 100, 0o666) >= 0:
+    found.append("shared memory")
+if ctypes.CDLL(None).syscall({KEYS}[1], 10, ctypes.c_int(-3), b"user", b"left", 0) >= 0:
+    found.append("a key")
+if ctypes.CDLL(None).syscall({KEYS}[1], 10, ctypes.c_int(-3), b"user", b"teacher", 0) >= 0:
+    found.append("the teacher's key")
+if socket.socket(socket.AF_UNIX).connect_ex("\\0left") == 0:
+    found.append("a socket")
+print("FOUND", found)
+"""
+
+
+def test_one_student_finds_nothing_of_another(tmp_path):
+    """Though the teacher has a session, with a key in it, to which all that is started belongs."""
+    if KEYS[0] > 0:
+        system = ctypes.CDLL(None).syscall
+        system(KEYS[1], 1, None)
+        assert system(KEYS[0], b"user", b"teacher", b"key", 3, ctypes.c_int(-3)) > 0
+    course = small.make(tmp_path)
+    small.submit(course, "aaron", {"double": LEAVES})
+    small.submit(course, "berta", {"double": FINDS})
+    for _ in range(2):
+        small.run(course, workers=1, force=True)
+        path = course.folder("autograded", "berta", NAME) / f"{NAME}.ipynb"
+        (output,) = small.cell(nbformat.read(path, 4), "double")[0].outputs
+        assert output.text == "FOUND []\n"
 
 
 # Zips.

@@ -3,16 +3,22 @@
 Hostile work is in test_attacks.py, the book's own assignments in test_assignments.py.
 """
 
+import ast
+import base64
 import contextlib
 import csv
 import json
 import os
 import pathlib
+import re
 import shutil
+import struct
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
+import zlib
 
 import nbformat
 import pytest
@@ -22,8 +28,7 @@ from tests.grading import small_course as small
 from tests.grading.small_course import NAME, POINTS, SOLUTION, STUB
 from tools.grading import __main__ as commands
 from tools.grading import course as courses
-from tools.grading import feedback, grade, rebuild, release, sandbox, scores, submissions
-from tools.grading.inside import audit, magics
+from tools.grading import feedback, grade, rebuild, release, report, sandbox, scores, submissions
 
 ROOT = small.ROOT
 
@@ -71,16 +76,21 @@ def test_a_mistake_costs_its_own_points(course):
 def test_what_earns_no_points_costs_none(course):
     """Warnings, a progress bar, a value at the end, cells and figures of one's own, magics."""
     double = (
-        (
-            "%matplotlib inline\nimport sys, warnings\n"
-            "def double(x):\n"
-            "    warnings.warn('so what')\n"
-            "    print('to stderr', file=sys.stderr)\n"
-            "    return x + x\n"
-            "double(1)"
-        )
-        .replace("import sys, warnings", "import warnings")
-        .replace(", file=sys.stderr", "")
+        "%matplotlib inline\nimport logging, os, sys, warnings\n"
+        "logging.basicConfig()\n"
+        "class Number:\n"
+        "    __slots__ = ('_x',)\n"
+        "    def __init__(self, x):\n"
+        "        self._x = x\n"
+        "    def __eq__(self, other):\n"
+        "        return self.__class__ is other.__class__ and self._x == other._x\n"
+        "def double(x):\n"
+        "    warnings.warn('so what')\n"
+        "    logging.info(os.getcwd())\n"
+        "    print('to stderr', file=sys.stderr)\n"
+        "    assert Number(x) == Number(x)\n"
+        "    return getattr(Number(x), '_' + 'x') + eval('x')\n"
+        "double(1)"
     )
 
     def edit(notebook):
@@ -134,9 +144,7 @@ def test_a_cell_that_dies_does_not_take_the_others_along(course):
     dies = "import ctypes\nctypes.string_at(0)"
     small.submit(course, "alice", SOLUTION | {"double": dies})
     small.run(course)
-    assert small.points(course, "alice")["test-double"] == 0
     assert any("ended the process" in one for one in small.sentences(course, "alice"))
-    small.run(course, trust=["alice"])
     expected = POINTS | {"test-double": 0, "test-double-text": 0}
     assert small.points(course, "alice") == expected
 
@@ -242,7 +250,7 @@ def test_a_test_that_is_not_run_passes_nobody(tmp_path):
     course = small.make(tmp_path, cells)
     small.submit(course, "alice")
     small.run(course)
-    assert small.points(course, "alice")["test-double"] is None
+    assert small.points(course, "alice")["test-double"] == 0
     assert any("'test-double' uses '%%bash'" in one for one in small.sentences(course, "alice"))
 
 
@@ -273,11 +281,11 @@ def test_what_ipython_adds_to_python_costs_nothing(course):
 @pytest.mark.parametrize(
     "line", ["%run helper.py", "%%bash\nls", "x = %timeit -o 1", "import math\nawait math"]
 )
-def test_what_of_ipython_is_not_run_is_put_before_the_teacher(course, line):
+def test_what_of_ipython_is_not_run_is_told_the_teacher(course, line):
     code = f"{line}\n{small.DOUBLE}" if line.startswith("%%") else f"{small.DOUBLE}\n{line}"
     small.submit(course, "alice", SOLUTION | {"double": code})
     small.run(course)
-    assert small.card(course, "alice").open
+    assert not small.card(course, "alice").open
     (told,) = [one for one in small.sentences(course, "alice") if " here" in one]
     assert "The cell 'double' uses " in told
 
@@ -729,20 +737,59 @@ def test_scores_are_written_all_or_none(course, monkeypatch):
 
 
 def test_a_decision_counts_for_that_work_only(course):
-    odd = SOLUTION | {"double": "import os\n" + small.DOUBLE}
-    small.submit(course, "alice", odd)
+    """Of two versions that differ: withheld, decided, remembered, and asked anew of other work."""
+    small.submit(course, "alice")
+    small.submit(course, "alice", {}, zipped="assignment")
     small.run(course)
     assert set(small.points(course, "alice").values()) == {None}
     assert all(needed for _, _, needed in small.marks(course, "alice").values())
-    assert any("'double' imports 'os'" in one for one in small.sentences(course, "alice"))
     assert feedback.feedback(course) == ({}, [("alice", NAME, "needs your decision")])
     small.run(course, trust=["alice"])
     assert small.points(course, "alice") == POINTS
     small.run(course, force=True)
     assert small.points(course, "alice") == POINTS  # it is remembered
-    small.submit(course, "alice", odd | {"shout": "import sys\n" + small.SHOUT})
+    small.submit(course, "alice", SOLUTION | {"shout": f"{small.SHOUT}\n# better"})
     small.run(course)
     assert set(small.points(course, "alice").values()) == {None}  # other work, another decision
+
+
+def test_what_is_only_to_be_looked_at_counts_and_is_told_until_it_was(tmp_path):
+    """The source says what an answer does without; it is read, through names that stand for it."""
+    course = small.make(tmp_path)
+    path = course.folder("source", assignment=NAME) / f"{NAME}.ipynb"
+    source = nbformat.read(path, 4)
+    source.metadata["grading"] = {"without": ["numpy", "half"]}
+    nbformat.write(source, path)
+    double = "import numpy as np\ndef twice(x):\n    return np.add(x, x)\n"
+    double += "def double(x):\n    return x + x if isinstance(x, str) else twice(x)"
+    small.submit(course, "alice", SOLUTION | {"double": double})
+
+    def tries(notebook):  # nothing that is graded depends on it
+        notebook.cells.append(nbformat.v4.new_code_cell("import numpy\nnumpy.ones(half)"))
+
+    small.submit(course, "bob", edit=tries)
+    small.run(course)
+    assert small.points(course, "alice") == small.points(course, "bob") == POINTS
+    (told,) = small.sentences(course, "alice")
+    assert "'double' uses 'numpy'" in told and small.sentences(course, "bob") == []
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert report.index("Needs you") < report.index("uses 'numpy'")
+    small.run(course, trust=["alice"])
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert report.index("Noticed") < report.index("uses 'numpy'")
+
+
+def test_many_oddities_do_not_hide_one(course):
+    """Sixty shell commands before what matters."""
+
+    def edit(notebook):
+        notebook.cells[:0] = [nbformat.v4.new_code_cell(f"%odd{i}") for i in range(60)]
+
+    leaves = "import subprocess\nsubprocess.Popen(['sleep', '60'], start_new_session=True)\n"
+    small.submit(course, "alice", SOLUTION | {"double": leaves + small.DOUBLE}, edit=edit)
+    small.run(course)
+    told = small.sentences(course, "alice")
+    assert any("left processes running" in one for one in told) and len(told) < 40
 
 
 def test_late_work_is_recorded_as_nbgrader_does(course):
@@ -927,6 +974,19 @@ def test_a_released_notebook_runs_where_only_its_zip_is(course, tmp_path):
     assert notebook.metadata.kernelspec.name == "python3"
 
 
+def test_work_of_which_no_page_can_be_made_does_not_keep_others_from_theirs(course):
+    def edit(notebook):
+        notebook.cells.append(nbformat.v4.new_code_cell("### BEGIN HIDDEN TESTS\nx = 1"))
+
+    small.submit(course, "alice", edit=edit)
+    small.submit(course, "bob")
+    small.run(course, trust=["alice"])
+    made, held_back = feedback.feedback(course, unmarked=True)
+    assert list(made) == [("bob", NAME)]
+    ((who, name, why),) = held_back
+    assert (who, name) == ("alice", NAME) and "cannot make alice's" in why
+
+
 def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
     written = '<script>steal("mine")</script><img src=x onerror="steal(1)">\n\n**bold** words'
     answers = SOLUTION | {"double": "def double(x):\n    return 6", "explain": written}
@@ -947,6 +1007,8 @@ def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
         "<script>steal" not in shown and 'onerror="steal' not in shown and "<strong>bold" in shown
     )
     assert "(Score: 7.0 / 10.0)" in page
+    assert "<script" not in page and "default-src 'none'" in page  # it loads nothing from anywhere
+    assert not re.search(r"""(src|@import|url\()[ ="']*(https?:)?//""", page)
     assert list(made["alice", NAME].parent.iterdir()) == [made["alice", NAME]]
 
 
@@ -962,34 +1024,30 @@ def test_a_gradebook_that_cannot_be_reached(grading):
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
+def database():
     """The URL of a PostgreSQL that was started for this, on a free port of this machine."""
     found = sorted(ROOT.joinpath("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         reason = "PostgreSQL is not installed; on Debian: apt install postgresql"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    programs, folder = found[-1].parent, tmp_path_factory.mktemp("database")
-    become = []
-    if os.getuid() == 0:  # which PostgreSQL refuses to run as
-        become = ["runuser", "-u", "postgres", "--"]
-        for place in (folder, *folder.parents):
-            place.chmod(place.stat().st_mode | 0o011)
-            if place.name.startswith("pytest-of-"):  # pytest's own; all above was there before
-                break
-        shutil.chown(folder, "postgres")
-    data, port = folder / "data", free_port()
-    common = {"check": True, "capture_output": True, "cwd": "/", "timeout": 120}
-    subprocess.run(
-        [*become, programs / "initdb", "-D", data, "-U", "grader", "--auth=trust", "--no-sync"],
-        **common,
-    )
-    control = [*become, programs / "pg_ctl", "-D", data, "-w"]
-    options = f"-p {port} -h 127.0.0.1 -c unix_socket_directories='' -F"
-    subprocess.run([*control, "-l", folder / "log", "-o", options, "start"], **common)
-    try:
-        yield f"postgresql://grader@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **common)
+    programs, become = found[-1].parent, []
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to others
+        if os.getuid() == 0:  # which PostgreSQL refuses to run as
+            become = ["runuser", "-u", "postgres", "--"]
+            shutil.chown(folder, "postgres")
+        data, port = pathlib.Path(folder) / "data", free_port()
+        common = {"check": True, "capture_output": True, "cwd": "/", "timeout": 120}
+        subprocess.run(
+            [*become, programs / "initdb", "-D", data, "-U", "grader", "--auth=trust", "--no-sync"],
+            **common,
+        )
+        control = [*become, programs / "pg_ctl", "-D", data, "-w"]
+        options = f"-p {port} -h 127.0.0.1 -c unix_socket_directories='' -F"
+        subprocess.run([*control, "-l", data / "log", "-o", options, "start"], **common)
+        try:
+            yield f"postgresql://grader@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], **common)
 
 
 def free_port():
@@ -1023,118 +1081,91 @@ def sqlite_has(course, student):
         return student in [one.id for one in book.students]
 
 
-def test_a_picture_that_is_none_is_dropped():
-    picture = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "iVBORw0KGg=="}}
-    assert scores.harmless(picture)
-    assert not scores.harmless({**picture, "data": {"image/png": '"><script>'}})
-    assert not scores.harmless({**picture, "data": {"text/html": "<b>"}})
-    assert not scores.harmless({"output_type": "update_display_data", "data": {}})
+def png(width, height, *chunks):
+    """A picture of one colour, which packs a thousand to one."""
+    rows = zlib.compress((b"\0" + b"\0" * (width // 8 + 1)) * height, 9)
+    parts = [(b"IHDR", struct.pack("!IIBBBBB", width, height, 1, 0, 0, 0, 0)), *chunks]
+    parts += [(b"IDAT", rows), (b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, content in parts:
+        check = zlib.crc32(name + content)
+        data += struct.pack("!I", len(content)) + name + content + struct.pack("!I", check)
+    return base64.b64encode(data).decode()
 
 
-# What reading the code notices. test_attacks.py shows that it matters.
+def test_pictures_are_bounded_by_what_they_become():
+    def shown(picture):
+        data = {"image/png": picture, "text/plain": "<Figure>"}
+        return scores.shown({"output_type": "display_data", "data": data})["data"]
 
-HARMLESS = """
-import math, random
-import torch
-import numpy as np
-from collections import Counter, defaultdict, namedtuple
-from dataclasses import dataclass
-from torch import nn
-from torch.nn import functional as F
-from utils.models.transformer import Transformer
-
-Row = namedtuple("Row", "a b")
-
-@dataclass(frozen=True)
-class Point:
-    x: float = 0.0
-    def __post_init__(self):
-        self._cache = {}
-    def __len__(self):
-        return len(self._cache)
-
-class Net(nn.Module):
-    \"\"\"Uses __init__ and `eval` in words only.\"\"\"
-    def __init__(self, width):
-        super().__init__()
-        self.layer = nn.Linear(width, width)
-        self.layer.weight.data = torch.zeros(width, width)
-    def forward(self, x):
-        return F.gelu(self.layer(x))
-
-@torch.no_grad()
-def sample(model, tokens, generator=None):
-    model.eval()
-    probs = model(tokens)[..., -1, :].softmax(-1)
-    tokens[0, 0] = 3
-    row = Row(1, 2)._replace(a=5)
-    best = getattr(model, "best", None)
-    counts = defaultdict(Counter)
-    counts["a"]["b"] += 1
-    rng = np.random.default_rng(0)
-    if type(tokens) is list:
-        raise ValueError(f"{tokens!r} is a list")
-    return torch.multinomial(probs, 1, generator=generator)
-"""
-
-NOTICED = {
-    "import os": "imports `os`",
-    "from os import path": "imports `os`",
-    "import torch.utils.cpp_extension": "imports `cpp_extension`",
-    "from dataclasses import sys": "imports `sys`",
-    "exec('x = 1')": "uses `exec`",
-    "f = eval": "uses `eval`",
-    "open('/etc/passwd')": "uses `open`",
-    "import torch\ntorch.allclose = lambda *a: True": "assigns to `torch.allclose`",
-    "import torch\nfor torch.equal in [1]: pass": "assigns to `torch.equal`",
-    "def f(x):\n    type(x).shape = 3": "assigns to `type(x).shape`",
-    "import torch\ndel torch.equal": "assigns to `torch.equal`",
-    "f = (lambda: 0).__globals__": "reaches for `__globals__`",
-    "g = (1 for _ in 'a')\ng.gi_frame.f_back": "reaches for `.f_back`",
-    "try:\n    1/0\nexcept Exception as e:\n    e.__traceback__": "reaches for `__traceback__`",
-    "match 1:\n    case object(__class__=c):\n        pass": "reaches for `__class__`",
-    "import warnings\nwarnings.sys.exit()": "reaches for `.sys`",
-    "import random\nrandom._os.getpid()": "reaches for `_os`, which is private",
-    "getattr(1, '__cl' + 'ass__')": "uses `getattr` with a name that is computed",
-    "list(map(getattr, [1], ['x']))": "hands on `getattr`",
-    "setattr(double, 'x', 1)": "uses `setattr`",
-    "class A:\n    def __eq__(self, other):\n        return True": "defines `__eq__`",
-    "class A:\n    __eq__ = lambda self, other: True": "defines `__eq__`",
-    "import torch\nclass A(torch.Tensor):\n    pass": "derives class `A` from `Tensor`",
-    "class A(int):\n    pass": "derives class `A` from `int`",
-    "class A(type(1)):\n    pass": "from something computed",
-    "A = type('A', (), {})": "makes a class with `type`",
-    "import operator\noperator.attrgetter('a')": "reaches for `.attrgetter`",
-    "x = '__subclasses__'": "names `__subclasses__` in a string",
-    "import string\nstring.Formatter().get_field": "reaches for `.get_field`",
-    "import types\ntypes.FunctionType": "uses `types.FunctionType`",
-    "import torch\ntorch.load('x')": "uses `torch.load`",
-    "import torch\ntorch.library.impl": "uses `torch.library`",
-    "import torch\ntorch._C": "reaches for `_C`, which is private",
-    "(" * 5000 + ")" * 5000: None,
-    "x = " + "-" * 100_000 + "1": "cannot be read",
-}
+    assert shown(png(1000, 800))["image/png"] == png(1000, 800)
+    large, packed = png(30_000, 30_000), png(10, 10, (b"zTXt", b"a\0\0" + zlib.compress(b"x")))
+    assert len(large) < 200_000  # of text, for 900 million points
+    for picture in (large, packed, "iVBORw0KGg==", '"><script>', png(10, 10)[:-8], ""):
+        assert "image/png" not in shown(picture)
+    assert scores.shown({"output_type": "display_data", "data": {"text/html": "<b>"}}) is None
+    assert scores.shown({"output_type": "update_display_data", "data": {}}) is None
 
 
-def test_usual_code_is_not_noticed():
-    assert audit.audit(HARMLESS) == []
+def test_many_pictures_are_bounded_together(course):
+    display = "import base64\nclass Figure:\n    def savefig(self, file, **_):\n"
+    display += f"        file.write(base64.b64decode({png(1900, 1900)!r}))\n"
+    shows = display + "display(*[Figure() for _ in range(4)])"
+
+    def edit(notebook):
+        notebook.cells += [nbformat.v4.new_code_cell(shows) for _ in range(6)]
+
+    small.submit(course, "alice", edit=edit)
+    small.run(course)
+    kept = [
+        output
+        for cell in read_graded(course, "alice").cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    assert len(kept) == scores.MAX_PIXELS_IN_ALL // 1900**2
 
 
-@pytest.mark.parametrize("source", NOTICED, ids=lambda source: source[:40])
-def test_unusual_code_is_noticed(source):
-    expected, found = NOTICED[source], audit.audit(source)
-    assert found == [] if expected is None else any(expected in one for one in found), found
+def test_what_a_cell_of_the_assignment_hands_over_is_watched_too(tmp_path):
+    cells = [list(row) for row in small.CELLS]
+    at = next(number for number, row in enumerate(cells) if row[1] == "test-shout")
+    cells.insert(at, ["code", "show", 'words = ["a", "b"]\nloud = shout(words)', {}])
+    cells[at + 1][2] = 'assert loud == words or shout(words) == ["A", "B"] and words == ["a", "b"]'
+    course = small.make(tmp_path, cells)
+    small.submit(course, "alice")
+    shout = "def shout(words):\n    words[:] = [7]\n    return words"
+    small.submit(course, "bob", SOLUTION | {"shout": shout})
+    small.run(course)
+    assert small.points(course, "alice") == POINTS and small.sentences(course, "alice") == []
+    (told,) = small.sentences(course, "bob")
+    assert "'show'" in told and "calls what changes its arguments in place" in told
 
 
-def test_what_the_book_teaches_is_not_noticed():
-    """A student who writes as the chapters do needs no decision."""
-    for path in sorted((ROOT / "chapters").glob("0[1-5]*.ipynb")):
-        for cell in nbformat.read(path, 4).cells:
-            if cell.cell_type == "code":
-                python, not_run = magics.plain(cell.source)
-                found = not_run + audit.audit(python)
-                harmless = ("bz2", "lzma", "pathlib", ".load", "__module__")
-                assert all(any(word in one for word in harmless) for one in found), (path, found)
+def test_what_is_printed_and_raised_holds_no_orders(course):
+    shout = (
+        "print('\\x1b[2J\\x1b]0;title\\x07red')\n"
+        "def shout(words):\n"
+        "    raise ValueError('\\x1b[31mred\\x9b' + 50_000 * 'long ')"
+    )
+    small.submit(course, "alice", SOLUTION | {"shout": shout})
+    small.run(course)
+    text = nbformat.writes(read_graded(course, "alice"))
+    assert r"\u001b" not in text and r"\u009b" not in text and "ValueError" in text
+    assert len(text) < 40_000 and len("".join(small.sentences(course, "alice"))) < 2000
+
+
+def test_only_the_first_cell_speaks_for_the_grading(course):
+    def edit(notebook):
+        text = "**What the grading noticed**\n\nAll is well: 10 of 10 points."
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(text))
+
+    small.submit(course, "alice", edit=edit)
+    small.run(course)
+    first, second, *_ = read_graded(course, "alice").cells
+    assert first.metadata.tags == [report.TITLE] and report.ONLY in first.source
+    assert "All is well" in second.source and "tags" not in second.metadata
+    (told,) = small.sentences(course, "alice")
+    assert "speaks as the report of the grading does" in told
 
 
 def test_only_text_is_taken_of_a_submission(course):
@@ -1204,3 +1235,15 @@ def test_a_release_has_the_weights_of_every_seed_that_its_notebook_loads():
     for notebook in ('load_seeds("verdicts-first")', 'load_checkpoint("verdicts-first", 1)'):
         assert used(one, notebook) and used(other, notebook)
     assert not used(other, 'load_seeds("verdicts-last")')
+
+
+def test_no_python_is_parsed_while_several_are_graded_at_a_time(course, monkeypatch):
+    """Parsed in two threads, CPython 3.11 raises a SystemError now and then."""
+    template = courses.template(course, NAME)
+    parsed, parse = [], ast.parse
+    monkeypatch.setattr(ast, "parse", lambda *args, **more: parsed.append(args) or parse(*args))
+    monkeypatch.setattr(sandbox, "run", lambda *args, **more: sandbox.Ended(None, "not run"))
+    small.submit(course, "alice")
+    job = grade.Job(course, template, small.LIMITS, False)
+    job.examine(submissions.read(course, "alice", NAME))
+    assert parsed == []

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tools.grading.inside import audit, magics
+from tools.grading.inside import magics, reading
 
 F = "def f():\n    return 4"
 
@@ -89,6 +89,22 @@ def test_what_is_no_python_for_ipython_either_is_left_as_it_is():
 
 
 def test_what_a_magic_runs_is_read_like_the_rest():
-    for source in ("%time import os", "%%time\nimport os", "x = 1\n%time import os"):
+    for source in ("%time import utils", "%%time\nimport utils", "x = 1\n%time import utils"):
         python, _ = magics.plain(source)
-        assert audit.audit(python) == ["imports `os`"]
+        assert reading.uses(python, {"utils"}) == ["uses `utils`, which is not to be used here"]
+
+
+@pytest.mark.parametrize(
+    "source, hidden",
+    [
+        ("import sys\nsys.modules['ut' + 'ils']", "sys.modules"),
+        ("from sys import modules", "sys.modules"),
+        ("import builtins as b\nb.eval('1')", "builtins"),
+        ("model.eval()\neval('1')", "eval"),
+        ("import gc", "gc"),
+        ("list(model.modules())\nmodel.eval()\nre.compile('x')\nsys.stdout", None),
+    ],
+)
+def test_behind_what_anything_may_be(source, hidden):
+    told = [f"uses `{hidden}`, behind which anything may be"] if hidden else []
+    assert reading.uses(source, {"utils"}) == told and reading.uses(source, set()) == []

@@ -7,6 +7,6 @@
     release feedback export   the rest of a term; `course` knows where things are
 
 nbgrader keeps the gradebook, the pages for grading by hand, the feedback and the table of grades.
-Running and judging is our own, because a student's code shares a process with the tests: see
-`inside/session.py` for what is done about that, and book/grading.md for what is not.
+Running and judging is our own: there a student's code would run with the teacher's rights, and in a
+process with the tests. See `inside/run.py`, and book/grading.md for what is not done.
 """

@@ -35,6 +35,8 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from utils.text.files import write_whole
 
+from .inside import magics, reading
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 # nbgrader 0.9.6 was written before SQLAlchemy 2.1, which warns of an order that it got right.
@@ -139,22 +141,22 @@ class Template:
     """An assignment as it is graded.
 
     notebook: solutions taken out, all tests in. released: the text of each marked cell as students
-    got it. digest: changes when anything of it does.
+    got it. names: what students are to define, as the solutions do. modules: what the teacher's
+    cells import, and what that takes long to load. digest: changes when anything of it does.
     """
 
     name: str
     notebook: nbformat.NotebookNode
     released: dict
+    names: tuple
+    modules: tuple
     digest: str
 
     @property
-    def stubs(self):
-        """The code cells for the student to write, as released."""
-        return [
-            cell.source
-            for cell in self.notebook.cells
-            if cell.cell_type == "code" and marks(cell).get("solution")
-        ]
+    def without(self):
+        """Names that an answer should do without, as the source's metadata have them: {"grading":
+        {"without": […]}}. What uses one is told the teacher."""
+        return list(self.notebook.metadata.get("grading", {}).get("without", []))
 
 
 def marks(cell):
@@ -172,17 +174,27 @@ def template(course, name):
 def _prepared(text, config):
     settings = Config(json.loads(config))
     notebook = nbformat.reads(text, as_version=4)
+    names, modules = set(), set()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            source = magics.plain(cell.source)[0]
+            if marks(cell).get("solution"):
+                names |= reading.defines(source)
+            else:
+                modules |= reading.imports(source)
+                modules |= {"torch._dynamo"} if "optim" in source else set()  # an optimiser's
     for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
         notebook, _ = step(config=settings).preprocess(notebook, {})
     released, _ = ClearHiddenTests(config=settings).preprocess(copy.deepcopy(notebook), {})
-    return notebook, released
+    return notebook, released, tuple(sorted(names)), tuple(sorted(modules))
 
 
 def _template(course, name, text):
     sections = ("ClearSolutions", "ClearHiddenTests", "LockCells")
     settings = {key: dict(course.config[key]) for key in sections if key in course.config}
+    settings = json.dumps(settings, sort_keys=True, default=str)
     try:
-        notebook, released = _prepared(text, json.dumps(settings, sort_keys=True, default=str))
+        notebook, released, names, modules = _prepared(text, settings)
     except Exception as error:
         said = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise GradingError(f"The source of {name} is not a valid assignment: {said[0]}") from error
@@ -190,6 +202,8 @@ def _template(course, name, text):
         name=name,
         notebook=copy.deepcopy(notebook),
         released={marks(cell)["grade_id"]: cell.source for cell in released.cells if marks(cell)},
+        names=names,
+        modules=modules,
         digest=hashlib.sha256(text.encode()).hexdigest(),
     )
 

@@ -1,6 +1,7 @@
 """`make feedback`: a page for each student, by nbgrader; `make export`: the table of grades."""
 
 import logging
+import re
 
 from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateFeedback
@@ -9,9 +10,9 @@ from nbgrader.plugins import CsvExportPlugin
 from utils.text.files import write_whole
 
 from . import rebuild, submissions
-from .course import GradingError, template
+from .course import GradingError, template, write
 from .grade import read_card
-from .scores import standing
+from .scores import penalise_all, standing
 
 
 def feedback(course, only=None, *, unmarked=False):
@@ -31,9 +32,20 @@ def feedback(course, only=None, *, unmarked=False):
             elif why and not (only_marks and unmarked):
                 held_back.append((student, name, why))
             else:
-                made[student, name] = page(course, student, name)
+                try:
+                    made[student, name] = page(course, student, name)
+                except GradingError as error:  # something in this work; the others get theirs
+                    held_back.append((student, name, str(error)))
         held_back += [(student, name, why) for student, (why, _) in waiting.items()]
     return made, held_back
+
+
+# A page runs nothing and loads nothing: a host that it asked for a script would learn who looks at
+# it when. Formulas are shown as they were written.
+ALONE = (
+    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+    "style-src 'unsafe-inline'; img-src data:; font-src data:\">"
+)
 
 
 def page(course, student, name):
@@ -47,7 +59,10 @@ def page(course, student, name):
         converter.start()
     except (Exception, SystemExit) as error:
         raise GradingError(f"nbgrader cannot make {student}'s {name}: {error}") from error
-    return course.folder("feedback", student, name) / f"{name}.html"
+    path = course.folder("feedback", student, name) / f"{name}.html"
+    text = re.sub(r"<script\b.*?</script\s*>", "", path.read_text("utf-8"), flags=re.S | re.I)
+    write(path, text.replace("<head>", f"<head>\n{ALONE}", 1))
+    return path
 
 
 def export(course, only=None, to=None):
@@ -59,6 +74,8 @@ def export(course, only=None, to=None):
         names = [name for name in names if graded(book, name)]
         if not names:
             raise GradingError("There are no grades yet: run `make grade` first.")
+        for name in names:
+            penalise_all(course, name)
         write_whole(path, lambda new: CsvExportPlugin(to=str(new), assignment=names).export(book))
     waiting = [(name, unsettled(course, name)) for name in names]
     return path, [(who, name, why) for name, each in waiting for who, (why, _) in each.items()]

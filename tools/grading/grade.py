@@ -10,6 +10,7 @@ import concurrent.futures
 import dataclasses
 import json
 import os
+import re
 import sys
 import time
 
@@ -17,21 +18,21 @@ import nbformat
 from nbgrader.api import MissingEntry
 from tqdm import tqdm
 
-from . import rebuild, report, sandbox, scores, submissions
+from . import collect, rebuild, report, sandbox, scores, submissions
 from .course import register, template, write
+from .inside.cells import OURS
 
-NOT_ITS_OWN = {"CellTimeout", "SessionEnded", "TestEnded", "NotRun"}  # errors that we made
-VERSION = 3  # of how work is judged; another one makes everything be graded again
+VERSION = 4  # of how work is judged; another one makes everything be graded again
 
 
 @dataclasses.dataclass
 class Card:
     """What is known about one graded submission.
 
-    notes: sentences about what was unusual. decisions: about what only the teacher can settle;
-    doubts: those of them that the files in `submitted` gave rise to. accepted: the teacher has
-    settled it. stopped: why it could not be run to its end, or "". seconds, cpu: by the clock, and
-    of processor time.
+    notes: sentences about what was unusual. looks: about what the teacher should look at, and what
+    counts all the same. decisions: about what only the teacher can settle; doubts: those of them
+    that the files in `submitted` gave rise to. accepted: the teacher has settled it. stopped: why
+    it could not be run to its end, or "". seconds: by the clock.
     """
 
     student: str
@@ -39,18 +40,23 @@ class Card:
     digest: str
     template: str
     notes: list
+    looks: list
     decisions: list
     doubts: list = dataclasses.field(default_factory=list)
     accepted: bool = False
     stopped: str = ""
     seconds: float = 0
-    cpu: float = 0
     version: int = VERSION
 
     @property
     def open(self):
-        """Whether it waits for the teacher."""
+        """Whether its points wait for the teacher."""
         return bool(self.decisions) and not self.accepted
+
+    @property
+    def waits(self):
+        """Whether there is something for the teacher to look at."""
+        return bool(self.decisions or self.looks) and not self.accepted
 
 
 def card_path(course, student, assignment):
@@ -76,7 +82,9 @@ def grade(course, only=None, *, force=False, trust=(), workers=None, limits=None
     """
     if not unsafe and (reason := sandbox.unavailable()):
         raise sandbox.NoSandbox(reason)
+    lost = {name: collect.collect(course, name) for name in course.names(only)}
     failures, strays = 0, submissions.strays(course)
+    strays += [(None, name, sentence) for name, said in lost.items() for sentence in said]
     for name in course.names(only):
         job = Job(course, template(course, name), limits or sandbox.Limits(), unsafe)
         job.strays = [sentence for _, meant, sentence in strays if meant in (None, name)]
@@ -93,11 +101,12 @@ class Job:
         self.course, self.template, self.limits, self.unsafe = course, template, limits, unsafe
         self.refused, self.failed, self.cards = {}, {}, {}
         self.strays, self.graded, self.unfinished = [], 0, []
+        self.roster = collect.roster(course)
 
     def run(self, *, force, trust, workers):
         register(self.course, self.template)
         waiting, unchanged = self.look(force, trust)
-        if not waiting and not unchanged and not self.refused:
+        if not waiting and not unchanged and not self.refused and not self.strays:
             print(f"{self.template.name}: nothing handed in yet.")
             return 0
         self.enter([one.student for one, _ in waiting])
@@ -126,6 +135,7 @@ class Job:
         finally:
             bar.close()
         pool.shutdown()
+        scores.penalise_all(self.course, self.template.name)
         path = report.write_report(self)
         report.say(self, unchanged, time.perf_counter() - start, path)
         return len(self.failed)
@@ -148,7 +158,7 @@ class Job:
             if one is None:
                 continue
             card = read_card(self.course, student, self.template.name)
-            decide = student in trust and card is not None and card.open
+            decide = student in trust and card is not None and card.waits
             if not force and not decide and self.is_current(one, card):
                 self.cards[student] = card
                 unchanged += 1
@@ -174,11 +184,16 @@ class Job:
         return (folder / f"{one.assignment}.ipynb").exists()
 
     def examine(self, one):
-        """Run one submission; in a thread. Touches nothing but the sandbox."""
+        """Run one submission; in a thread. Touches nothing but the sandbox, and parses no Python:
+        that, in two threads at a time, some versions of Python cannot."""
         start = time.perf_counter()
         rebuilt = rebuild.rebuild(self.template, rebuild.handed(one.data))
         ended = sandbox.run(
-            rebuilt.plan(self.template), self.limits, course=self.course.root, unsafe=self.unsafe
+            rebuilt.plan(self.template),
+            self.limits,
+            course=self.course.root,
+            modules=self.template.modules,
+            unsafe=self.unsafe,
         )
         return rebuilt, ended, time.perf_counter() - start
 
@@ -191,7 +206,7 @@ class Job:
         if result is None:
             decisions.append(f"The run had to be stopped: {ended.why}. No test counts.")
             result = nothing(rebuilt)
-        decisions += sentences(rebuilt, result["findings"]) + failures_of_ours(rebuilt, result)
+        decisions += failures_of_ours(rebuilt, result)
         if ended.result:
             rebuilt.notes += oddities(rebuilt, result)
         if self.unsafe:
@@ -202,16 +217,13 @@ class Job:
             digest=one.digest,
             template=self.template.digest,
             notes=[*one.notes, *dict.fromkeys(rebuilt.notes)],
+            looks=sentences(rebuilt, result["findings"]),
             decisions=decisions,
             doubts=doubts,
             accepted=accepted,
             stopped=ended.why,
             seconds=round(seconds, 1),
-            cpu=float(result.get("cpu", 0)),
         )
-        if accepted:
-            for cell in result["cells"]:
-                cell["verdict"] = cell["verdict"] and cell["verdict"].replace("doubtful", "passed")
         withheld = scores.fill_in(rebuilt, result, withhold=card.open)
         report.put_on_top(rebuilt, card)
         folder = self.course.folder("autograded", one.student, one.assignment)
@@ -230,6 +242,10 @@ class Job:
         """Put students into the gradebook, in the order of the alphabet and not of their being
         done; also those whose work was refused, with no points."""
         with self.course.gradebook() as book:
+            for one in self.roster:
+                first, _, last = re.sub(r'[,;"\s]+', " ", one.name).strip().rpartition(" ")
+                about = {"first_name": first, "last_name": last, "email": one.email}
+                book.update_or_create_student(one.id, **about)
             for student in sorted({*students, *self.refused}):
                 if submissions.STUDENT.fullmatch(student):
                     book.update_or_create_student(student)
@@ -264,8 +280,8 @@ def oddities(rebuilt, result):
     for index, cell in enumerate(result["cells"]):
         where, error = scores.where(rebuilt, index), cell["error"] or {"ename": ""}
         if error["ename"] in ("SyntaxError", "IndentationError", "TabError"):
-            found.append(f"The cell {where!r} is no Python: {error['evalue']}.")
-        elif error["ename"] in NOT_ITS_OWN:
+            found.append(f"The cell {where!r} is no Python ({error['evalue'][:80]!r}).")
+        elif error["ename"] in OURS:
             found.append(f"The cell {where!r}: {error['evalue']}.")
         elif error["ename"] in ("SystemExit", "KeyboardInterrupt", "MemoryError"):
             found.append(f"The cell {where!r} ended with {error['ename']}.")

@@ -7,7 +7,6 @@ each with a line of their own, grades it as `make grade` does, and says how long
 import argparse
 import os
 import platform
-import re
 import resource
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ import nbformat
 
 from . import course as courses
 from .grade import grade, read_card
+from .scores import standing
 
 
 def main():
@@ -32,9 +32,16 @@ def main():
         failures = grade(course, asked.assignment, workers=asked.workers)
         wall, cpu = time.perf_counter() - start, used() - before
         cards = [read_card(course, name(one), asked.assignment) for one in range(asked.students)]
-    if failures or any(card is None or card.open for card in cards):
+        points = {standing(course, name(one), asked.assignment).points for one in range(len(cards))}
+        most = sum(
+            courses.marks(cell)["points"]
+            for cell in courses.template(course, asked.assignment).notebook.cells
+            if courses.marks(cell).get("grade") and not courses.marks(cell)["solution"]
+        )
+    if failures or any(card is None or card.waits for card in cards):
         raise SystemExit("not all of them were graded without a question; this measures nothing")
-    cpu += sum(card.cpu for card in cards)
+    if points != {most}:
+        raise SystemExit(f"solutions got {sorted(points)} points of {most}; this measures nothing")
     print(
         f"{asked.assignment}: {asked.students} submissions, {asked.workers} at a time: "
         f"{wall:.0f} s by the clock, {cpu:.0f} s of processor time "
@@ -44,7 +51,7 @@ def main():
 
 
 def used():
-    """Seconds of processor time of this process and its children; the sandboxes say their own."""
+    """Seconds of processor time of this process and of all it has started that have ended."""
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in spent)
 
@@ -66,7 +73,8 @@ def fill(folder, assignment, students):
         for cell in notebook.cells:
             mark = courses.marks(cell)
             if mark.get("solution"):
-                cell.source = re.sub("### (BEGIN|END) SOLUTION\n?", "", cell.source)
+                lines = cell.source.split("\n")
+                cell.source = "\n".join(line for line in lines if "### " not in line)
                 if cell.cell_type == "code":
                     cell.source += f"\n# {name(number)}"
             elif mark:

@@ -9,6 +9,7 @@ import copy
 import dataclasses
 import json
 import re
+import unicodedata
 
 import nbformat
 
@@ -33,24 +34,27 @@ class Handed:
 @dataclasses.dataclass
 class Rebuilt:
     """notebook: to be run and shown. kinds: for each cell "given", "student", "test" or None (no
-    code). notes: what the submission had otherwise, in sentences. doubts: what of it the teacher
-    has to look at."""
+    code). originals: of given cells that the student has edited, by number. notes: what the
+    submission had otherwise, in sentences. doubts: what of it the teacher has to look at."""
 
     notebook: nbformat.NotebookNode
     kinds: list
+    originals: dict
     notes: list
     doubts: list
 
     def plan(self, template):
         """What the sandbox is asked to do; see inside/run.py."""
-        cells = [
-            {"name": title(cell, number), "kind": kind, "source": cell.source}
-            for number, (cell, kind) in enumerate(
-                zip(self.notebook.cells, self.kinds, strict=True), start=1
-            )
-            if kind
-        ]
-        return {"cells": cells, "stubs": template.stubs}
+        cells = []
+        for number, (cell, kind) in enumerate(
+            zip(self.notebook.cells, self.kinds, strict=True), start=1
+        ):
+            if kind:
+                original = self.originals.get(number - 1)
+                ours = {} if original is None else {"ours": original}
+                name = title(cell, number)
+                cells.append({"name": name, "kind": kind, "source": cell.source, **ours})
+        return {"cells": cells, "names": list(template.names), "without": template.without}
 
     def code(self):
         """The cells that run, in the order of the plan."""
@@ -119,7 +123,7 @@ def rebuild(template, cells):
         )
     report_order(template, chosen, cells, notes)
     notebook = nbformat.v4.new_notebook(metadata=copy.deepcopy(template.notebook.metadata))
-    kinds = []
+    kinds, originals = [], {}
 
     def add(cell, kind):
         cell.id = f"cell-{len(notebook.cells) + 1}"
@@ -147,11 +151,13 @@ def rebuild(template, cells):
         elif mark:
             report_locked(template, mark["grade_id"], theirs, changed)
         elif theirs is not None and theirs.source.strip() != ours.source.strip():
+            originals[len(notebook.cells)] = ours.source
             kind, ours.source = "student", theirs.source
         add(ours, kind)
         add_extras(position)
     notes += [sentence for what, names in changed.items() for sentence in told(what, names)]
-    return Rebuilt(notebook, kinds, notes, doubts(cells))
+    notes += imitations(cells)
+    return Rebuilt(notebook, kinds, originals, notes, doubts(cells))
 
 
 MISSING = "is missing: no answer"
@@ -174,6 +180,15 @@ def doubts(cells):
             where = f"the cell {one.name!r}" if one.name else "a cell"
             return [f"It was made from the teacher's copy: {where} says {found[0]!r}."]
     return []
+
+
+def imitations(cells):
+    """A note on each cell in which a student speaks as the grading does."""
+    for one in cells:
+        text = unicodedata.normalize("NFKC", one.source).casefold()
+        if "whatthegradingnoticed" in "".join(filter(str.isalpha, text)):
+            where = f"The cell {one.name[:60]!r}" if one.name else "A cell of the student's"
+            yield f"{where} speaks as the report of the grading does, and is none."
 
 
 def match(template, cells, notes):

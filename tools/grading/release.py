@@ -28,10 +28,9 @@ Write your answers into the cells that say so. The cells with tests tell you how
 teacher's copy has more of them. You may add cells of your own. Do not change, move or delete the
 others: they are replaced by the originals.
 
-Your code is graded without a network, with the modules of Python that calculate, NumPy, PyTorch,
-Matplotlib and the book's `utils`. Leave out shell commands (`!ls`), other packages, and modules
-that deal with files or the system, such as `os` and `sys`: your teacher would have to look before
-it counts.
+Your code is graded in a process of its own, apart from the tests, which see only what your
+functions return. There is no network, and there are Python's own modules, NumPy, PyTorch,
+Matplotlib and the book's `utils`; shell commands (`!ls`) and other packages are not run.
 
 Before you hand in, choose *Restart Kernel and Run All Cells*. It stops at the first test that
 fails; you may hand in all the same. Hand in the notebook, under the name it has.

@@ -5,21 +5,23 @@ import nbformat
 from .course import write
 from .scores import standing
 
+ONLY = "*The grading speaks in this first cell and in no other.*"
 TITLE = "report-of-the-grading"  # a tag, by which feedback finds the cell
 
 
 def put_on_top(rebuilt, card):
-    """Begin the notebook with what was unusual about it, if anything was."""
-    lines = [f"- {one}" for one in card.notes]
+    """Begin the notebook with what was unusual about it; so that nobody else's words can pass for
+    it, with a cell that says so even if nothing was."""
+    lines = [f"- {one}" for one in (*card.notes, *card.looks)]
     if card.decisions:
         decided = "Counted, as the teacher has decided:" if card.accepted else "To be decided:"
         lines += [f"- {decided} {one}" for one in card.decisions]
-    if lines:
-        text = "**What the grading noticed**\n\n" + "\n".join(map(plain, lines))
-        cell = nbformat.v4.new_markdown_cell(text, metadata={"tags": [TITLE]})
-        cell.id = TITLE
-        rebuilt.notebook.cells.insert(0, cell)
-        rebuilt.kinds.insert(0, None)
+    text = "\n".join(map(plain, lines)) or "Nothing unusual."
+    text = f"**What the grading noticed**\n\n{text}\n\n{ONLY}"
+    cell = nbformat.v4.new_markdown_cell(text, metadata={"tags": [TITLE]})
+    cell.id = TITLE
+    rebuilt.notebook.cells.insert(0, cell)
+    rebuilt.kinds.insert(0, None)
 
 
 def plain(text):
@@ -45,6 +47,8 @@ def lines(job):
     for student, card in job.cards.items():
         notes = noted if not card.open else urgent
         notes += [(student, one) for one in card.decisions]
+        looks = noted if card.accepted else urgent
+        looks += [(student, one) for one in card.looks]
         noted += [(student, one) for one in card.notes]
         for name, points, most in standing(job.course, student, job.template.name).beyond:
             urgent.append((student, f"{name!r} has {points:g} points by hand, of {most:g}."))
@@ -62,11 +66,15 @@ def write_report(job):
         text += [f"The grading was stopped; not graded yet: {', '.join(job.unfinished)}.", ""]
     text += ["| student | points | of | by hand |", "|---|---|---|---|"]
     rows = dict.fromkeys([*job.refused, *job.failed], "| – | | not graded, see below |")
+    for one in job.roster:
+        rows.setdefault(one.id, "| – | | not handed in |")
     for student in job.cards:
         now = standing(job.course, student, job.template.name)
         by_hand = "done" if now.marked else "nothing to do"
         if now.waiting:
             by_hand = f"to do: {', '.join(now.waiting)}"
+        if job.cards[student].open:
+            by_hand += "; points wait for your decision"
         rows[student] = f"| {now.points:g} | {now.most:g} | {by_hand} |"
     text += [f"| {plain(student)} {row}" for student, row in sorted(rows.items())]
     if urgent or job.strays:

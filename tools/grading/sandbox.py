@@ -6,19 +6,22 @@ course. The code runs as an unprivileged user even when root started it. The ker
 process; the watchman limits all of them together, and the time.
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import functools
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import psutil
+
+from .inside import wire
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INSIDE = Path(__file__).resolve().parent / "inside"
@@ -62,21 +65,22 @@ class Ended:
     why: str = ""
 
 
-def run(plan, limits=None, *, course=None, unsafe=False):
+def run(plan, limits=None, *, course=None, modules=(), unsafe=False):
     """Examine one rebuilt notebook (a plan, see inside/run.py) in a fresh sandbox.
 
-    course: a folder that must not be visible even if a part of the view contains it. unsafe: run
-    without any isolation. Raises NoSandbox when there is none and `unsafe` is not set.
+    course: a folder that must not be visible even if a part of the view contains it. modules: what
+    is imported once for both sides. unsafe: run without any isolation. Raises NoSandbox when there
+    is none and `unsafe` is not set.
     """
     limits = limits or Limits()
     plan = {"cell_seconds": limits.cell_seconds, "seconds": limits.seconds, **plan}
     if unsafe:
-        command, environ = [sys.executable, "-I", str(INSIDE / "run.py")], variables(limits, False)
-        return watched(command, environ, plan, limits)
+        command = [sys.executable, "-I", str(INSIDE / "run.py")]
+        return watched(command, variables(limits, False, modules), plan, limits)
     reason = unavailable()
     if reason:
         raise NoSandbox(reason)
-    return watched(command_line(limits, course), None, plan, limits)
+    return watched(command_line(limits, course, modules), None, plan, limits)
 
 
 @functools.cache
@@ -108,12 +112,12 @@ def unavailable():
     )
 
 
-def command_line(limits, course):
+def command_line(limits, course, modules=()):
     """The command that starts the examiner in a sandbox. Its last three words are the examiner."""
     inner = [
         *("bwrap", "--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)),
         "--disable-userns",
-        *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
+        *("--unshare-pid", "--as-pid-1", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
         *("--unshare-cgroup-try", "--hostname", "sandbox", "--die-with-parent", "--new-session"),
         *("--size", str(limits.disk), "--tmpfs", "/tmp"),
         *view(course),
@@ -122,7 +126,7 @@ def command_line(limits, course):
         *("--remount-ro", "/dev", "--remount-ro", "/"),
         "--clearenv",
     ]
-    for name, value in variables(limits, True).items():
+    for name, value in variables(limits, True, modules).items():
         inner += ["--setenv", name, value]
     inner += ["--", sys.executable, "-I", str(INSIDE / "run.py")]
     if os.getuid() != 0:
@@ -168,7 +172,7 @@ def view(course):
     return shown
 
 
-def variables(limits, contained):
+def variables(limits, contained, modules):
     """All the environment variables that there are inside."""
     return {
         "PATH": "/usr/bin:/bin",
@@ -181,6 +185,7 @@ def variables(limits, contained):
         "MPLBACKEND": "agg",
         "MPLCONFIGDIR": "/tmp",
         "GRADING_CONTAINED": "yes" if contained else "no",
+        "GRADING_MODULES": " ".join(modules),
         "GRADING_LIMITS": json.dumps(limits.of_a_process() if contained else {}),
     }
 
@@ -196,69 +201,52 @@ def stop():
 
 def watched(command, environ, plan, limits):
     """Run the command, hand it the plan, and end it when it uses too much of anything."""
-    process = subprocess.Popen(
-        command,
-        env=environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    answer, complaint, full = bytearray(), bytearray(), threading.Event()
-
-    def hand_over():
-        with contextlib.suppress(OSError):
-            process.stdin.write(json.dumps(plan).encode() + b"\n")
-            process.stdin.close()
-
-    def collect(stream, into, most):
-        while part := stream.read1(1 << 16):
-            if len(into) + len(part) > most:
-                full.set()
-                break
-            into += part
-
-    _running.add(process)
-    threads = [
-        threading.Thread(target=hand_over, daemon=True),
-        threading.Thread(target=collect, args=(process.stdout, answer, limits.output), daemon=True),
-        threading.Thread(target=collect, args=(process.stderr, complaint, MEGABYTE), daemon=True),
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        why = guard(process, limits, full)
-    finally:
-        finish(process)
-        _running.discard(process)
-    for thread in threads:
-        thread.join(5)
-    process.stdout.close()
-    process.stderr.close()
-    if why:
-        return Ended(None, why)
-    try:
-        result = json.loads(answer)
-    except (ValueError, RecursionError):
-        return Ended(None, "the examiner was ended before it could hand back anything")
-    if not well_formed(result, plan):
-        return Ended(None, "what came back is not a result")
-    return Ended(result)
+    ours, theirs = socket.socketpair()
+    with ours, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with theirs:
+            process = subprocess.Popen(
+                command,
+                env=environ,
+                stdin=theirs,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        _running.add(process)
+        try:
+            answer = pool.submit(asked, wire.Channel(ours, limits.output), plan)
+            why = guard(process, limits, answer)
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                ours.shutdown(socket.SHUT_RDWR)  # there is no other plan
+                process.wait(0 if why else 5)
+        finally:
+            finish(process)
+            _running.discard(process)
+        if why:
+            return Ended(None, why)
+        try:
+            return Ended(answer.result())
+        except wire.Garbled as error:
+            return Ended(None, f"what it handed back is no result: {error}")
+        except wire.Closed:
+            return Ended(None, "the examiner was ended before it could hand back anything")
 
 
-def guard(process, limits, full):
-    """Wait for the process. Returns a phrase if it had to be ended, else ''."""
+def asked(channel, plan):
+    """What the examiner at the other end of a channel says to a plan."""
+    channel.send(plan)
+    return channel.receive()
+
+
+def guard(process, limits, answer):
+    """Wait for the answer. Returns a phrase if the process had to be ended, else ''."""
     end = time.monotonic() + limits.seconds + 90  # the examiner keeps the limit; this is the rest
-    while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.1)
-            return ""
-        if full.is_set():
-            return f"it handed back more than {limits.output // MEGABYTE} MB"
+    while not concurrent.futures.wait([answer], 0.1).done:
         if time.monotonic() > end:
             return f"it was not done after {limits.seconds:g} seconds"
         if memory(process.pid, limits.memory) > limits.memory:
             return f"it used more than {limits.memory // MEGABYTE} MB of memory"
+    return ""
 
 
 def memory(pid, most):
@@ -291,27 +279,3 @@ def finish(process):
     for one in below:
         with contextlib.suppress(psutil.Error):
             one.kill()
-
-
-def well_formed(result, plan):
-    """Whether a result has the form that inside/run.py documents. It comes from outside trust."""
-    if not isinstance(result, dict) or not isinstance(result.get("cells"), list):
-        return False
-    if not isinstance(result.get("cpu", 0), int | float):
-        return False
-    if len(result["cells"]) != len(plan["cells"]) or not isinstance(result.get("findings"), list):
-        return False
-    for cell, result_cell in zip(plan["cells"], result["cells"], strict=True):
-        if not isinstance(result_cell, dict) or not isinstance(result_cell.get("outputs"), list):
-            return False
-        verdicts = ("passed", "failed", "doubtful") if cell["kind"] == "test" else (None,)
-        if result_cell.get("verdict") not in verdicts:
-            return False
-    return all(
-        isinstance(one, list)
-        and len(one) == 2
-        and isinstance(one[0], int)
-        and 0 <= one[0] < len(plan["cells"])
-        and isinstance(one[1], str)
-        for one in result["findings"]
-    )

@@ -4,14 +4,19 @@ The scores are derived and stored by nbgrader's own code from the outputs of the
 is only handed a session in which all of one submission is written, or nothing of it.
 """
 
+import base64
 import contextlib
+import csv
 import dataclasses
+import io
 import re
+import struct
+import sys
 
 import nbformat
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 
-from .course import marks
+from .course import GradingError, marks
 from .rebuild import title
 
 WITHHELD = (
@@ -25,33 +30,82 @@ def fill_in(rebuilt, result, *, withhold):
 
     result: what inside/run.py hands back. withhold: whether passed tests earn nothing for now.
     """
-    withheld = set()
+    withheld, room = set(), MAX_PIXELS_IN_ALL
     for cell, got in zip(rebuilt.code(), result["cells"], strict=True):
-        outputs = [dict(one) for one in got["outputs"] if harmless(one)]
+        outputs = []
+        for one in got["outputs"]:
+            outputs.append(shown(one, room))
+            room -= pixels((outputs[-1] or {}).get("data", {}).get("image/png")) or 0
         error = got["error"]
         if got["verdict"] == "failed" and error is None:
             error = {"ename": "TestFailed", "evalue": "", "traceback": ["the test failed"]}
         if error is not None:
-            outputs.append({"output_type": "error", **error})
-        elif got["verdict"] == "doubtful" or (got["verdict"] == "passed" and withhold):
+            outputs.append({"output_type": "error", **told(error)})
+        elif got["verdict"] == "passed" and withhold:
             withheld.add(marks(cell)["grade_id"])
             outputs.append({"output_type": "stream", "name": "stdout", "text": WITHHELD + "\n"})
-        cell.outputs = [nbformat.from_dict(one) for one in outputs]
+        cell.outputs = [nbformat.from_dict(one) for one in outputs if one]
         cell.execution_count = None
     return withheld
 
 
-def harmless(output):
-    """Whether an output is what inside/cells.py makes: text, or a PNG picture that is one."""
-    if output.get("output_type") == "stream":
-        return isinstance(output.get("text"), str)
+MAX_TEXT = 12_000  # characters of an output
+MAX_LINE = 2000  # of an error's
+MAX_PIXELS = 4_000_000
+MAX_PIXELS_IN_ALL = 40_000_000  # of a notebook
+MAX_PNG = 400_000  # bytes
+CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"tEXt", b"sBIT", b"gAMA", b"sRGB"}
+
+
+def shown(output, room=MAX_PIXELS_IN_ALL):
+    """An output as inside/cells.py makes it, text or a PNG picture of bounded size; else None."""
+    if output.get("output_type") == "stream" and isinstance(output.get("text"), str):
+        text = readable(output["text"], MAX_TEXT)
+        return {"output_type": "stream", "name": "stdout", "text": text}
     data = output.get("data") if output.get("output_type") == "display_data" else None
-    return (
-        isinstance(data, dict)
-        and set(data) <= {"text/plain", "image/png"}
-        and all(isinstance(value, str) for value in data.values())
-        and re.fullmatch(r"[A-Za-z0-9+/=]*", data.get("image/png", "")) is not None
+    if not isinstance(data, dict) or not isinstance(data.get("text/plain"), str):
+        return None
+    found = {"text/plain": readable(data["text/plain"], MAX_TEXT)}
+    if "image/png" in data:
+        if 0 < pixels(data["image/png"]) <= min(MAX_PIXELS, room):
+            found["image/png"] = data["image/png"]
+        else:
+            found["text/plain"] = "[a picture that is too large to show, or none]"
+    return {"output_type": "display_data", "data": found, "metadata": {}}
+
+
+def told(error):
+    """An error without what a terminal or a page would take for orders."""
+    trace = [readable(line, MAX_LINE) for line in error["traceback"]]
+    ename, evalue = readable(error["ename"], 100), readable(error["evalue"], MAX_LINE)
+    return {"ename": ename, "evalue": evalue, "traceback": trace}
+
+
+def readable(text, most):
+    """Text in several lines, without colours and other orders to a terminal, and not too long."""
+    text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text[: 2 * most])[:most]
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
+        for one in text
     )
+
+
+def pixels(text):
+    """How many points a PNG has when it is unpacked; 0 if it is none, or has more in it."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (ValueError, TypeError):
+        return 0
+    if not 24 <= len(data) <= MAX_PNG or data[:8] != b"\x89PNG\r\n\x1a\n":
+        return 0
+    at, kinds = 8, []
+    while at + 12 <= len(data):
+        kinds.append(data[at + 4 : at + 8])
+        at += 12 + struct.unpack_from("!I", data, at)[0]
+    if at != len(data) or kinds[:1] != [b"IHDR"] or b"IHDR" in kinds[1:] or set(kinds) - CHUNKS:
+        return 0
+    width, height = struct.unpack_from("!II", data, 16)
+    return width * height
 
 
 def save(course, submission, rebuilt, withheld, *, same_as_before):
@@ -67,6 +121,27 @@ def save(course, submission, rebuilt, withheld, *, same_as_before):
         book.update_or_create_submission(assignment, student, **when)
         Save(book, student, assignment, withheld, same_as_before).go(rebuilt.notebook)
         penalise(course, book, student, assignment)
+
+
+def penalise_all(course, assignment):
+    """Take off for lateness by what is now known of due dates and extensions."""
+    with course.gradebook() as book, one_transaction(book.db):
+        for one in book.assignment_submissions(assignment):
+            penalise(course, book, one.student_id, assignment)
+
+
+def late_by(course, submission, student, assignment):
+    """Seconds by which it is late, less the days that extensions.csv (id, assignment, days) gives;
+    a line without an assignment is for all of them."""
+    path, days = course.root / "extensions.csv", 0.0
+    if path.exists():
+        for row in csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))):
+            if row.get("id") == student and row.get("assignment") in (assignment, "", None):
+                try:
+                    days = max(days, float(row.get("days") or 0))
+                except ValueError:
+                    raise GradingError(f"{path}: {row['days']!r} is no number of days") from None
+    return max(0, submission.total_seconds_late - 86_400 * days)
 
 
 @contextlib.contextmanager
@@ -110,24 +185,29 @@ class Save(SaveAutoGrades):
 
 def penalise(course, book, student, assignment):
     """Take off for lateness what the course's plugin says; nbgrader's own takes off nothing."""
-    step = AssignLatePenalties(config=course.config)
-    step.init_plugin()
+    sys.path.insert(0, str(course.root))  # where a course keeps its late.py
+    try:
+        step = AssignLatePenalties(config=course.config)
+        step.init_plugin()
+    except Exception as error:
+        raise GradingError(f"The plugin for late work cannot be used: {error}") from error
+    finally:
+        sys.path.remove(str(course.root))
     submission = book.find_submission(assignment, student)
     notebook = book.find_submission_notebook(assignment, assignment, student)
     notebook.late_submission_penalty = None
-    if submission.total_seconds_late > 0:
-        penalty = step.plugin_inst.late_submission_penalty(
-            student, notebook.score, submission.total_seconds_late
-        )
+    late = late_by(course, submission, student, assignment)
+    if late > 0:
+        penalty = step.plugin_inst.late_submission_penalty(student, notebook.score, late)
         if penalty is not None:
             notebook.late_submission_penalty = step._check_late_penalty(notebook, penalty)
 
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """points: from tests and people so far, of `most`. waiting: the names of cells that wait for
-    points by hand; marked: of those that have some; beyond: [(name, points, most)] of those that
-    have more than there are."""
+    """points: from tests and people so far, less what is taken off for lateness, of `most`.
+    waiting: the names of cells that wait for points by hand; marked: of those that have some;
+    beyond: [(name, points, most)] of those that have more than there are."""
 
     points: float
     most: float
@@ -144,7 +224,7 @@ def standing(course, student, assignment):
         grades = sorted(notebook.grades, key=lambda one: one.name)
         by_hand = [one for one in grades if one.manual_score is not None]
         return Standing(
-            points=submission.score,
+            points=max(0, submission.score - submission.late_submission_penalty),
             most=submission.max_score,
             waiting=[one.name for one in grades if one.needs_manual_grade],
             marked=[one.name for one in by_hand],

@@ -20,10 +20,12 @@ import zipfile
 from pathlib import PurePosixPath
 
 MAX_NOTEBOOK = 10_000_000  # bytes, in a folder or a zip
-MAX_ZIP = MAX_UNPACKED = 100_000_000
+MAX_UNPACKED = 100_000_000  # of what is somebody's work in a zip
+MAX_ARCHIVE = 4_000_000_000  # of a zip with all that lies in it, most of which nobody reads
 MAX_FILES = 500
 MAX_RATIO = 100  # of what a file would become to what it takes, if larger than a notebook may be
 NO_WORK = {"__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini"}  # what systems leave behind
+NO_WORK |= {"venv", "env", "node_modules", "site-packages"}  # and what students do
 GIVEN = {"README.md", "requirements.txt", "constraints.txt", "LICENSE"}  # in a zip of `release`
 NBGRADERS = {"timestamp.txt", "submission_secret.txt"}
 STUDENT = re.compile(r"[A-Za-z0-9_][\w.@+-]{0,99}", re.ASCII)
@@ -217,8 +219,8 @@ def stray(path, name, why, names):
 
 def files_in(path):
     """The paths of the files that a zip holds, but for what systems leave there."""
-    regular(path, MAX_ZIP, read=False)
-    with zipfile.ZipFile(path) as archive:
+    regular(path, MAX_ARCHIVE, read=False)
+    with opened(path) as archive:
         return [*files_of(archive.infolist()).values()]
 
 
@@ -255,48 +257,60 @@ def small_enough(name, size, most):
         )
 
 
-def from_zip(path, assignment, *, needed):
-    """(the notebook's bytes, notes), or (None, []) if a zip of several has none of that name."""
-    regular(path, MAX_ZIP, read=False)
+@contextlib.contextmanager
+def opened(file):
+    """A zip; whatever reading it raises is a Refused."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            check(entries)
-            files = files_of(entries)
-            found = [entry for entry, inner in files.items() if kind(inner) == ".ipynb"]
-            named = [entry for entry in found if files[entry].stem == assignment]
-            named = named or (found if needed and len(found) == 1 else [])
-            if not named:
-                if needed:
-                    there = f"but {listed([*files.values()])}" if files else "and empty"
-                    raise Refused(f"is a zip without a notebook called {assignment}.ipynb, {there}")
-                return None, []
-            named.sort(key=lambda entry: (len(files[entry].parts), entry.filename))
-            chosen = files[named[0]]
-            small_enough(chosen.name, named[0].file_size, MAX_NOTEBOOK)
-            if named[0].flag_bits & 1:
-                raise Refused("is a zip with a password")
-            notes = beside([one for one in files.values() if one.parent == chosen.parent])
-            if len(named) > 1:
-                notes.append(
-                    f"The zip holds {len(named)} notebooks of that name; "
-                    f"graded is {named[0].filename!r}."
-                )
-            with archive.open(named[0]) as file:
-                data = file.read(MAX_NOTEBOOK + 1)
+        with zipfile.ZipFile(file) as archive:
+            yield archive
     except Refused:
         raise
     except Exception as error:  # zipfile's own, and those of each way to pack: zlib's, lzma's …
         raise Refused(f"is a zip that cannot be read ({str(error)[:80]})") from None
-    if len(data) > MAX_NOTEBOOK:
+
+
+def content(archive, entry, most):
+    """The bytes of a file in a zip, whatever the zip says of them."""
+    small_enough(PurePosixPath(entry.filename).name, entry.file_size, most)
+    if entry.flag_bits & 1:
+        raise Refused("is a zip with a password")
+    with archive.open(entry) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
         raise Refused("unpacks to far more than it says, as a zip bomb does")
-    return data, notes
+    return data
 
 
-def check(entries):
-    """Refuse a zip by its list of contents."""
-    if len(entries) > MAX_FILES:
-        raise Refused(f"is a zip of {len(entries):,} files; {MAX_FILES} are the limit")
+def from_zip(path, assignment, *, needed):
+    """(the notebook's bytes, notes), or (None, []) if a zip of several has none of that name."""
+    regular(path, MAX_ARCHIVE, read=False)
+    with opened(path) as archive:
+        files = files_of(archive.infolist())
+        check(archive.infolist(), files)
+        found = [entry for entry, inner in files.items() if kind(inner) == ".ipynb"]
+        named = [entry for entry in found if files[entry].stem == assignment]
+        named = named or (found if needed and len(found) == 1 else [])
+        if not named:
+            if needed:
+                there = f"but {listed([*files.values()])}" if files else "and empty"
+                raise Refused(f"is a zip without a notebook called {assignment}.ipynb, {there}")
+            return None, []
+        named.sort(key=lambda entry: (len(files[entry].parts), entry.filename))
+        chosen = files[named[0]]
+        notes = beside([one for one in files.values() if one.parent == chosen.parent])
+        if len(named) > 1:
+            notes.append(
+                f"The zip holds {len(named)} notebooks of that name; "
+                f"graded is {named[0].filename!r}."
+            )
+        return content(archive, named[0], MAX_NOTEBOOK), notes
+
+
+def check(entries, files):
+    """Refuse a zip by its list of contents: of those that are somebody's work, how many and how
+    large; of all, whether they stay in it."""
+    if len(files) > MAX_FILES:
+        raise Refused(f"is a zip of {len(files):,} files; {MAX_FILES} are the limit")
     total = 0
     for entry in entries:
         name = entry.filename
@@ -305,6 +319,8 @@ def check(entries):
             raise Refused(f"is a zip with the path {name[:80]!r}, which leads out of it")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise Refused(f"is a zip with a link, {name[:80]!r}")
+        if entry not in files:
+            continue
         total += entry.file_size
         ratio = entry.file_size / max(1, entry.compress_size)
         if total > MAX_UNPACKED or (entry.file_size > MAX_NOTEBOOK and ratio > MAX_RATIO):

@@ -6,12 +6,22 @@ import sys
 import time
 from dataclasses import asdict
 
-from utils.checkpoints import kept_answers, kept_proofs, kept_states, making, store
+from utils.checkpoints import (
+    kept_answers,
+    kept_passages,
+    kept_places,
+    kept_proofs,
+    kept_states,
+    making,
+    store,
+)
 from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
-KEPT = (ANSWERS, *kept_proofs.MAKE, *kept_states.MAKE)
+PASSAGES = tuple(kept_passages.NAMES)  # of two sentences each, as SmolLM2 matches them
+PLACES = "places"  # numbered, as a denoiser may know them
+KEPT = (ANSWERS, *PASSAGES, PLACES, *kept_proofs.MAKE, *kept_states.MAKE)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,6 +75,10 @@ def show(name):
 def remake(name):
     if name == ANSWERS:
         return kept_answers.remake()
+    if name in PASSAGES:
+        return kept_passages.remake(name)
+    if name == PLACES:
+        return kept_places.remake()
     if name in kept_states.MAKE:
         return kept_states.remake(name)
     if name in KEPT:
@@ -84,6 +98,11 @@ def accept(name):
     if name == ANSWERS:
         kept_answers.accept()
         return print(f"{name:24} accepted: it still answers the first questions as it did")
+    if name in PASSAGES:
+        kept_passages.accept(name)
+        return print(f"{name:24} accepted: it still says the same of the first passages")
+    if name == PLACES:
+        raise ValueError(f"{PLACES} takes a minute; make it again: remake {PLACES}")
     if name in KEPT:
         (kept_states if name in kept_states.MAKE else kept_proofs).accept(name)
         return print(f"{name:24} accepted: what can be done in seconds comes out the same")

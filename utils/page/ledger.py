@@ -85,15 +85,23 @@ def _test(test: claims.Experiment, item: claims.Evidence | None, links: dict[str
         note = f" ({_text(item.note)})" if item.note else ""
         outcome = f"; the claim needs {_text(item.needs)}: {item.outcome()}"
         parts.append(f"**{_text(item.measured())}**{outcome}{note}")
-    parts.append(f"*Measured:* {_text(test.measure)}.")
+    for name, words in (("Why open", test.open), ("The limit that matters", test.decisive_limit)):
+        parts += [f"*{name}:* {_text(words)}"] if words else []
+    parts.append(f"*What it cannot show:* {_text(test.limits)}")
+    amended = ", and how that was amended" * bool(test.amended)
+    parts.append(f"<details><summary>What was measured, the control{amended}</summary>")
+    parts += [*_registered(test, item), "</details>"]
+    return _box(":::", "claim-test", parts)
+
+
+def _registered(test: claims.Experiment, item: claims.Evidence | None) -> list[str]:
+    """What was to be measured, against which control, since when, and what was changed later."""
+    parts = [f"*Measured:* {_text(test.measure)}."]
     if isinstance(test.control, str):
         parts.append(f"*Control:* {_text(test.control)}.")
     else:
         result = f": **{_text(item.controlled())}**" if item else f", clean if {test.control.clean}"
         parts.append(f"*Control:* {_text(test.control.measure)}{result}.")
-    for name, words in (("Why open", test.open), ("The limit that matters", test.decisive_limit)):
-        parts += [f"*{name}:* {_text(words)}"] if words else []
-    parts.append(f"*What it cannot show:* {_text(test.limits)}")
     when = "before the final measurement" if test.beforehand else "together with its measurement"
     parts.append(f"*Registered* on {_day(test.registered)}, {when}.")
     for change in test.amended:
@@ -101,7 +109,7 @@ def _test(test: claims.Experiment, item: claims.Evidence | None, links: dict[str
             f"*Amended* on {_day(change.date)}. Registered before: {_text(change.was)}. "
             f"Measured by then: {_text(change.measured)}. Why: {_text(change.why)}"
         )
-    return _box(":::", "claim-test", parts)
+    return parts
 
 
 def _day(date: datetime.date) -> str:

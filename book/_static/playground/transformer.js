@@ -139,11 +139,15 @@
   }
 
   // Half precision to single: a sign, five bits of exponent, ten of fraction.
+  const POWERS = Float32Array.from({ length: 32 }, (_, exponent) => 2 ** (exponent - 15));
   function single(halves) {
-    return Float32Array.from(halves, (bits) => {
-      const sign = bits >> 15 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = (bits & 1023) / 1024;
-      return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction) : 2 ** -14 * fraction);
-    });
+    const numbers = new Float32Array(halves.length);
+    for (let i = 0; i < halves.length; i++) {
+      const exponent = (halves[i] >> 10) & 31, fraction = (halves[i] & 1023) / 1024;
+      const size = exponent ? POWERS[exponent] * (1 + fraction) : POWERS[1] * fraction;
+      numbers[i] = halves[i] >> 15 ? -size : size;
+    }
+    return numbers;
   }
 
   // Letters of 15 bits each, the first of which is U+0100, to so many bytes.

@@ -22,7 +22,7 @@ def test_a_model_without_a_parent_begins_by_knowing_nothing(name):
     """The first loss is about that of a guess among the vocabulary (less where it may look at what
     it is to say), and then they fall."""
     recipe = RECIPES[name]
-    losses = first_losses(recipe, 0, None, 12)
+    losses = first_losses(recipe, 0, None, 24)
     guess = math.log(recipe.config(recipe.world()).vocab_size)
     assert 0.7 * guess < losses[0] < 1.1 * guess
     assert max(losses[-2:]) < losses[0]

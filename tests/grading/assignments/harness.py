@@ -1,25 +1,26 @@
 """Grading many variants of an assignment in the time of a few: what the sandbox runs, without it.
 
-One examiner imports torch once and forks a session for each variant. Of the teacher's cells only
-those run whose names are used further down, so not those that show something; of the tests only
-those that can come to read a cell that differs from the solution, for the others give what they
-gave there. That the whole way through a sandbox and nbgrader's gradebook gives the same is tested
-for two variants of each assignment.
+One nursery imports torch once, and forks an examiner and a student for each variant. Of the
+teacher's cells only those run whose names are used further down, so not those that show something;
+of the tests only those that can come to read a cell that differs from the solution, for the others
+give what they gave there. That the whole way through a sandbox and nbgrader's gradebook gives the
+same is tested for two variants of each assignment.
 """
 
 import dataclasses
-import json
 import os
+import socket
 import subprocess
-import symtable
 import sys
 
 from tools.grading import course as courses
 from tools.grading import rebuild, sandbox
+from tools.grading.inside import wire
+from tools.grading.inside.reading import names
 
 from . import instructor
 
-SECONDS = 900  # for all variants of an assignment, on a busy machine
+SECONDS = 1800  # for all variants of an assignment, on a busy machine
 
 
 def solved(template):
@@ -59,18 +60,23 @@ def examine(template, variants):
     plans = [rebuilt(template, solution).plan(template)]
     plans += [affected(rebuilt(template, one).plan(template), plans[0]) for one in variants]
     plans = [short(plan) for plan in plans]
-    limits = {"cell_seconds": 120, "seconds": SECONDS, "watch": False}
-    done = subprocess.run(
-        [sys.executable, "-I", sandbox.INSIDE / "run.py"],
-        input="".join(json.dumps({**limits, **plan}) + "\n" for plan in plans),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    results = [json.loads(line) for line in done.stdout.splitlines()]
+    limits = {"cell_seconds": 120, "seconds": SECONDS, "brief": True}
+    ours, theirs = socket.socketpair()
+    with theirs:
+        examiner = subprocess.Popen(
+            [sys.executable, "-I", sandbox.INSIDE / "run.py"],
+            stdin=theirs,
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "MPLBACKEND": "agg",
+                "GRADING_MODULES": " ".join(template.modules),
+            },
+        )
+    with ours:
+        channel = wire.Channel(ours)
+        results = [sandbox.asked(channel, {**limits, **plan}) for plan in plans]
+    examiner.wait(SECONDS)
     found = []
     for plan, result in zip(plans, results, strict=True):
         verdicts, errors = {}, {}
@@ -121,27 +127,3 @@ def short(plan):
             kept.append(cell)
             used = used - sets | loads if cell["kind"] == "given" else used | loads
     return {**plan, "cells": kept[::-1]}
-
-
-def names(source):
-    """(names that a cell binds at its top level, other names that it reads)."""
-    try:
-        top = symtable.symtable(source, "cell", "exec")
-    except SyntaxError:
-        return set(), set()
-    sets = {
-        symbol.get_name()
-        for symbol in top.get_symbols()
-        if symbol.is_assigned() or symbol.is_imported()
-    }
-    return sets, read_outside(top) - sets
-
-
-def read_outside(table):
-    """Global names that a cell, or a function or class in it, reads."""
-    found = {
-        symbol.get_name()
-        for symbol in table.get_symbols()
-        if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module")
-    }
-    return found.union(*map(read_outside, table.get_children()))

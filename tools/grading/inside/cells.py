@@ -1,9 +1,8 @@
 """Running one cell of a notebook in a namespace, and keeping what it shows within bounds.
 
 No Jupyter kernel: a cell is compiled and executed, its last expression is displayed, what it prints
-is caught, open figures become pictures. That is all that grading needs, it starts in no time, and
-there is less of it for hostile code to get hold of. Only text and PNG pictures come out: HTML and
-scripts would run in the browser of the teacher who looks at them.
+is caught, open figures become pictures. That is all that grading needs, and it starts in no time.
+Only text and PNG pictures come out: HTML and scripts would run in the browser of whoever looks.
 """
 
 import ast
@@ -16,8 +15,7 @@ import sys
 MAX_TEXT = 10_000  # characters of a cell's output
 MAX_PICTURE = 300_000  # bytes
 MAX_PICTURES = 4  # of a cell
-
-_compile, _exec, _eval = compile, exec, eval  # as they were before any student's code ran
+OURS = {"CellTimeout", "SessionEnded", "TestEnded", "NotRun"}  # errors that only the grading has
 
 
 class CellTimeout(BaseException):
@@ -40,6 +38,11 @@ class Printed(io.TextIOBase):
         self.dropped += len(text) - len(kept)
         return len(text)
 
+    def take(self):
+        """What has been printed since this was last asked."""
+        text, self.parts = "".join(self.parts), []
+        return text
+
     def text(self):
         shown = as_seen("".join(self.parts))
         return shown + (f"\n[{self.dropped:,} more characters]\n" if self.dropped else "")
@@ -51,14 +54,12 @@ def as_seen(text):
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
 
 
-def run(source, namespace, name, *, seconds, last=None, hidden=()):
+def run(source, namespace, name, *, seconds, before=None, describe=None):
     """Execute one cell.
 
-    Returns {"outputs": [...], "error": None or {ename, evalue, traceback}, "dropped": how many
-    characters of what it printed were not kept}.
-
-    last: a name that is set in the namespace by a statement added at the very end, so that one can
-    see that the cell got there. hidden: numbers of lines that no traceback may show.
+    before: is called first, within the time limit and what is caught. describe: what `described`
+    does, otherwise. Returns {"outputs": [...], "error": None or {ename, evalue, traceback},
+    "dropped": how many characters of what it printed were not kept}.
     """
     printed, shown = Printed(), []
     namespace["display"] = lambda *things: shown.extend(bundle(thing) for thing in things)
@@ -66,16 +67,14 @@ def run(source, namespace, name, *, seconds, last=None, hidden=()):
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             with time_limit(seconds):
-                execute(source, namespace, name, last, shown)
+                if before:
+                    before()
+                execute(source, namespace, name, shown)
                 shown.extend(figures())
     except CellTimeout:
-        error = {
-            "ename": "CellTimeout",
-            "evalue": f"stopped after {seconds:g} seconds",
-            "traceback": [f"CellTimeout: stopped after {seconds:g} seconds"],
-        }
+        error = said("CellTimeout", f"stopped after {seconds:g} seconds")
     except BaseException as caught:
-        error = described(caught, source, name, hidden)
+        error = (describe or described)(caught, source, name)
     outputs = []
     if printed.size:
         outputs.append({"output_type": "stream", "name": "stdout", "text": printed.text()})
@@ -85,18 +84,16 @@ def run(source, namespace, name, *, seconds, last=None, hidden=()):
     return {"outputs": outputs, "error": error, "dropped": printed.dropped}
 
 
-def execute(source, namespace, name, last, shown):
-    tree = _compile(source, name, "exec", ast.PyCF_ONLY_AST)
+def execute(source, namespace, name, shown):
+    tree = compile(source, name, "exec", ast.PyCF_ONLY_AST)
     final = None
     if tree.body and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";"):
         final = ast.Expression(tree.body.pop().value)
-    _exec(_compile(tree, name, "exec"), namespace)
+    exec(compile(tree, name, "exec"), namespace)
     if final is not None:
-        value = _eval(_compile(final, name, "eval"), namespace)
+        value = eval(compile(final, name, "eval"), namespace)
         if value is not None:
             shown.append(bundle(value))
-    if last is not None:
-        _exec(_compile(f"{last} = True", name, "exec"), namespace)
 
 
 @contextlib.contextmanager
@@ -144,23 +141,31 @@ def picture(figure):
     }
 
 
-def described(error, source, name, hidden):
-    """An error as a notebook stores it; lines of other files, and hidden ones, are left out."""
+def said(kind, message):
+    """An error of the grading's own, as a notebook stores it."""
+    return {"ename": kind, "evalue": message, "traceback": [f"{kind}: {message}"]}
+
+
+def text_of(error):
     try:
-        message = str(error)[:2000]
+        return str(error)[:2000]
     except BaseException:
-        message = "(an error that cannot say what it is)"
-    kind = type(error).__name__[:100]
-    lines, steps = source.splitlines(), []
+        return "(an error that cannot say what it is)"
+
+
+def steps(error, name):
+    """The numbers of the lines of a cell on the way to an error, the outermost first."""
     trace = error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == name:
-            number = trace.tb_lineno
-            shown = number not in hidden and 0 < number <= len(lines)
-            steps.append(f"line {number}: {lines[number - 1]}" if shown else "in a hidden test")
+            yield trace.tb_lineno
         trace = trace.tb_next
-    return {
-        "ename": kind,
-        "evalue": message,
-        "traceback": [*steps[-5:], f"{kind}: {message}"],
-    }
+
+
+def described(error, source, name):
+    """An error as a notebook stores it: the lines of this cell, and of a student's that it asked
+    (calls.py), on the way to it."""
+    kind, message, lines = type(error).__name__[:100], text_of(error), source.splitlines()
+    way = [f"line {n}: {lines[n - 1]}" for n in steps(error, name) if 0 < n <= len(lines)]
+    way += [str(one) for one in getattr(error, "lines", [])]
+    return {"ename": kind, "evalue": message, "traceback": [*way[-5:], f"{kind}: {message}"]}

@@ -1,277 +1,376 @@
-"""The examiner: takes a rebuilt notebook on standard input, hands back what happened.
+"""The examiner: takes rebuilt notebooks, one after the other, and hands back what happened.
 
-    python -I run.py < plans > results        one JSON object a line, each way
+    python -I run.py        with a socket for standard input, for plans and results (wire.py)
 
-Runs inside the sandbox, in a process of its own that knows the tests, never runs a student's code,
-and cannot be looked into by one that does. A plan is {"cells": [{"name", "kind": "given" |
-"student" | "test", "source"}], "stubs": [source], "cell_seconds", "seconds"}; with "watch": false,
-code that is known runs without looking for manipulation. A result is {"cells": [{"outputs",
-"error", "dropped", "verdict", "seconds"}], "findings": [[cell index, phrase]]}. The verdict of a
-test is "passed", "failed", or "doubtful": it looks passed, but not to be trusted.
+A plan is {"cells": [{"name", "kind": "given" | "student" | "test", "source"}], "names": [what
+students are to define], "without": [what they are not to use], "cell_seconds", "seconds"}; a given
+cell that a student has edited has the original as "ours"; "brief": only verdicts count. A result is
+{"cells": [{"outputs", "error", "dropped", "verdict", "seconds"}], "findings": [[cell index,
+phrase]]}. The verdict of a test is "passed" or "failed".
+
+Student's code and tests never share a process. There is a *nursery*, which has imported what takes
+long and has seen nothing. From it is forked, for each plan, an *examiner*, which alone reads the
+plan, and a *student's process* (student.py), which is told one cell after the other and runs them
+all. When all have run, the examiner runs the tests, each in a fork of itself. There a name that a
+student has defined is something that asks the student's process and gets a value (calls.py).
+
+What students are shown must not tell them what is in the hidden tests. So all that a student's code
+shows, and the tests as far as they are public, comes first, before it is asked anything hidden; of
+the second time, with the hidden lines, there remains the verdict, and words that the teacher wrote.
 """
 
 import contextlib
 import ctypes
+import importlib
 import json
 import os
-import re
+import platform
 import resource
-import secrets
 import signal
 import socket
 import sys
 import time
+import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# The `utils` of this book, wherever an environment that several share says that it lies.
+sys.path.append(os.path.abspath(os.path.join(sys.path[0], *[os.pardir] * 3)))
 
-import audit
+import calls
+import cells
 import magics
+import reading
+import student
 import wire
 
-PR_SET_DUMPABLE = 4
-START_SECONDS = 120  # for importing torch, on a busy machine
+PR_SET_DUMPABLE, KEYCTL_JOIN_SESSION_KEYRING = 4, 1
+KEYCTL = {"x86_64": 250, "aarch64": 219}  # the number of this system call
 RESTARTS = 3  # after cells that kill the whole session
+MOST_MAGICS = 30  # of what is not run, that the teacher is told
+NO_MORE = 3  # an exit code: there is no other plan
+ENDED = "the test did not reach its end: the process it asked was ended"
 
 
 def main():
     limits = json.loads(os.environ.get("GRADING_LIMITS", "{}"))
     for name, value in limits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
-    hide_memory()
-    examiner = Examiner(contained=os.environ.get("GRADING_CONTAINED") == "yes")
-    results = sys.stdout
-    for line in sys.stdin:
-        result = examiner.examine(json.loads(line))
-        if examiner.contained:  # a sandbox is for one notebook
-            examiner.close()
-            result["cpu"] = round(used(), 2)
-        print(json.dumps(result), file=results, flush=True)
-
-
-def used():
-    """Seconds of processor time of this process and of all it has started, now that they ended."""
-    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in spent)
-
-
-def hide_memory():
-    """Processes of the same user can then neither read this one's memory nor its open files."""
     if sys.platform == "linux":
+        # Processes of the same user can then neither read this one's memory nor its open files;
+        # and the keys of the teacher's session are not theirs, nor a place to leave something.
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        if keyctl := KEYCTL.get(platform.machine()):
+            ctypes.CDLL(None).syscall(keyctl, KEYCTL_JOIN_SESSION_KEYRING, None)
+    for name in os.environ.get("GRADING_MODULES", "").split():
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    contained = os.environ.get("GRADING_CONTAINED") == "yes"
+    while nurse(contained):
+        pass
+
+
+def nurse(contained):
+    """Fork an examiner for the next plan, and then what it asks for. Returns whether all is well
+    and there may be another plan."""
+    control, theirs = map(wire.Channel, socket.socketpair())
+    examiner = os.fork()
+    if examiner == 0:
+        code = 1
+        try:
+            control.close()
+            code = Examiner(theirs, contained).one()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    theirs.close()
+    with contextlib.suppress(wire.Closed):
+        while control.receive():
+            student.beget(control, lambda channel: alone(channel, contained))
+    control.close()
+    code = 1
+    with contextlib.suppress(ChildProcessError):
+        code = os.waitpid(examiner, 0)[1]
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    return code == 0
+
+
+def alone(channel, contained):
+    """Become a student's process: nothing of ours stays open."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2) if contained else (0, 1):
+        os.dup2(nothing, number)
+    keep = channel.socket.fileno()
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 1024)
+    student.live(channel)
 
 
 class Examiner:
-    def __init__(self, *, contained):
+    def __init__(self, nursery, contained):
         """contained: whether all other processes that we see are ours, so that we may end them."""
-        self.contained = contained
-        self.control, theirs = socket.socketpair()
-        self.nursery = os.fork()
-        if self.nursery == 0:
-            become_nursery(theirs, keep_errors=not contained)
-        theirs.close()
+        self.nursery, self.contained = nursery, contained
+        self.findings, self.copies, self.session, self.process = [], {}, None, None
+        self.asked = None  # the process that has answered the last test
 
-    def close(self):
-        self.control.close()  # at which the nursery ends, and the times of all are summed up
-        os.waitpid(self.nursery, 0)
+    def one(self):
+        outside = wire.Channel(socket.socket(fileno=0))
+        try:
+            plan = outside.receive()
+        except wire.Closed:
+            return NO_MORE
+        outside.send(self.examine(plan))
+        return 0
 
     def examine(self, plan):
-        plan = self.plan = in_python(plan)
-        self.until = time.monotonic() + plan["seconds"]
-        self.findings = []
-        self.audit()
-        self.snapshot = self.prepare()
-        results = [None] * len(plan["cells"])
-        skipped = set()
-        while None in results and len(skipped) <= RESTARTS:
-            session = self.start()
-            fatal = self.go_through(session, results, skipped)
-            self.end(session)
+        self.plan, self.until = plan, time.monotonic() + plan["seconds"]
+        self.cells = [self.in_python(*one) for one in enumerate(plan["cells"])]
+        self.needed = needed(self.cells)
+        self.read(set(plan.get("without", ())))
+        results, skipped = [None] * len(self.cells), set()
+        while len(skipped) <= RESTARTS:
+            self.start()
+            fatal = self.run_all(results, skipped)
             if fatal is None:
                 break
+            self.end()
             skipped.add(fatal)
-        for index, result in enumerate(results):
-            results[index] = result or self.not_run(plan["cells"][index])
-        return {"cells": results, "findings": self.findings}
+        for hidden in (True,) if plan.get("brief") else (False, True):
+            self.ask_all(results, hidden)
+        self.end()
+        cells = [one or not_run(cell) for one, cell in zip(results, self.cells, strict=True)]
+        return {"cells": cells, "findings": self.findings}
 
-    def audit(self):
-        """Read what the student wrote, before any of it runs; of tests, what cannot run here."""
-        imported = set()
-        for cell in self.plan["cells"]:
-            imported |= audit.imported_names(cell["source"])
-        for index, cell in enumerate(self.plan["cells"]):
-            phrases = cell["not run"] if cell["kind"] != "given" else []
-            if cell["kind"] == "student":
-                phrases = [*phrases, *audit.audit(cell["source"], imported)]
-            for phrase in phrases:
-                self.find(index, phrase)
+    def in_python(self, index, cell):
+        """The cell with its source as Python; what there is to say about it is found."""
+        source, phrases = magics.plain(cell["source"])
+        for phrase in phrases if len(self.findings) < MOST_MAGICS else ():
+            self.find(index, phrase)
+        ours = magics.plain(cell.get("ours", cell["source"]))[0]
+        asks = sorted(reading.names(ours)[1] & set(self.plan["names"]))
+        given = cell["kind"] == "given" or "ours" in cell
+        more = {"asks": asks, "given": given, "not run": phrases}
+        return {**cell, "source": source, "ours": ours, **more}
+
+    def read(self, without):
+        """Find what those cells of the student's use on which a test comes to depend."""
+        wanted = {name for cell in self.cells if cell["kind"] == "test" for name in cell["asks"]}
+        waiting = [i for i, cell in enumerate(self.cells) if cell["kind"] == "student" and without]
+        while found := [i for i in waiting if reading.names(self.cells[i]["source"])[0] & wanted]:
+            for index in found:
+                waiting.remove(index)
+                wanted |= reading.reads(self.cells[index]["source"])
+                for phrase in reading.uses(self.cells[index]["source"], without):
+                    self.find(index, phrase)
 
     def find(self, index, phrase):
-        if [index, phrase] not in self.findings and len(self.findings) < 50:
+        if [index, phrase] not in self.findings:
             self.findings.append([index, phrase])
 
-    def prepare(self):
-        """Have the nursery import what the teacher's cells import; what Python is then like."""
-        modules = set()
-        for cell in self.plan["cells"]:
-            if cell["kind"] != "student":
-                modules |= modules_of(cell["source"])
-            if "optim" in cell["source"]:
-                modules.add("torch._dynamo")  # loads when an optimiser is made: once, not each time
-        wire.send(self.control, {"do": "prepare", "modules": sorted(modules)})
-        return wire.receive(self.control, time.monotonic() + START_SECONDS)["snapshot"]
+    # The student's process.
 
     def start(self):
         ours, theirs = socket.socketpair()
-        wire.send(self.control, {"do": "start"})
-        socket.send_fds(self.control, [b"."], [theirs.fileno()])
-        theirs.close()
-        self.process = wire.receive(self.control, time.monotonic() + 10)["process"]
-        return ours
+        self.nursery.send({"do": "start"})
+        self.process = hand_over(self.nursery, theirs)
+        self.session, self.copies = wire.Channel(ours), {}
 
-    def end(self, session):
-        session.close()
+    def end(self):
+        """End all that is the student's."""
+        for channel, _ in self.copies.values():
+            channel.close()
+        self.session.close()
         for end_it in (os.killpg, os.kill):
             with contextlib.suppress(OSError):
                 end_it(self.process, signal.SIGKILL)
-        self.sweep(None, alive=False)
+        self.process, self.copies = None, {}
+        self.sweep(None)
 
-    def go_through(self, session, results, skipped):
-        """Run the cells in order, filling `results`. Returns the cell that ended the session."""
-        for index, cell in enumerate(self.plan["cells"]):
-            if index in skipped:
-                continue
+    def run_all(self, results, skipped):
+        """Run the cells in order, filling `results`, and leave a copy of the student's process
+        where it will be asked. Returns the number of a cell that has ended it, or None."""
+        for index, cell in enumerate(self.cells):
             if time.monotonic() > self.until:
                 return None
+            if index in skipped:
+                continue
             start = time.monotonic()
-            if cell["kind"] == "test":
-                if results[index] is None:
-                    results[index] = self.ask(session, index, cell)
+            try:
+                if cell["asks"] and (cell["kind"] == "test" or index in self.needed):
+                    ours, theirs = socket.socketpair()
+                    self.session.send({"do": "stay"})
+                    self.copies[index] = wire.Channel(ours), hand_over(self.session, theirs)
+                if cell["kind"] != "test":
+                    shown = self.run(cell)
+                    results[index] = results[index] or {**shown, "verdict": None}
+                    results[index].setdefault("seconds", round(time.monotonic() - start, 3))
+            except wire.TooLate:
+                why = f"this cell could not be stopped after {self.plan['cell_seconds']:g} seconds"
+            except wire.Closed:
+                why = "this cell ended the process it ran in"
+            except (wire.Garbled, KeyError, TypeError, OSError):
+                self.find(index, "sent something to the examiner that is not a result")
+                why = "this cell wrote where only the examiner's own code writes"
             else:
-                result, why = self.run(session, index, cell)
-                if result is None:
-                    results[index] = {**failed("SessionEnded", why), "verdict": None}
-                    return index
-                results[index] = results[index] or result
-            if results[index] is not None:
-                results[index].setdefault("seconds", round(time.monotonic() - start, 3))
-            self.sweep(index)
+                self.sweep(index)
+                continue
+            results[index] = {**failed("SessionEnded", why), "verdict": None}
+            return index
         return None
 
-    def run(self, session, index, cell):
-        """(what the cell showed, None), or (None, why the session is over)."""
-        nonce, seconds = secrets.token_hex(16), self.plan["cell_seconds"]
-        student = cell["kind"] == "student"
-        try:
-            wire.send(session, {"do": "run", "student": student, **self.order(cell, nonce)})
-            reply = wire.receive(session, time.monotonic() + seconds + 5)
-        except wire.TooLate:
-            return None, f"this cell could not be stopped after {seconds:g} seconds"
-        except wire.Closed:
-            return None, "this cell ended the process it ran in"
-        except wire.Garbled:
-            self.find(index, "sent something to the examiner that is not a result")
-            return None, "this cell wrote where only the examiner's own code writes"
-        if reply.get("nonce") != nonce:
-            self.find(index, "sent a result that is not its own")
-            return None, "this cell wrote where only the examiner's own code writes"
-        return {**shown(reply), "verdict": None}, None
-
-    def order(self, cell, nonce):
-        return {
-            "source": cell["source"],
-            "name": cell["name"],
-            "nonce": nonce,
-            "seconds": self.plan["cell_seconds"],
-            "watch": self.plan.get("watch", True),
-        }
-
-    def ask(self, session, index, cell):
-        """The verdict of a test cell, asked with what the student wrote and then without it."""
-        report, end = self.in_a_fork(session, index, cell, "test")
-        if report is None:
-            return failed("TestEnded", f"the test did not reach its end: {end}")
-        result = {**shown(report), "verdict": "failed"}
-        watch = self.plan.get("watch", True)
-        doubts = self.doubts(report) if watch else []
-        if report.get("passed") is True and result["error"] is None:
-            control = watch and self.in_a_fork(session, index, cell, "control")[0]
-            if watch and (control is None or control.get("passed") is not False):
-                doubts.append("passes even when all that the student wrote is taken away")
-            result["verdict"] = "doubtful" if doubts else "passed"
-        elif result["error"] is None:
-            result["error"] = failed("TestEnded", "the test was left before its end")["error"]
-        for doubt in doubts:
-            self.find(index, doubt)
-        return result
-
-    def in_a_fork(self, session, index, cell, kind):
-        """(what the fork reported, or None; how it ended)."""
-        nonce, seconds = secrets.token_hex(16), self.plan["cell_seconds"]
-        order = {"do": kind, **self.order(cell, nonce), "hidden": hidden_lines(cell["source"])}
-        if kind == "control":
-            order["stubs"] = self.plan["stubs"]
-        report, until = None, time.monotonic() + seconds + 10
-        try:
-            wire.send(session, order)
-            while True:
-                message = wire.receive(session, until)
-                if message.get("nonce") != nonce or (report and "ended" not in message):
-                    self.find(index, "sent a result that is not its own")
-                    return None, "a forged result came in its place"
-                if "ended" in message:
-                    return report, str(message["ended"])[:80]
-                report = message
-        except wire.Garbled:
-            self.find(index, "sent something to the examiner that is not a result")
-        except (wire.TooLate, wire.Closed):
-            pass
-        return None, "the process it ran in was ended"
-
-    def doubts(self, report):
-        """What is wrong with the Python in which a test ran."""
-        found = []
-        good = state_digest(self.snapshot, report.get("nonce", ""))
-        if report.get("before") != good or report.get("after") != good:
-            found.append(f"changes what tests rely on{names(report, 'changed')}")
-        if report.get("wrong") != []:
-            found.append(f"makes mistakes go unnoticed{names(report, 'wrong')}")
+    def run(self, cell):
+        seconds, start = self.plan["cell_seconds"], time.monotonic()
+        order = {"source": cell["source"], "name": cell["name"], "seconds": seconds}
+        self.session.send({"do": "run", **order})
+        found = shown(self.session.receive(start + seconds + 5))
+        if found["error"] and found["error"]["ename"] in cells.OURS:  # says the student's process
+            found["error"]["ename"] = "Error"
+            if time.monotonic() - start >= seconds:
+                found["error"] = cells.said("CellTimeout", f"stopped after {seconds:g} seconds")
         return found
 
-    def sweep(self, index, *, alive=True):
-        """End the processes that a cell has left behind."""
+    def sweep(self, index):
+        """End the processes that a cell has left behind; index None: without a word."""
         if not self.contained:
             return
-        ours = {1, os.getpid(), self.nursery} | ({self.process} if alive else set())
+        copies = {process for _, process in self.copies.values()}
+        ours = {1, os.getpid(), os.getppid(), self.process} | copies
         left = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-        left = [number for number in left if number not in ours and running(number)]
+        left = {number for number in left if number not in ours and running(number)}
         for number in left:
             with contextlib.suppress(OSError):
                 os.kill(number, signal.SIGKILL)
-        if left and index is not None:
+        if left - {self.asked} and index is not None:
             self.find(index, "left processes running behind it")
 
-    def not_run(self, cell):
-        if cell["kind"] == "test":
-            return failed("NotRun", "the time for this notebook was over, or its session had ended")
-        return {"outputs": [], "error": None, "verdict": None, "seconds": 0}
+    # The tests.
+
+    def ask_all(self, results, hidden):
+        """Run the assignment's own cells as far as tests need them, and the tests; those that have
+        hidden lines a second time, with these, which alone decides."""
+        namespace = {"__name__": "__main__", "__doc__": None}
+        for index, cell in enumerate(self.cells):
+            if time.monotonic() > self.until:
+                return
+            if index in self.needed:
+                if self.execute(index, cell["ours"], namespace, hidden)["changed"]:
+                    self.find(index, "calls what changes its arguments in place")
+            elif cell["kind"] != "test":
+                continue
+            elif cell["not run"]:
+                results[index] = failed("NotRun", "this test is no Python that can be run here")
+            elif results[index] is None:
+                start, source = time.monotonic(), cell["source"]
+                source = source if hidden else reading.visible(source)
+                results[index] = self.judge(index, source, namespace, hidden)
+                results[index]["seconds"] = round(time.monotonic() - start, 3)
+            elif reading.hidden_lines(cell["source"]):
+                second = self.judge(index, cell["source"], namespace, True)
+                error = second["error"] and (results[index]["error"] or second["error"])
+                results[index] |= {"verdict": second["verdict"], "error": error}
+
+    def judge(self, index, source, namespace, hidden):
+        """The result of a test cell, run in a fork."""
+        back, forth = map(wire.Channel, socket.socketpair())
+        child = os.fork()
+        if child == 0:
+            try:
+                forth.send(self.execute(index, source, dict(namespace), hidden))
+            finally:
+                os._exit(0)
+        forth.close()
+        try:
+            outcome = back.receive(time.monotonic() + self.plan["cell_seconds"] + 15)
+        except (wire.Closed, wire.TooLate, wire.Garbled):
+            self.sweep(None)
+            return failed("TestEnded", "the test did not reach its end")
+        finally:
+            back.close()
+            with contextlib.suppress(OSError):
+                os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        self.asked = outcome["asked"]
+        if outcome["changed"] and not outcome["error"]:
+            self.find(index, "calls what changes its arguments in place")
+        self.sweep(index)
+        return {**shown(outcome), "verdict": "failed" if outcome["error"] else "passed"}
+
+    def execute(self, index, source, namespace, hidden):
+        """Run one of the teacher's cells, in which students' names ask the student's process."""
+        cell, seconds = self.cells[index], self.plan["cell_seconds"]
+        name, ask, peers = f"<{cell['name']}>", contextlib.ExitStack(), []
+
+        def describe(error, source, name):
+            if isinstance(error, wire.Closed | wire.TooLate):
+                return failed("TestEnded", ENDED)["error"]
+            if isinstance(error, wire.Garbled):
+                return failed("TestEnded", f"what it got was no value ({error})")["error"]
+            if not hidden:
+                return cells.described(error, source, name)
+            said = [reading.own_words(source, number) for number in cells.steps(error, name)]
+            said = ([one for one in said if one] or ["A hidden test failed."])[-1]
+            return {"ename": "HiddenTest", "evalue": said, "traceback": [said]}
+
+        def before():
+            if not cell["asks"]:
+                return
+            channel, self.asked = self.open(index)
+            ask.callback(self.close, channel, self.asked)
+            peer = calls.Asker(channel, dict(namespace), lambda text: print(text, end=""))
+            peers.append(peer)
+            namespace.update(with_parts=peer.with_parts, map=peer.map)
+            for one in cell["asks"]:
+                found, value = peer.name(one)
+                if found:
+                    namespace[one] = value
+
+        with ask:
+            outcome = cells.run(
+                source, namespace, name, seconds=seconds, before=before, describe=describe
+            )
+        return {**outcome, "asked": self.asked, "changed": any(one.changed for one in peers)}
+
+    def open(self, index):
+        """(a channel to a fork of the copy that was left there, its process)."""
+        if index not in self.copies:
+            raise wire.Closed
+        ours, theirs = socket.socketpair()
+        copy = self.copies[index][0]
+        copy.send({"do": "open"})
+        return wire.Channel(ours), hand_over(copy, theirs)
+
+    def close(self, channel, process):
+        channel.close()
+        with contextlib.suppress(OSError):
+            if self.contained or os.getpgid(process) == self.process:
+                os.kill(process, signal.SIGKILL)
+                soon = time.monotonic() + 5  # or it would be taken for one that was left behind
+                while running(process) and time.monotonic() < soon:
+                    time.sleep(0.001)
 
 
-def become_nursery(control, *, keep_errors):
-    """In a fork: nothing of the plan is in memory yet, and nothing of ours stays open."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1) if keep_errors else (0, 1, 2):
-        os.dup2(nothing, number)
-    keep = control.fileno()
-    os.closerange(3, keep)
-    os.closerange(keep + 1, 1024)
-    try:
-        import session
+def hand_over(channel, theirs):
+    """Send a socket along, and receive the number of the process that has it now."""
+    with theirs:
+        socket.send_fds(channel.socket, [b"."], [theirs.fileno()])
+    number = channel.receive(time.monotonic() + 60)["process"]
+    if type(number) is not int or number < 2:
+        raise wire.Garbled("no process")
+    return number
 
-        session.nursery(control)
-    except wire.Closed:
-        session.reap(0)  # the examiner has ended them
-    finally:
-        os._exit(0)
+
+def needed(plan):
+    """Numbers of the assignment's own cells whose names a test reads, itself or through others."""
+    found, wanted = set(), set()
+    for index in reversed(range(len(plan))):
+        sets, reads = reading.names(plan[index]["ours"])
+        if plan[index]["kind"] == "test":
+            wanted |= reads
+        elif plan[index]["given"] and sets & wanted:
+            found.add(index)
+            wanted = wanted - sets | reads
+    return found
 
 
 def running(number):
@@ -283,86 +382,24 @@ def running(number):
         return False
 
 
-def in_python(plan):
-    """The plan with each source as Python, and in each cell phrases about what is "not run"."""
-    cells = []
-    for cell in plan["cells"]:
-        source, phrases = magics.plain(cell["source"])
-        cells.append({**cell, "source": source, "not run": phrases})
-    return {**plan, "cells": cells, "stubs": [magics.plain(one)[0] for one in plan["stubs"]]}
-
-
-def state_digest(snapshot, nonce):
-    import state
-
-    return state.digest(snapshot, nonce)
-
-
-def modules_of(source):
-    """Names of the modules that source imports, `from a import b` as both a and a.b."""
-    import ast
-
-    found = set()
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return found
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def hidden_lines(source):
-    """Numbers of the lines, counted from 1, that stand between the marks of hidden tests."""
-    found, inside = [], False
-    for number, line in enumerate(source.splitlines(), start=1):
-        inside = inside or "BEGIN HIDDEN TESTS" in line
-        if inside:
-            found.append(number)
-        inside = inside and "END HIDDEN TESTS" not in line
-    return found
+def not_run(cell):
+    if cell["kind"] == "test":
+        return failed("NotRun", "the time for this notebook was over, or its session had ended")
+    return {"outputs": [], "error": None, "dropped": 0, "verdict": None, "seconds": 0}
 
 
 def failed(kind, message):
-    error = {"ename": kind, "evalue": message, "traceback": [f"{kind}: {message}"]}
-    return {"outputs": [], "error": error, "verdict": "failed"}
-
-
-def names(report, key):
-    """Names that a report gives, as far as they look like names."""
-    given = report.get(key)
-    given = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
-    given = [one[:60] for one in given if re.fullmatch(r"[\w .=<>!]+", one)][:6]
-    return f": {', '.join(given)}" if given else ""
+    error = cells.said(kind, message)
+    return {"outputs": [], "error": error, "dropped": 0, "verdict": "failed"}
 
 
 def shown(reply):
-    """What a cell showed, its error, and how much it printed beyond what is kept."""
+    """What a cell showed, its error, and how much it printed beyond what is kept: as far as it has
+    the form that cells.py gives it. Of what it showed, scores.py looks at the rest."""
     dropped = reply.get("dropped")
-    dropped = dropped if isinstance(dropped, int) else 0
-    return {"outputs": outputs(reply), "error": error(reply), "dropped": dropped}
-
-
-def outputs(reply):
-    """The outputs of a report as far as they have the form that cells.py gives them."""
-    found = []
-    for one in reply.get("outputs") or []:
-        if not isinstance(one, dict) or len(found) == 10:
-            continue
-        if one.get("output_type") == "stream" and isinstance(one.get("text"), str):
-            text = one["text"][:12_000]
-            found.append({"output_type": "stream", "name": "stdout", "text": text})
-        elif one.get("output_type") == "display_data" and isinstance(one.get("data"), dict):
-            data = {
-                kind: one["data"][kind][:400_000]
-                for kind in ("text/plain", "image/png")
-                if isinstance(one["data"].get(kind), str)
-            }
-            found.append({"output_type": "display_data", "data": data, "metadata": {}})
-    return found
+    dropped = min(dropped, 10**12) if isinstance(dropped, int) else 0
+    outputs = [one for one in reply.get("outputs") or () if isinstance(one, dict)][:10]
+    return {"outputs": outputs, "error": error(reply), "dropped": dropped}
 
 
 def error(reply):

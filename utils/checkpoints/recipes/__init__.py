@@ -4,6 +4,7 @@ from utils.checkpoints.recipes import (
     bare_words,
     cups,
     kjv,
+    pairs,
     pets,
     sentences,
     squares,
@@ -22,6 +23,7 @@ RECIPES = (
     | squares.RECIPES
     | tangle.RECIPES
     | bare_words.RECIPES
+    | pairs.RECIPES
     | topics.RECIPES
     | cups.RECIPES
 )  # {name: Recipe}, parents before their children

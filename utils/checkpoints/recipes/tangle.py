@@ -1,5 +1,6 @@
-"""Two models of `Tangle`, where no order of the places is the natural one: a denoiser, and a causal
-one of its size, trained on as many predictions."""
+"""Models of `Tangle`, where no order of the places is the natural one: a denoiser, and causal ones
+of its size that read from left to right, the middle last, or in any order, trained on as many
+predictions."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,12 +8,14 @@ from functools import partial
 import torch
 
 from utils.checkpoints.recipe import Recipe
+from utils.experiments import gaps
 from utils.generation import diffusion
 from utils.generation.sampling import score
 from utils.measure import enumeration
 from utils.models.transformer import TransformerConfig
 from utils.training.batches import world_batches
-from utils.training.losses import next_token_loss
+from utils.training.losses import answer_loss, loss_without, next_token_loss
+from utils.training.rearranged import in_any_order, middle_last
 from utils.worlds.tangle import Tangle
 
 
@@ -53,6 +56,33 @@ def far(model, world):
     return {"kl_nats_per_blank": apart / (world.length - 1)}
 
 
+def roomy(world):
+    """With room for the tokens that announce a place or a gap."""
+    return replace(
+        tiny(world, causal=True),
+        vocab_size=len(world.vocab) + world.length,
+        max_len=2 * world.length,
+    )
+
+
+def any_order(model, rows, world):
+    return answer_loss(model, in_any_order(rows, len(world.vocab)))
+
+
+def middle(model, rows, world):
+    """Half of the rows as they are, half with the middle last; the marks are no targets."""
+    gap, half = len(world.vocab), len(rows) // 2
+    cut = middle_last(rows[half:], gap)
+    plain = next_token_loss(model, rows[:half])
+    return (plain + loss_without(model, cut, cut >= gap)) / 2
+
+
+def in_gaps(model, world, *, read):
+    """How far a model's answers are from the true ones, mean over all gaps."""
+    found = gaps.all_apart(read, model, world).values()
+    return {"kl_nats_per_gap": sum(found) / len(found)}
+
+
 CAUSAL = Recipe(
     about="A causal model of six letters, each of which leans on all others.",
     data="Tangle, 800 batches of 64 texts: 307,200 letters to predict",
@@ -65,6 +95,13 @@ CAUSAL = Recipe(
     results=far,
     seeds=(0, 1, 2),
 )
+ANY_ORDER = replace(
+    CAUSAL,
+    about="A causal model that reads the letters in random order, each behind its place.",
+    config=roomy,
+    loss=any_order,
+    results=partial(in_gaps, read=gaps.any_order),
+)
 RECIPES = {
     "tangle-ar": CAUSAL,
     "tangle-diffusion": replace(
@@ -74,5 +111,28 @@ RECIPES = {
         config=partial(tiny, causal=False),
         loss=hidden_letters,
         steps=1371,
+    ),
+    "tangle-any-order": ANY_ORDER,
+    "tangle-any-order-long": replace(
+        ANY_ORDER,
+        about="The same, trained four times as long.",
+        data="Tangle, 3200 batches of 64 texts: 1,228,800 letters to predict",
+        steps=3200,
+    ),
+    "tangle-middle": replace(
+        CAUSAL,
+        about="A causal model; in half of the texts a stretch was cut out and told at the end.",
+        config=roomy,
+        loss=middle,
+        results=partial(in_gaps, read=gaps.middle_last),
+    ),
+    "tangle-middle-long": replace(
+        CAUSAL,
+        about="The same, trained four times as long.",
+        data="Tangle, 3200 batches of 64 texts: 1,228,800 letters to predict",
+        config=roomy,
+        loss=middle,
+        steps=3200,
+        results=partial(in_gaps, read=gaps.middle_last),
     ),
 }

@@ -1,0 +1,315 @@
+"""What learning platforms give out, given to those on the roster, and to nobody else."""
+
+import io
+import os
+import time
+import zipfile
+
+import nbformat
+import pytest
+
+from tests.grading import small_course as small
+from tests.grading.small_course import NAME
+from tools.grading import collect, scores, submissions
+from tools.grading import course as courses
+
+ROSTER = """id,name,email
+bmueller,Berta Müller,b.mueller@example.edu
+ahofer,Anton Hofer,anton.hofer@example.edu
+czhang,Zhang Chen,zc77@example.edu
+dan1,Dan de Vries,dan@example.edu
+"""
+
+
+@pytest.fixture
+def course(tmp_path):
+    opened = small.make(tmp_path)
+    (tmp_path / "students.csv").write_text(ROSTER, "utf-8")
+    return opened
+
+
+def notebook(course, mark):
+    one = small.answered(course, small.SOLUTION)
+    one.metadata["mark"] = mark
+    return nbformat.writes(one).encode()
+
+
+def zipped(files, when=(2026, 3, 1, 12, 30, 0)):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, when)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+    return data.getvalue()
+
+
+def put(course, path, data):
+    file = course.root / "downloaded" / NAME / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+
+
+def handed_in(course):
+    """{student: mark of the notebook that is theirs}"""
+    found = {}
+    for path in sorted((course.root / "submitted").glob(f"*/{NAME}/{NAME}.ipynb")):
+        found[path.parts[-3]] = nbformat.read(path, 4).metadata["mark"]
+    return found
+
+
+FORMS = {
+    "Moodle": [
+        ("Berta Müller_48123_assignsubmission_file/01_small.ipynb", "bmueller"),
+        ("Hofer Anton_48124_assignsubmission_file_/my work.ipynb", "ahofer"),
+        ("Dan de Vries_48125_assignsubmission_file/01_small/01_small.ipynb", "dan1"),
+    ],
+    "Canvas": [
+        ("muellerberta_55119_9980_01_small.ipynb", None),  # Canvas would write mullerberta
+        ("antonhofer_55120_9981_01_small-2.ipynb", "ahofer"),
+        ("chenzhang_LATE_55121_9982_01_small.ipynb", "czhang"),
+        ("devriesdan_55122_9983_01_small.ipynb", "dan1"),
+    ],
+    "by id or email": [
+        ("bmueller/01_small.ipynb", "bmueller"),
+        ("anton.hofer@example.edu/01_small.ipynb", "ahofer"),
+        ("zc77.ipynb", "czhang"),
+    ],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_as_a_platform_gives_them_out(course, form, packed):
+    files = {path: notebook(course, path) for path, _ in FORMS[form]}
+    if packed:
+        put(course, f"{form} download.zip", zipped(files))
+    else:
+        for path, data in files.items():
+            put(course, path, data)
+    said = collect.collect(course, NAME)
+    assert handed_in(course) == {who: path for path, who in FORMS[form] if who}
+    lost = [path for path, who in FORMS[form] if not who]
+    assert len(said) == len(lost) and all(any(one in line for line in said) for one in lost)
+
+
+def test_gradescope_says_who_is_who(course):
+    listed = (
+        "---\nsubmission_77:\n  :submitters:\n  - :name: Berta Müller\n    :sid: '123'\n"
+        "    :email: b.mueller@example.edu\n  :created_at: 2026-03-01\n"
+        "submission_78:\n  :submitters:\n  - :name: Zhang Chen\n    :email: zc77@example.edu\n"
+    )
+    files = {
+        "assignment_1_export/submission_metadata.yml": listed.encode(),
+        "assignment_1_export/submission_77/01_small.ipynb": notebook(course, "a"),
+        "assignment_1_export/submission_78/01_small.ipynb": notebook(course, "b"),
+        "assignment_1_export/submission_79/01_small.ipynb": notebook(course, "c"),
+    }
+    put(course, "export.zip", zipped(files))
+    (said,) = collect.collect(course, NAME)
+    assert handed_in(course) == {"bmueller": "a", "czhang": "b"} and "submission_79" in said
+
+
+def test_zips_in_zips_with_all_that_lies_in_them(course):
+    inner = {f"01_small/.venv/lib/{i}.py": b"x" for i in range(900)}
+    inner |= {"01_small/01_small.ipynb": notebook(course, "right"), "__MACOSX/x.ipynb": b""}
+    inner["01_small/.ipynb_checkpoints/01_small-checkpoint.ipynb"] = notebook(course, "old")
+    outer = {"Anton Hofer_1_assignsubmission_file/homework.ZIP": zipped(inner)}
+    put(course, "all.zip", zipped(outer))
+    assert collect.collect(course, NAME) == []
+    assert handed_in(course) == {"ahofer": "right"}
+    path = course.root / "submitted" / "dan1" / f"{NAME}.zip"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(zipped(inner))
+    assert submissions.read(course, "dan1", NAME).data == notebook(course, "right")
+
+
+def test_of_several_the_last_counts_and_times_are_kept(course):
+    who = "Anton Hofer_1_assignsubmission_file"
+    put(course, "1.zip", zipped({f"{who}/01_small.ipynb": notebook(course, "first")}))
+    later = (2026, 3, 2, 8, 0, 0)
+    put(course, "2.zip", zipped({f"{who}/01_small (1).ipynb": notebook(course, "second")}, later))
+    (said,) = collect.collect(course, NAME)
+    assert "ahofer has handed in 2 notebooks" in said
+    assert handed_in(course) == {"ahofer": "second"}
+    stamp = course.root / "submitted" / "ahofer" / NAME / "timestamp.txt"
+    assert stamp.read_text().startswith("2026-03-0") and stamp.read_text().endswith("UTC\n")
+    before = stamp.stat().st_mtime_ns
+    collect.collect(course, NAME)
+    assert stamp.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("names", [("a.zip", "b.zip"), ("b.zip", "a.zip")])
+def test_what_is_handed_in_again_counts_under_whatever_name_it_is_downloaded(course, names):
+    path = "Berta Müller_48123_assignsubmission_file/01_small.ipynb"
+    for day, (name, mark) in enumerate(
+        zip((*names, "c.zip"), ("old", "new", "new"), strict=True), 1
+    ):
+        put(course, name, zipped({path: notebook(course, mark)}, (2026, 3, day, 12, 0, 0)))
+    (told,) = collect.collect(course, NAME)
+    assert handed_in(course) == {"bmueller": "new"}
+    assert "has handed in 2 notebooks; the last is" in told
+    stamp = course.root / "submitted" / "bmueller" / NAME / "timestamp.txt"
+    assert stamp.read_text().startswith("2026-03-02")
+
+
+def test_a_later_notebook_that_is_called_otherwise_is_told_of(course):
+    folder = "Berta Müller_48123_assignsubmission_file"
+    put(course, "1.zip", zipped({f"{folder}/01_small.ipynb": notebook(course, "named")}))
+    later = zipped({f"{folder}/bmueller.ipynb": notebook(course, "later")}, (2026, 3, 9, 9, 0, 0))
+    put(course, "2.zip", later)
+    (told,) = collect.collect(course, NAME)
+    assert handed_in(course) == {"bmueller": "named"}
+    assert "2 notebooks; the last that is called 01_small is" in told
+
+
+def test_nothing_is_guessed(course):
+    with (course.root / "students.csv").open("a", encoding="utf-8") as file:
+        file.write("berta2,Berta Muller,other@example.edu\n")
+    put(course, "Berta Müller_1_assignsubmission_file/01_small.ipynb", notebook(course, "?"))
+    put(course, "Nobody_2_assignsubmission_file/01_small.ipynb", notebook(course, "?"))
+    os.symlink("/etc/passwd", course.root / "downloaded" / NAME / "ahofer.ipynb")
+    said = " ".join(collect.collect(course, NAME))
+    assert handed_in(course) == {}
+    assert "fits bmueller, berta2" in said and "fits nobody on the roster" in said
+    assert "ahofer.ipynb has" in said or "a link" in said
+
+
+def test_a_pattern_of_ones_own(course):
+    course.config.Collect.patterns = [r"\d+-(?P<student>.+)-final"]
+    put(course, "17-hofer anton-final.ipynb", notebook(course, "mine"))
+    assert collect.collect(course, NAME) == [] and handed_in(course) == {"ahofer": "mine"}
+
+
+def test_a_roster_that_is_none(course):
+    path = course.root / "students.csv"
+    for text, told in (
+        ("name\nx", "needs a first line"),
+        ("id\n--x y", "has the id"),
+        ("id\na\na", "more than once"),
+    ):
+        path.write_text(text)
+        with pytest.raises(courses.GradingError, match=told):
+            collect.roster(course)
+    path.write_text("\ufeffid;name\na;Ann", "utf-8")
+    assert collect.roster(course) == [collect.Student("a", "Ann")]
+    path.unlink()
+    put(course, "a.ipynb", b"{}")
+    with pytest.raises(courses.GradingError, match=r"students\.csv"):
+        collect.collect(course, NAME)
+
+
+def test_no_student_sets_the_time(course):
+    """In a zip of their own students can write any; it has the time at which it came."""
+    early, late = (2020, 1, 1, 0, 0, 0), (2026, 3, 9, 12, 0, 0)
+    inner = zipped({"01_small.ipynb": notebook(course, "old?")}, early)
+    outer = zipped({"Anton Hofer_1_assignsubmission_file/homework.zip": inner}, late)
+    put(course, "all.zip", outer)
+    put(course, "bmueller.zip", inner)
+    put(course, "zc77/homework.zip", inner)
+    assert collect.collect(course, NAME) == []
+    assert set(handed_in(course)) == {"ahofer", "bmueller", "czhang"}
+    for student in ("ahofer", "bmueller", "czhang"):
+        stamp = course.root / "submitted" / student / NAME / "timestamp.txt"
+        assert stamp.read_text() > "2026-03-09"
+
+
+def test_a_zip_that_is_no_homework_does_not_stop_the_class(course):
+    nest = zipped({f"{i}.ipynb": b"0" * 9_000_000 for i in range(11)})  # 99 MB in 100 kB
+    bomb = zipped({f"{i}.zip": nest for i in range(50)})
+    bad = bytearray(zipped({"01_small.ipynb": notebook(course, "bad")}))
+    bad[60:300] = b"\xff" * 240
+    who = "{}_1_assignsubmission_file/work.zip"
+    files = {who.format(name): data for name, data in (("Anton Hofer", bomb), ("dan1", bytes(bad)))}
+    files[who.format("zc77")] = zipped({"../01_small.ipynb": b"{}"})
+    files[who.format("bmueller")] = zipped({"01_small.ipynb": notebook(course, "good")})
+    put(course, "all.zip", zipped(files))
+    start = time.process_time()
+    said = collect.collect(course, NAME)
+    path = course.root / "submitted" / "bmueller" / NAME / f"{NAME}.ipynb"
+    assert path.read_bytes() == notebook(course, "good")
+    assert time.process_time() - start < 10
+    for who, why in (
+        ("Anton Hofer", "too large"),
+        ("dan1", "cannot be read"),
+        ("zc77", "leads out"),
+    ):
+        assert any(who in one and why in one for one in said), said
+
+
+@pytest.mark.slow
+def test_everyone_on_the_roster_has_a_row_and_points_are_the_same_everywhere(course):
+    """A late hand-in, with the due date set after it was graded, and an extension."""
+    import csv
+    import datetime
+
+    from tools.grading import feedback
+
+    (course.root / "late.py").write_text(
+        "from nbgrader.plugins import BasePlugin\n"
+        "class ADay(BasePlugin):\n"
+        "    def late_submission_penalty(self, student, score, seconds):\n"
+        "        return min(score, seconds / 86400)\n"
+    )
+    course.config.AssignLatePenalties.plugin_class = "late.ADay"
+    put(course, "all.zip", zipped({"ahofer.ipynb": notebook(course, 1), "dan1.ipynb": b"{}"}))
+    small.run(course)
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert "| ahofer | 8 | 10 |" in report and "| czhang | – | | not handed in |" in report
+    assert "| dan1 | – | | not graded" in report
+
+    def points():
+        feedback.export(course)
+        with (course.root / "grades.csv").open(encoding="utf-8") as file:
+            rows = {row["student_id"]: row for row in csv.DictReader(file)}
+        assert set(rows) == {"ahofer", "bmueller", "czhang", "dan1"}
+        assert rows["bmueller"]["last_name"] == "Müller"
+        score = float(rows["ahofer"]["score"])
+        assert score == scores.standing(course, "ahofer", NAME).points
+        return score
+
+    assert points() == 8
+    with course.gradebook() as book:
+        handed = book.find_submission(NAME, "ahofer").timestamp
+        due = handed - datetime.timedelta(days=3)
+        book.update_or_create_assignment(NAME, duedate=due.isoformat())
+    assert points() == 5
+    (course.root / "extensions.csv").write_text(f"id,assignment,days\nahofer,{NAME},2\n")
+    assert points() == 7
+
+
+def test_a_hook_or_an_extension_that_cannot_be_used_is_refused_in_words(course):
+    small.submit(course, "ahofer")
+    small.run(course)
+    course.config.AssignLatePenalties.plugin_class = "late_hook.Missing"
+    with pytest.raises(courses.GradingError, match="plugin for late work cannot be used"):
+        scores.penalise_all(course, NAME)
+    del course.config.AssignLatePenalties
+    (course.root / "extensions.csv").write_text("id,assignment,days\nahofer,,two\n")
+    with pytest.raises(courses.GradingError, match="'two' is no number of days"):
+        scores.penalise_all(course, NAME)
+
+
+def test_who_handed_in_something_else_is_named(course):
+    folder = "Berta Müller_48123_assignsubmission_file"
+    put(course, f"{folder}/photo.pdf", b"%PDF")
+    put(course, "all.zip", zipped({"Hofer Anton_48124_assignsubmission_file/work.rar": b"Rar!"}))
+    chen = "Zhang Chen_48125_assignsubmission_"
+    put(course, f"{chen}file/01_small.ipynb", notebook(course, "chen"))
+    put(course, f"{chen}onlinetext/onlinetext.html", b"<p>")
+    put(course, f"{chen}file/.venv/share/example.ipynb", notebook(course, "not mine"))
+    said = collect.collect(course, NAME)
+    assert [one.partition(";")[0] for one in said] == [
+        f"ahofer has no notebook in downloaded/{NAME}, but 'work.rar'",
+        f"bmueller has no notebook in downloaded/{NAME}, but 'photo.pdf'",
+    ]
+    assert handed_in(course) == {"czhang": "chen"}
+
+
+def test_names_of_many_languages(course):
+    roster = "id,name,email\nm1,Mary-Ann Yılmaz,\nl2,Łukasz Ó Briain,\n"
+    (course.root / "students.csv").write_text(roster, "utf-8")
+    put(course, "yılmazmaryann_55120_9981_01_small.ipynb", notebook(course, "one"))
+    put(course, "Lukasz O Briain_48124_assignsubmission_file/a.ipynb", notebook(course, "two"))
+    assert collect.collect(course, NAME) == []
+    assert handed_in(course) == {"m1": "one", "l2": "two"}

@@ -1,0 +1,244 @@
+"""What a learning platform gives out, taken as it is: from `downloaded` into `submitted`.
+
+    downloaded/ASSIGNMENT/     the platform's zip, or the folder that it becomes
+    students.csv               the roster: id, name, email
+
+Moodle puts each student's files into a folder, Canvas puts names in front of files, Gradescope has
+numbers and a list of whose they are. Each file is given to the one student on the roster whose id,
+email or name its path spells; where none or several fit, nothing is guessed and you are told.
+"""
+
+import csv
+import dataclasses
+import datetime
+import io
+import re
+import time
+import unicodedata
+from pathlib import PurePosixPath
+
+from . import submissions
+from .course import GradingError, write
+
+PATTERNS = (  # of a part of a path: where in it a student is named. The course's own come first.
+    r"(?P<student>.+?)_\d+_assignsubmission_(file|onlinetext)_?",  # Moodle
+    r"(?P<student>[^_]+)(_LATE)?_\d+_\d+_.+",  # Canvas
+    r"(?P<student>submission_\d+)",  # Gradescope, whose submission_metadata.yml says who it is
+    r"(?P<student>.+)",  # a folder or a file that is called as a student is
+)
+DEPTH = 3  # of zips in zips
+LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Student:
+    id: str
+    name: str = ""
+    email: str = ""
+
+    def spellings(self):
+        """What, without spaces and signs, may stand for this student."""
+        words = [squeezed(one) for one in self.name.split()]
+        turned = [words, words[::-1], [*words[-1:], *words[:-1]], [*words[1:], *words[:1]]]
+        found = {"".join(one) for one in turned} | {squeezed(self.id), squeezed(self.email)}
+        return found | {squeezed(self.email.partition("@")[0])} - {""}
+
+
+def plain(text):
+    """Words of letters and digits, small and without accents: Müller is muller."""
+    text = unicodedata.normalize("NFKD", text.casefold().translate(LETTERS))
+    return re.sub(r"[^a-z0-9]+", " ", "".join(c for c in text if not unicodedata.combining(c)))
+
+
+def squeezed(text):
+    return plain(text).replace(" ", "")
+
+
+def roster(course):
+    """[Student] of students.csv, [] if there is none. Raises GradingError if it is none."""
+    path = course.root / "students.csv"
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    dialect = (
+        ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    )
+    rows = list(csv.DictReader(io.StringIO(text), delimiter=dialect))
+    if not rows or "id" not in rows[0]:
+        raise GradingError(f"{path} needs a first line with `id`, and better `id,name,email`.")
+    found = []
+    for row in rows:
+        one = {key: (row.get(key) or "").strip() for key in ("id", "name", "email")}
+        if not submissions.STUDENT.fullmatch(one["id"]):
+            raise GradingError(
+                f"{path} has the id {one['id']!r}; an id is of letters a to z, digits and . _ - + @"
+            )
+        found.append(Student(**one))
+    ids = [one.id for one in found]
+    if len(set(ids)) != len(ids):
+        raise GradingError(f"{path} has an id more than once.")
+    return found
+
+
+def collect(course, name):
+    """Fill `submitted` from what was downloaded of an assignment. Returns sentences about what
+    could not be given to anybody, or was chosen among several."""
+    folder = course.root / "downloaded" / name
+    if not folder.is_dir():
+        return []
+    students = roster(course)
+    if not students:
+        raise GradingError(
+            f"{folder} is there, and no list of students to give its files to: put students.csv, "
+            "with the columns id, name, email, into the course's folder."
+        )
+    said, files, unread, listed = [], [], [], {}
+    patterns = [*course.config.Collect.get("patterns", []), *PATTERNS]
+    for path, data, when in found_in(folder, said, lambda one: whose(one, students, patterns, {})):
+        if path.name == "submission_metadata.yml":
+            listed |= gradescope(data)
+        elif data is None:
+            unread.append(path)
+        else:
+            files.append((path, data, when))
+    theirs = {}
+    for path, data, when in files:
+        fit = whose(path, students, patterns, listed)
+        if len(fit) == 1:
+            theirs.setdefault(fit[0].id, []).append((path, data, when))
+        else:
+            who = f"fits {', '.join(one.id for one in fit)}" if fit else "fits nobody on the roster"
+            said.append(f"downloaded/{name}/{path} {who}. Rename it after one, or remove it.")
+    others = {}
+    for path in unread:
+        fit = whose(path, students, patterns, listed)
+        if len(fit) == 1 and fit[0].id not in theirs:
+            others.setdefault(fit[0].id, []).append(path)
+    for student, paths in sorted(others.items()):
+        there = submissions.listed(paths)
+        said.append(f"{student} has no notebook in downloaded/{name}, but {there}; ask for one.")
+    for student, choices in sorted(theirs.items()):
+        choices = once(choices)
+        named = [one for one in choices if squeezed(name) in squeezed(one[0].name)] or choices
+        path, data, when = named[-1]
+        if len(choices) > 1:
+            what = "the last" if path == choices[-1][0] else f"the last that is called {name}"
+            said.append(f"{student} has handed in {len(choices)} notebooks; {what} is {path}.")
+        put(course.folder("submitted", student, name), name, data, when)
+    return said
+
+
+def once(choices):
+    """The notebooks of a student in the order of their times, and of equal ones that follow each
+    other the first: a second zip of the platform holds again what the first one held."""
+    found = []
+    for path, data, when in sorted(choices, key=lambda one: (one[2], str(one[0]))):
+        if not found or found[-1][1] != data:
+            found.append((path, data, when))
+    return found
+
+
+def put(folder, name, data, when):
+    path = folder / f"{name}.ipynb"
+    stamp = f"{when:%Y-%m-%d %H:%M:%S} UTC\n"
+    for file, content in ((path, data), (folder / "timestamp.txt", stamp.encode())):
+        if not file.exists() or file.read_bytes() != content:
+            write(file, content)
+
+
+def whose(path, students, patterns, listed):
+    """The students whom the path spells, looked for part by part, the outermost first."""
+    for part in path.parts:
+        stem = part.removesuffix(PurePosixPath(part).suffix) if part == path.name else part
+        for pattern in patterns:
+            match = re.fullmatch(pattern, stem, re.I) or re.fullmatch(pattern, part, re.I)
+            if not match:
+                continue
+            named = listed.get(match["student"], [match["student"]])
+            wanted = {squeezed(one) for one in named}
+            fit = [one for one in students if wanted & one.spellings()]
+            if fit:
+                return fit
+    return []
+
+
+def found_in(folder, said, named):
+    """(path, data, time) of the notebooks below a folder and in its zips, and of lists of names;
+    of what is neither, data is None. named: whom a path spells."""
+    for file in sorted(folder.rglob("*")):
+        inner = PurePosixPath(file.relative_to(folder).as_posix())
+        left = any(one.startswith(".") or one in submissions.NO_WORK for one in inner.parts)
+        if not file.is_file() or left:
+            continue
+        when = datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC)
+        if not relevant(inner):
+            yield inner, None, when
+            continue
+        platforms = not inner.parent.parts and not named(inner)
+        try:
+            if inner.suffix.lower() == ".zip":
+                data = file
+                submissions.regular(file, submissions.MAX_ARCHIVE, read=False)
+            else:
+                data = submissions.regular(file, submissions.MAX_NOTEBOOK)
+            yield from unpacked(inner, data, when, said, platforms=platforms, room=Room())
+        except submissions.Refused as reason:
+            said.append(f"downloaded/{folder.name}/{inner} {reason}.")
+
+
+@dataclasses.dataclass
+class Room:
+    """How many bytes may still be unpacked of one student's zip and the zips in it."""
+
+    left: int = submissions.MAX_UNPACKED
+
+
+def unpacked(path, data, when, said, *, platforms=False, room, depth=DEPTH):
+    """The same as `found_in`, of one file: its bytes, or where a zip lies.
+
+    platforms: whether it is the platform's own zip. What is refused in that is `said`, and does not
+    stop the rest; and its times are true, while students can write any into theirs."""
+    if path.suffix.lower() != ".zip":
+        submissions.small_enough(path.name, len(data), submissions.MAX_NOTEBOOK)
+        yield path, data, when
+        return
+    with submissions.opened(io.BytesIO(data) if isinstance(data, bytes) else data) as archive:
+        files = submissions.files_of(archive.infolist())
+        if not platforms:
+            submissions.check(archive.infolist(), files)
+        for entry, inner in files.items():
+            inner = inner if platforms else path.with_suffix("") / inner
+            if not relevant(inner) or not depth:
+                yield inner, None, when
+                continue
+            try:
+                most = submissions.MAX_UNPACKED if platforms else room.left
+                content = submissions.content(archive, entry, most)
+                if platforms:
+                    local = time.mktime((*entry.date_time, 0, 0, -1))
+                    when = datetime.datetime.fromtimestamp(local, datetime.UTC)
+                else:
+                    room.left -= len(content)
+                mine = Room() if platforms else room
+                yield from unpacked(inner, content, when, said, room=mine, depth=depth - 1)
+            except submissions.Refused as reason:
+                if not platforms:
+                    raise
+                said.append(f"In what was downloaded, {inner} {reason}.")
+
+
+def relevant(path):
+    return path.suffix.lower() in (".ipynb", ".zip") or path.name == "submission_metadata.yml"
+
+
+def gradescope(data):
+    """{submission_123: [names, emails, ids]} of Gradescope's list: of its YAML only these lines."""
+    found, now = {}, None
+    for line in data.decode("utf-8", "replace").splitlines():
+        if head := re.fullmatch(r"(submission_\d+):\s*", line):
+            now = found.setdefault(head[1], [])
+        elif now is not None and (
+            said := re.fullmatch(r"\s+(?:- )?:(?:name|email|sid):\s*[\"']?(.*?)[\"']?\s*", line)
+        ):
+            now.append(said[1])
+    return found

@@ -1,0 +1,136 @@
+"""What can be read of a cell without running it: names, hidden lines, the teacher's words."""
+
+import ast
+import symtable
+
+HIDES = set(  # anything, from a reader
+    "exec eval compile __import__ __builtins__ builtins importlib ctypes gc pickle pkgutil"
+    " runpy sys.modules".split()
+)
+
+
+def table(source):
+    """The names of a cell; of one that cannot be read, none."""
+    try:
+        return symtable.symtable(source, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return symtable.symtable("", "cell", "exec")
+
+
+def names(source):
+    """(names that a cell binds at its top level, other names that it reads)."""
+    top = table(source)
+    sets = {one.get_name() for one in top.get_symbols() if one.is_assigned() or one.is_imported()}
+    return sets, read_outside(top) - sets
+
+
+def defines(source):
+    """Names that a cell binds at its top level by something else than importing."""
+    symbols = table(source).get_symbols()
+    return {one.get_name() for one in symbols if one.is_assigned() and not one.is_imported()}
+
+
+def imports(source):
+    """The modules that a cell imports, `from a import b` as both a and a.b."""
+    found = set()
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return found
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module} | {f"{node.module}.{one.name}" for one in node.names}
+    return found
+
+
+def read_outside(table):
+    """Global names that a cell, or a function or class in it, reads."""
+    found = {
+        one.get_name()
+        for one in table.get_symbols()
+        if one.is_referenced() and (one.is_global() or table.get_type() == "module")
+    }
+    return found.union(*map(read_outside, table.get_children()))
+
+
+def reads(source):
+    """All global names that a cell reads, those it has bound itself included."""
+    return read_outside(table(source))
+
+
+def uses(source, without):
+    """Phrases about what a student's cell uses of `without`: names, attributes, packages.
+
+    It is a reading, for the teacher to go on with: whoever means to hide something from it can.
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return []  # it does not run either
+    except (ValueError, RecursionError, MemoryError):
+        return ["is written so oddly that it cannot be read"]
+    words, attributes = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            words.add(node.id)
+        elif isinstance(node, ast.Attribute):  # `model.eval()` is not `eval`
+            attributes.add(node.attr)
+            words.add(ast.unparse(node) if node.attr == "modules" else "")
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            module = getattr(node, "module", None) or ""
+            named = [f"{module}.{one.name}".lstrip(".") for one in node.names]
+            words |= {*named, *(part for one in named for part in one.split("."))}
+    found = (words | attributes) & set(without)
+    phrases = [f"uses `{one}`, which is not to be used here" for one in sorted(found)]
+    hidden = words & HIDES if without else ()
+    return phrases + [f"uses `{one}`, behind which anything may be" for one in sorted(hidden)]
+
+
+def hidden_lines(source):
+    """Numbers of the lines, counted from 1, that stand between the marks of hidden tests."""
+    found, inside = set(), False
+    for number, line in enumerate(source.splitlines(), start=1):
+        inside = inside or "BEGIN HIDDEN TESTS" in line
+        if inside:
+            found.add(number)
+        inside = inside and "END HIDDEN TESTS" not in line
+    return found
+
+
+def visible(source):
+    """The source with its hidden lines left empty."""
+    hidden = hidden_lines(source)
+    lines = enumerate(source.splitlines(), start=1)
+    return "\n".join("" if number in hidden else line for number, line in lines)
+
+
+def own_words(source, number):
+    """What the teacher has written to be said when line `number` of a test fails, without any
+    value in it: what was computed on the way to a hidden test is for nobody to see."""
+    tree, best = ast.parse(source), None
+    constants = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            constants.setdefault(node.targets[0].id, []).append((node.lineno, node.value))
+        inside = isinstance(node, ast.Assert | ast.Raise)
+        if inside and node.lineno <= number <= node.end_lineno:
+            best = node
+    said = best.msg if isinstance(best, ast.Assert) else best.exc if best else None
+    if isinstance(said, ast.Call):
+        said = said.args[0] if said.args else None
+    if isinstance(said, ast.Name):
+        before = [value for line, value in constants.get(said.id, []) if line <= number]
+        said = before[-1] if before else None
+    return words(said)
+
+
+def words(node):
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(words(one) if isinstance(one, ast.Constant) else "…" for one in node.values)
+    if isinstance(node, ast.BinOp):
+        return words(node.left) + words(node.right)
+    return ""

@@ -1,0 +1,82 @@
+"""The process of a student's code. It runs all cells of the notebook in order, in one namespace.
+
+The examiner asks it to leave a copy of itself behind wherever a test stands: a fork, which waits.
+When all cells have run, the tests are asked of these copies, each of a fresh fork of its copy, so
+that what a question hangs, exhausts or kills is only itself. The tests themselves are elsewhere.
+"""
+
+import contextlib
+import os
+import socket
+import sys
+import types
+
+import calls
+import cells
+import wire
+
+
+def live(control):
+    """Do what the examiner says on this channel until it closes.
+
+    {"do": "run", "source", "name", "seconds"}: run a cell, and answer with what it showed.
+    {"do": "stay"}: leave a copy behind, which is told {"do": "open"} on a channel of its own and
+    then answers questions (calls.py) on another. These channels come as file descriptors.
+    """
+    os.setpgid(0, 0)
+    sys.modules["__main__"] = main = types.ModuleType("__main__")
+    namespace, sources = vars(main), {}
+    while True:
+        message = control.receive()
+        if message["do"] == "run":
+            name = f"<{message['name']}>"
+            sources[name] = message["source"].splitlines()
+            seconds = message["seconds"]
+            control.send(cells.run(message["source"], namespace, name, seconds=seconds))
+        else:
+            beget(control, lambda channel: stay(channel, namespace, sources))
+
+
+def stay(control, namespace, sources):
+    while True:
+        control.receive()
+        beget(control, lambda channel: answer(channel, namespace, sources))
+
+
+def answer(channel, namespace, sources):
+    printed = cells.Printed()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        peer = calls.Answerer(channel, namespace, printed, lambda error: lines(error, sources))
+        while True:
+            peer.serve(channel.receive())
+
+
+def lines(error, sources):
+    """The lines of the student's cells on the way to an error."""
+    found, trace = [], error.__traceback__
+    while trace is not None:
+        name, number = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        if name in sources and 0 < number <= len(sources[name]):
+            found.append(f"{name[1:-1]}, line {number}: {sources[name][number - 1].strip()}")
+        trace = trace.tb_next
+    return found[-3:]
+
+
+def beget(control, life):
+    """Fork a child that has a channel of its own, and say its process number."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    control.socket.settimeout(None)
+    _, (descriptor,), _, _ = socket.recv_fds(control.socket, 1, 1)
+    child = os.fork()
+    if child == 0:
+        try:
+            control.close()
+            life(wire.Channel(socket.socket(fileno=descriptor)))
+        except BaseException:
+            pass
+        finally:
+            os._exit(0)
+    os.close(descriptor)
+    control.send({"process": child})

@@ -1,0 +1,412 @@
+"""What may pass between the examiner and a student's code: values, rebuilt on the other side.
+
+Numbers, strings and containers become JSON; of tensors and arrays the raw bytes go along, as text,
+with shape and dtype; of a random generator its state. Whatever else there is (a cache, a model, a
+function) stays where it is, and a number for it is handed over: it can be handed back, and called.
+Nothing is pickled, and nothing that a student's code sends is executed or looked into.
+
+In the other direction one thing more may pass. An object of a class that both sides know, because
+a cell of the assignment or the book's `utils` defines it, is rebuilt from its attributes.
+"""
+
+import base64
+import collections
+import decimal
+import fractions
+import importlib
+import json
+import math
+import random
+import re
+import struct
+import sys
+import types
+
+SCALARS = {type(None), bool, int, float, str}
+LISTS = (list, collections.deque, map, filter, zip, types.GeneratorType)
+LISTS += tuple(type(view) for view in ({}.keys(), {}.values(), {}.items()))
+MANY = 1_000_000  # items of something that makes them as it goes
+NUMPY_GENERATORS = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
+INDEX = struct.Struct("<625I")  # the state of random.Random
+
+
+class NoValue(Exception):
+    """What came is not a value."""
+
+
+def plain(values):
+    return all(type(one) in SCALARS for one in values)
+
+
+class Pack:
+    """pack = Pack(peer); pack(value) is what JSON can hold."""
+
+    def __init__(self, peer, *, graphs=False, bare=False, whole=False):
+        """graphs: whether tensors that take part in a gradient are listed in `graphed`. bare:
+        whether objects are but numbers, for a value that is compared and not sent. whole: whether
+        they come with all that is in them, although the other side may have it already."""
+        self.peer, self.bare, self.whole = peer, bare, whole
+        self.kept, self.numbers = [], {}
+        self.graphed = [] if graphs else None
+
+    def __call__(self, value):
+        kind = type(value)
+        if kind in SCALARS:
+            return value
+        if kind is tuple:
+            return {"tuple": [self(one) for one in value]}
+        if id(value) in self.numbers:
+            return {"same": self.numbers[id(value)]}
+        number = self.peer.number_of_theirs(value)
+        if number is not None:
+            return {"back": number}
+        for kinds, pack in PACKERS.items():
+            if isinstance(value, kinds):
+                return pack(self, value)
+        for module, pack in (("torch", self.of_torch), ("numpy", self.of_numpy)):
+            packed = pack(value, sys.modules[module]) if module in sys.modules else None
+            if packed is not None:
+                return packed
+        return self.peer.lend(self, value)
+
+    def numbered(self, value):
+        """Things that can be changed have numbers, so that one that comes twice stays one."""
+        self.numbers[id(value)] = len(self.numbers)
+        self.kept.append(value)
+
+    def list(self, value):
+        items = value
+        if not isinstance(value, list | collections.deque):
+            items = []
+            for one in value:
+                items.append(one)
+                if len(items) > MANY:
+                    raise NoValue(f"more than {MANY:,} items, and no end")
+        self.numbered(value)
+        return list(items) if plain(items) else [self(one) for one in items]
+
+    def dict(self, value):
+        self.numbered(value)
+        return {"dict": [self(one) for pair in dict.items(value) for one in pair]}
+
+    def set(self, value):
+        self.numbered(value)
+        return {"set": [self(one) for one in value]}
+
+    def random(self, value):
+        self.numbered(value)
+        version, state, gauss = value.getstate()
+        if version != 3:
+            raise NoValue("a generator of another kind")
+        return {"random": [text(INDEX.pack(*state)), gauss]}
+
+    def of_torch(self, value, torch):
+        if isinstance(value, torch.Tensor):
+            if self.graphed is not None and value.requires_grad:
+                self.numbered(value)
+                self.graphed.append(value)
+                return {"graphed": len(self.graphed) - 1}
+            self.numbered(value)
+            return {"tensor": self.tensor(value, torch)}
+        if isinstance(value, torch.Generator):
+            self.numbered(value)
+            return {"torch random": text(value.get_state().numpy().tobytes())}
+        if isinstance(value, torch.dtype):
+            return {"dtype": str(value).removeprefix("torch.")}
+        return None
+
+    def tensor(self, value, torch):
+        plain = value.detach().to("cpu").to_dense().resolve_conj().resolve_neg().contiguous()
+        data = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+        name = str(plain.dtype).removeprefix("torch.")
+        return [name, list(plain.shape), text(data), isinstance(value, torch.nn.Parameter)]
+
+    def of_numpy(self, value, numpy):
+        if isinstance(value, numpy.random.Generator):
+            self.numbered(value)
+            state = value.bit_generator.state
+            return {"numpy random": [self(state.pop("bit_generator")), self(state)]}
+        if not isinstance(value, numpy.ndarray | numpy.generic):
+            return None
+        if value.dtype.kind not in "biufc":
+            return self(value.tolist())
+        if isinstance(value, numpy.ndarray):
+            self.numbered(value)
+        data = numpy.ascontiguousarray(value).tobytes()
+        single = isinstance(value, numpy.generic)
+        return {"array": [value.dtype.str, list(value.shape), text(data), single]}
+
+
+PACKERS = {  # by type, the first that fits; what is derived from one of these comes as that one
+    str: lambda pack, value: str.__str__(value),
+    int: lambda pack, value: int.__int__(value),
+    float: lambda pack, value: float.__float__(value),
+    (dict, types.MappingProxyType): Pack.dict,
+    LISTS: Pack.list,
+    tuple: lambda pack, value: {"tuple": [pack(one) for one in tuple.__iter__(value)]},
+    set: Pack.set,
+    frozenset: lambda pack, value: {"frozenset": [pack(one) for one in value]},
+    (bytes, bytearray, memoryview): lambda pack, value: {"bytes": text(bytes(value))},
+    complex: lambda pack, value: {"complex": [value.real, value.imag]},
+    range: lambda pack, value: {"range": [value.start, value.stop, value.step]},
+    slice: lambda pack, value: {"slice": [pack(value.start), pack(value.stop), pack(value.step)]},
+    random.SystemRandom: lambda pack, value: pack.peer.lend(pack, value),
+    random.Random: Pack.random,
+    fractions.Fraction: lambda pack, value: {"fraction": str(value)},
+    decimal.Decimal: lambda pack, value: {"decimal": str(value)},
+}
+
+
+class Unpack:
+    """unpack = Unpack(peer); unpack(what a Pack has made) is a value of our own making."""
+
+    def __init__(self, peer, graphed=(), known=()):
+        """known: by what number the other side knows each thing that can be changed, or None."""
+        self.peer, self.graphed, self.things = peer, graphed, []
+        self.known = known
+
+    def __call__(self, packed):
+        kind = type(packed)
+        if kind is dict:
+            if len(packed) != 1:
+                raise NoValue("an object that is none of ours")
+            ((name, content),) = packed.items()
+            rebuild = getattr(self, f"as_{name.replace(' ', '_')}", None)
+            if rebuild is None:
+                raise NoValue(f"{name[:40]!r} is no kind of value")
+            try:
+                return rebuild(content)
+            except (NoValue, RecursionError):
+                raise
+            except Exception as error:
+                raise NoValue(f"a {name[:40]} that is none ({type(error).__name__})") from None
+        if kind is not list:
+            return packed
+        found = self.same(packed)
+        found[:] = packed if plain(packed) else [self(one) for one in packed]
+        return found
+
+    def same(self, new):
+        """`new`, or what it was the last time, if it is a thing that has come before."""
+        number = self.known[len(self.things)] if len(self.things) < len(self.known) else None
+        old = new if type(number) is not int else self.peer.came.setdefault(number, new)
+        self.things.append(old if type(old) is type(new) else new)
+        return self.things[-1]
+
+    def as_tuple(self, content):
+        return tuple(map(self, content))
+
+    def as_same(self, content):
+        return at(self.things, content)
+
+    def as_dict(self, content):
+        found = self.same({})
+        found.clear()
+        items = iter(content)
+        for key in items:
+            key = self(key)
+            found[key] = self(next(items))
+        return found
+
+    def as_set(self, content):
+        found = set()
+        self.things.append(found)
+        found.update(map(self, content))
+        return found
+
+    def as_frozenset(self, content):
+        return frozenset(map(self, content))
+
+    def as_bytes(self, content):
+        return data(content)
+
+    def as_complex(self, content):
+        return complex(*content)
+
+    def as_range(self, content):
+        return range(*content)
+
+    def as_slice(self, content):
+        return slice(*map(self, content))
+
+    def as_fraction(self, content):
+        return fractions.Fraction(short(content))
+
+    def as_decimal(self, content):
+        return decimal.Decimal(short(content))
+
+    def as_random(self, content):
+        found = random.Random()
+        found.setstate((3, INDEX.unpack(data(content[0])), content[1]))
+        self.things.append(found)
+        return found
+
+    def as_torch_random(self, content):
+        import torch
+
+        found = torch.Generator()
+        found.set_state(torch.frombuffer(bytearray(data(content)), dtype=torch.uint8))
+        self.things.append(found)
+        return found
+
+    def as_numpy_random(self, content):
+        import numpy
+
+        name, state = content
+        if name not in NUMPY_GENERATORS:
+            raise NoValue("a generator of another kind")
+        found = numpy.random.Generator(getattr(numpy.random, name)())
+        self.things.append(found)
+        found.bit_generator.state = {"bit_generator": name, **self(state)}
+        return found
+
+    def as_dtype(self, content):
+        import torch
+
+        found = getattr(torch, content)
+        return found if isinstance(found, torch.dtype) else None
+
+    def as_graphed(self, content):
+        self.things.append(at(self.graphed, content))
+        return self.things[-1]
+
+    def as_tensor(self, content):
+        import torch
+
+        name, shape, packed, parameter = content
+        dtype, raw = self.as_dtype(name), bytearray(data(packed))
+        if dtype is None or not all(type(one) is int and one >= 0 for one in shape):
+            raise NoValue("a tensor that is none")
+        if math.prod(shape) * dtype.itemsize != len(raw) or len(shape) > 32:
+            raise NoValue("a tensor whose numbers are not all there")
+        if not raw:
+            found = torch.empty(shape, dtype=dtype)
+        elif dtype is torch.bool:  # any other byte would be neither true nor false
+            found = torch.frombuffer(raw, dtype=torch.uint8).ne(0).reshape(shape)
+        else:
+            found = torch.frombuffer(raw, dtype=dtype).reshape(shape)
+        if parameter and self.peer.trusting:
+            found = torch.nn.Parameter(found)
+        self.things.append(found)
+        return found
+
+    def as_array(self, content):
+        import numpy
+
+        dtype, shape, packed, single = content
+        if not re.fullmatch(r"[<>|=]?[biufc]\d{1,2}", dtype):
+            raise NoValue("an array of something else")
+        dtype = numpy.dtype(dtype)
+        stored = numpy.uint8 if dtype.kind == "b" else dtype
+        found = (
+            numpy.frombuffer(bytearray(data(packed)), dtype=stored)
+            .astype(dtype, copy=False)
+            .reshape(shape)
+        )
+        if single:
+            return found[()]
+        self.things.append(found)
+        return found
+
+    def as_handle(self, content):
+        return self.peer.borrowed(*content)
+
+    def as_back(self, content):
+        return at(self.peer.mine, content)
+
+    def as_object(self, content):
+        if not self.peer.trusting:
+            raise NoValue("an object")
+        number, module, name, state = content
+        found = self.peer.copies.get(number)
+        if found is None:
+            kind = self.peer.namespace if module == "__main__" else importlib.import_module(module)
+            for part in name.split("."):
+                kind = kind[part] if isinstance(kind, dict) else getattr(kind, part)
+            found = self.peer.remember(number, kind.__new__(kind))
+        if state is not None:
+            vars(found).clear()
+            vars(found).update(Unpack(self.peer)(state))
+        return found
+
+
+def at(things, number):
+    if type(number) is not int or number < 0:
+        raise NoValue("a number of nothing")
+    return things[number]
+
+
+def text(data):
+    return base64.b64encode(data).decode("ascii")
+
+
+def data(text):
+    return base64.b64decode(text, validate=True)
+
+
+def short(text):
+    if len(text) > 1000:
+        raise NoValue("a number of so many digits")
+    return text
+
+
+def fingerprint(peer, value):
+    """Something that is another when a value has been changed."""
+    pack = Pack(peer, bare=True)
+    return json.dumps(pack(value))
+
+
+def spoiled(peer, given, after, theirs):
+    """Whether an argument was changed in place that is no generator of chance, which all change,
+    and not theirs: what the other side has made, such as a cache that is a dictionary."""
+    old, new = ([*arguments, *keywords.values()] for arguments, keywords in (given, after))
+    for one, other in zip(old, new, strict=True):
+        chance = isinstance(one, random.Random) or type(one).__name__ == "Generator"
+        if id(one) in theirs or chance:
+            continue
+        if fingerprint(peer, one) != fingerprint(peer, other):
+            return True
+    return False
+
+
+def assign(old, new):
+    """Make what can be changed in `old` equal to `new`, the same after it was changed elsewhere."""
+    if isinstance(old, tuple) and isinstance(new, tuple):
+        for one, other in zip(old, new, strict=False):
+            assign(one, other)
+    elif isinstance(old, list) and isinstance(new, list):
+        old[:] = [kept(one, other) for one, other in zip(old, new, strict=False)] + new[len(old) :]
+    elif isinstance(old, dict) and isinstance(new, dict):
+        items = [(key, kept(old.get(key), value)) for key, value in new.items()]
+        old.clear()
+        old.update(items)
+    elif isinstance(old, set) and isinstance(new, set):
+        old.clear()
+        old.update(new)
+    elif isinstance(old, random.Random) and isinstance(new, random.Random):
+        old.setstate(new.getstate())
+    elif numpy := sys.modules.get("numpy"):
+        if isinstance(old, numpy.ndarray) and isinstance(new, numpy.ndarray):
+            if old.shape == new.shape:
+                old[...] = new
+        elif isinstance(old, numpy.random.Generator) and isinstance(new, numpy.random.Generator):
+            old.bit_generator.state = new.bit_generator.state
+        elif torch := sys.modules.get("torch"):
+            if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor):
+                old.data = new.data.to(old.dtype)
+            elif isinstance(old, torch.Generator) and isinstance(new, torch.Generator):
+                old.set_state(new.get_state())
+
+
+def kept(old, new):
+    """`old`, made equal to `new`, if it is of a kind that can be; else `new`. An array of another
+    shape or type of number is another array."""
+    form = [(getattr(one, "shape", None), getattr(one, "dtype", None)) for one in (old, new)]
+    if (
+        type(old) is type(new)
+        and form[0] == form[1]
+        and not isinstance(old, str | int | float | None)
+    ):
+        assign(old, new)
+        return old if not isinstance(old, tuple) else new
+    return new
