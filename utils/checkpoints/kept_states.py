@@ -3,6 +3,7 @@ kept like a checkpoint (chapter 11).
 
     python -m utils.checkpoints remake states-recurrent     # each takes a minute or two
     python -m utils.checkpoints remake states-smollm
+    python -m utils.checkpoints remake states-topics     # SmolLM2 reads `Topics`; some more
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from utils.checkpoints import kept_foreign
 from utils.checkpoints.provenance import changes, provenance
 from utils.checkpoints.recipes.cups import LONGEST, next_states
 from utils.checkpoints.recipes.cups import batches as cup_batches
@@ -110,7 +112,11 @@ def _rounded(numbers):
 
 # -- keeping ---------------------------------------------------------------------------------------
 
-MAKE = {"states-recurrent": recurrents, "states-smollm": of_smollm}
+MAKE = {
+    "states-recurrent": recurrents,
+    "states-smollm": of_smollm,
+    "states-topics": kept_foreign.of_topics,
+}
 
 
 def kept(what: str):
@@ -163,7 +169,16 @@ def _rehearse_smollm():
     return of_smollm(n=2, kinds=("text",))["text"][15]["alike"][0]
 
 
-REHEARSE = {"states-recurrent": _rehearse_recurrents, "states-smollm": _rehearse_smollm}
+def _rehearse_topics():
+    few = kept_foreign.of_topics(learned=6, asked=2, pairs=2, nets=("trained",))
+    return float(kept_foreign.swap_of(few, "whole past").due.mean())
+
+
+REHEARSE = {
+    "states-recurrent": _rehearse_recurrents,
+    "states-smollm": _rehearse_smollm,
+    "states-topics": _rehearse_topics,
+}
 
 
 def _write(path, fingerprints, found, rehearsal):

@@ -19,7 +19,7 @@ import torch
 from utils.models.feedback import Feedback
 from utils.models.recurrent import Recurrent
 from utils.models.transformer import rms_norm
-from utils.text.numbers import whole
+from utils.text.numbers import real, whole
 
 
 @torch.no_grad()
@@ -119,14 +119,20 @@ def together(several: list):
 # -- what a linear reading gives -------------------------------------------------------------------
 
 
-def regression(x: torch.Tensor, y: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+def regression(
+    x: torch.Tensor, y: torch.Tensor, *, ridge: float = 1e-6
+) -> Callable[[torch.Tensor], torch.Tensor]:
     """The linear reading of x, (..., width), that gives y, (..., k), with the least squared error:
-    a function of states."""
+    a function of states.
+
+    ridge: what large weights cost, as a share of the mean variance of x; states that are wide and
+    texts that are few want more of it.
+    """
+    ridge = real("ridge", ridge, "choose a small number above 0", above=0)
     x, y = x.double().flatten(0, -2), y.double().flatten(0, -2)
     x_mean, y_mean = x.mean(0), y.mean(0)
     a = x - x_mean
-    ridge = 1e-6 * float((a * a).mean()) * len(a)
-    square = a.T @ a + ridge * torch.eye(a.shape[1], dtype=a.dtype)
+    square = a.T @ a + ridge * float((a * a).mean()) * len(a) * torch.eye(a.shape[1], dtype=a.dtype)
     weights = torch.linalg.solve(square, a.T @ (y - y_mean))
     return lambda states: (states.double() - x_mean) @ weights + y_mean
 
@@ -257,11 +263,12 @@ def after_swap(model, world, tokens, donors, bases, place: int, words: int, *, w
     return After(((after - before) * exact).sum(-1), (exact * exact).sum(-1))
 
 
+FRESH = 60_000_000  # seeds of texts that no model has learned from begin here
 PAIRS, PLACE, WORDS = 300, 24, 16  # of the book's trial
 AFTER = 4  # words after which it asks what is left of a swap
 
 
-def swap_trial(model, world, kind: str = "belief", *, whole_past=False, seed: int = 60_000_001):
+def swap_trial(model, world, kind: str = "belief", *, whole_past=False, seed: int = FRESH + 1):
     """`after_swap` of pairs of fresh texts, at the directions that other fresh texts give."""
     learned = world.sample(2 * PAIRS, seed=seed)
     tokens, donors = world.sample(2 * PAIRS, seed=seed + 1).chunk(2)
@@ -273,7 +280,7 @@ def swap_trial(model, world, kind: str = "belief", *, whole_past=False, seed: in
 
 
 @torch.no_grad()
-def right_after(model, world, n: int = 500, *, seed: int = 60_000_003):
+def right_after(model, world, n: int = 500, *, seed: int = FRESH + 3):
     """Whether a model that says the state after each move of `Groups` is right, (n, moves) bool."""
     rows = world.sample(n, seed=seed)
     said = model(rows[:, : world.n + 1])[:, 1:].argmax(-1)
