@@ -31,6 +31,7 @@ from utils.experiments import (
     compounding,
     derailment,
     exposure,
+    foreign_topics,
     gaps,
     planted,
     proofreading,
@@ -670,6 +671,11 @@ def exchanged(place=2, words=2):
     return states.after_swap(GUESSER, BRIEF, SAID, SAID.flip(0), ALONG, place, words).moved
 
 
+def foreign(place=2, words=2):
+    told = torch.arange(6)
+    return foreign_topics.swap(GUESSER, SAID, SAID.flip(0), ALONG, place, words, told).moved
+
+
 ARGUMENTS |= {  # of topics, and of what is in a state
     "topics.Topics places": a_whole(lambda v: Topics(v).length, 3, least=1),
     "topics.Topics stay": a_real(lambda v: Topics(3, stay=v).moves, 0.5, 1, least=0, most=1),
@@ -686,6 +692,14 @@ ARGUMENTS |= {  # of topics, and of what is in a state
     "states.split lag": a_whole(
         lambda v: states.split(torch.eye(12).view(3, 4, 12), lag=v).slow, 1, 3, least=1, most=3
     ),
+    "states.regression ridge": a_real(
+        lambda v: states.regression(torch.eye(4), torch.eye(4), ridge=v)(torch.eye(4)),
+        0.5,
+        2.0,
+        above=0,
+    ),
+    "foreign_topics.swap place": a_whole(lambda v: foreign(place=v), 1, 3, least=1, most=3),
+    "foreign_topics.swap words": a_whole(lambda v: foreign(words=v), 1, 3, least=1, most=3),
     "states.after_swap place": a_whole(lambda v: exchanged(place=v), 1, 3, least=1, most=3),
     "states.after_swap words": a_whole(lambda v: exchanged(words=v), 1, 3, least=1, most=3),
     "states.right_after n": a_whole(lambda v: states.right_after(MOVER, CUPS, v), 3, least=0),
@@ -704,6 +718,10 @@ EXEMPT = {
     "kept_states.recurrent d_state": HANDED_ON,
     "kept_states.recurrent steps": HANDED_ON,
     "kept_states.recurrent lr": HANDED_ON,
+    "foreign_topics.read_off ridge": HANDED_ON,
+    "kept_foreign.of_topics learned": "how many texts, a size of the library's own",
+    "kept_foreign.of_topics asked": "how many texts, a size of the library's own",
+    "kept_foreign.of_topics pairs": "how many texts, a size of the library's own",
     "kept_states.passages n": "how many passages, a size of the library's own",
     "kept_states.of_smollm n": "how many passages, a size of the library's own",
     "states.swapped places": "a slice",

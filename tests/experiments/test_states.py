@@ -85,8 +85,9 @@ def test_directions_are_those_in_which_states_follow_the_belief():
     others = states.directions(seen, belief, "others")
     assert float((along[3:] @ others).norm()) == pytest.approx(2**0.5, abs=0.01)
     assert float((others.T @ basis).abs().max()) < 1e-4
-    with pytest.raises(ValueError, match="kind is 'all'"):
-        states.directions(seen, belief, "all")
+    assert torch.equal(states.directions(seen, belief, "all"), torch.eye(10))
+    with pytest.raises(ValueError, match="kind is 'some'"):
+        states.directions(seen, belief, "some")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -58,6 +58,7 @@ def _swaps(model, tokenizer, world, learned, pairs):
         ("belief", "belief", False),
         ("others", "others", False),
         ("whole past", "belief", True),
+        ("all, whole past", "all", True),
     ):
         bases = [states.directions(layer[:, 1:], belief[:, 1:], along) for layer in every]
         after = [

@@ -160,19 +160,22 @@ def known(read: Callable, states: torch.Tensor, truth: torch.Tensor) -> Known:
 
 # -- exchanging what a state says of the topic -----------------------------------------------------
 
-KINDS = "belief", "others", "random"
+KINDS = "belief", "others", "random", "all"
 
 
 def directions(states: torch.Tensor, belief: torch.Tensor, kind: str = "belief") -> torch.Tensor:
-    """Two directions at right angles, (width, 2), of states (texts, places, width).
+    """Directions at right angles, (width, 2) or all there are, of states (texts, places, width).
 
     "belief": those in which states move when the belief does, by the regression of states on
     beliefs (three probabilities that sum to 1 move in two dimensions). "others": of all at right
     angles to these the two in which states vary most from text to text. "random": drawn at random.
+    "all": the whole state.
     """
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}; choose one of {', '.join(map(repr, KINDS))}")
     width = states.shape[-1]
+    if kind == "all":
+        return torch.eye(width)
     if kind == "random":
         drawn = torch.randn(width, 2, generator=torch.Generator().manual_seed(0))
         return torch.linalg.qr(drawn).Q
