@@ -36,6 +36,7 @@ from utils.experiments import (
     planted,
     proofreading,
     reversal,
+    serial,
     states,
 )
 from utils.generation import (
@@ -659,12 +660,46 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "exposure.split temperature": warm_draw(exposure.split, TORN, part=itemgetter("a right word")),
     "exposure.after temperature": warm(exposure.after, TORN, part=torch.nan_to_num),
 }
+GAPS = "gaps truth apart denoiser middle_last any_order from_the_left by_bayes by_weighing".split()
+GAME, SHORT = Groups(n=3), Groups(n=3).sample(4, seed=0)
+ROOM = {"d_model": 8, "n_layers": 1, "n_heads": 1, "max_len": 16}
+GAMER = lively(TransformerConfig(len(GAME.vocab), **ROOM))
+GAMES = lively(TransformerConfig(len(GAME.vocab), **ROOM, causal=False))
+
+
+def struck(count=1, seed=0):
+    return serial.past_struck(GAMER, GAME, SHORT, count=count, kind="wrong", seed=seed)[0]
+
+
+ARGUMENTS |= {  # of serial steps
+    "looped.looped loops": a_whole(lambda v: looped(CAUSAL, v)(TEXT), 1, 3, least=1),
+    "groups.Groups n": a_whole(lambda v: Groups(n=v).length, 3, least=1),
+    "groups.Groups.sample n": a_whole(lambda v: GAME.sample(v, seed=0), 0, 3),
+    "groups.Groups.sample seed": a_seed(lambda v: GAME.sample(3, seed=v)),
+    "serial.shortened k": a_whole(lambda v: serial.shortened(GAME, SHORT, v), 2, least=1, most=3),
+    "serial.after_one k": a_whole(
+        lambda v: serial.after_one(GAMER, GAME, SHORT, v, SHORT[:, -1]), 2, least=1, most=3
+    ),
+    "serial.onward k": a_whole(lambda v: serial.onward(GAMES, GAME, SHORT, v), 0, 2, most=3),
+    "serial.hidden_late k": a_whole(
+        lambda v: serial.hidden_late(GAMER, GAME, SHORT, v, SHORT[:, -1], more=0),
+        2,
+        least=1,
+        most=3,
+    ),
+    "serial.hidden_late more": a_whole(
+        lambda v: serial.hidden_late(GAMER, GAME, SHORT, 1, SHORT[:, -1], more=v), 0, 2, most=2
+    ),
+    "serial.around_one k": a_whole(
+        lambda v: serial.around_one(GAMES, GAME, SHORT, v, SHORT[:, -1]), 2, least=1, most=3
+    ),
+    "serial.past_struck count": a_whole(lambda v: struck(count=v), 0, 2, most=3),
+    "serial.past_struck seed": a_seed(lambda v: struck(seed=v)),
+}
 BRIEF = Topics(5)
 SAID = BRIEF.sample(3, seed=0)
 GUESSER = lively(TransformerConfig(len(BRIEF.vocab), d_model=8, n_layers=1, n_heads=1, max_len=8))
 ALONG = [torch.eye(8)[:, :2]]
-CUPS = Groups(n=3)
-MOVER = lively(TransformerConfig(len(CUPS.vocab), d_model=8, n_layers=1, n_heads=1, max_len=8))
 
 
 def exchanged(place=2, words=2):
@@ -702,14 +737,9 @@ ARGUMENTS |= {  # of topics, and of what is in a state
     "foreign_topics.swap words": a_whole(lambda v: foreign(words=v), 1, 3, least=1, most=3),
     "states.after_swap place": a_whole(lambda v: exchanged(place=v), 1, 3, least=1, most=3),
     "states.after_swap words": a_whole(lambda v: exchanged(words=v), 1, 3, least=1, most=3),
-    "states.right_after n": a_whole(lambda v: states.right_after(MOVER, CUPS, v), 3, least=0),
-    "states.right_after seed": a_seed(lambda v: states.right_after(MOVER, CUPS, 3, seed=v)),
-    "looped.looped loops": a_whole(lambda v: looped(CAUSAL, v)(TEXT), 1, 3, least=1),
-    "groups.Groups n": a_whole(lambda v: Groups(n=v).length, 3, least=1),
-    "groups.Groups.sample n": a_whole(lambda v: CUPS.sample(v, seed=0), 0, 3),
-    "groups.Groups.sample seed": a_seed(lambda v: CUPS.sample(3, seed=v)),
+    "states.right_after n": a_whole(lambda v: states.right_after(GAMER, GAME, v), 3, least=0),
+    "states.right_after seed": a_seed(lambda v: states.right_after(GAMER, GAME, 3, seed=v)),
 }
-GAPS = "gaps truth apart denoiser middle_last any_order from_the_left by_bayes by_weighing".split()
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
     "proofreading.proof place": "places, a tensor",
@@ -730,6 +760,7 @@ EXEMPT = {
     "topics.Topics.updated place": "a place in a text that its caller has read",
     "topics.Topics.next_probs first": "a place in a text that its caller has read",
     "arithmetic.threaded_matmul weight": "a matrix",
+    "serial.filled passes": "checked by `sample`, under its name there",
     "planted.anew passes": "checked by `sample`, under its name there",
     "spelling.unknown start": "a place in a text of the library's own",
     "kept_proofs.doubter n": "how many windows it learns from, a size of the library's own",

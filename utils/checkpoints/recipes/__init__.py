@@ -3,6 +3,7 @@
 from utils.checkpoints.recipes import (
     bare_words,
     cups,
+    groups,
     kjv,
     pairs,
     pets,
@@ -24,6 +25,7 @@ RECIPES = (
     | tangle.RECIPES
     | bare_words.RECIPES
     | pairs.RECIPES
+    | groups.RECIPES
     | topics.RECIPES
     | cups.RECIPES
 )  # {name: Recipe}, parents before their children
