@@ -697,18 +697,18 @@ ARGUMENTS |= {  # of serial steps
     "serial.past_struck seed": a_seed(lambda v: struck(seed=v)),
 }
 BRIEF = Topics(5)
-SAID = BRIEF.sample(3, seed=0)
+TOLD = BRIEF.sample(3, seed=0)
 GUESSER = lively(TransformerConfig(len(BRIEF.vocab), d_model=8, n_layers=1, n_heads=1, max_len=8))
 ALONG = [torch.eye(8)[:, :2]]
 
 
 def exchanged(place=2, words=2):
-    return states.after_swap(GUESSER, BRIEF, SAID, SAID.flip(0), ALONG, place, words).moved
+    return states.after_swap(GUESSER, BRIEF, TOLD, TOLD.flip(0), ALONG, place, words).moved
 
 
 def foreign(place=2, words=2):
-    told = torch.arange(6)
-    return foreign_topics.swap(GUESSER, SAID, SAID.flip(0), ALONG, place, words, told).moved
+    some = torch.arange(6)
+    return foreign_topics.swap(GUESSER, TOLD, TOLD.flip(0), ALONG, place, words, some).moved
 
 
 ARGUMENTS |= {  # of topics, and of what is in a state
@@ -717,7 +717,7 @@ ARGUMENTS |= {  # of topics, and of what is in a state
     "topics.Topics line": a_whole(lambda v: Topics(3, line=v).emits, 0, 2),
     "topics.Topics.sample n": a_whole(lambda v: BRIEF.sample(v, seed=0), 0, 3),
     "topics.Topics.sample seed": a_seed(lambda v: BRIEF.sample(3, seed=v)),
-    "topics.Topics.beliefs last": a_whole(lambda v: BRIEF.beliefs(SAID, last=v), 1, 9, least=1),
+    "topics.Topics.beliefs last": a_whole(lambda v: BRIEF.beliefs(TOLD, last=v), 1, 9, least=1),
     "recurrent.Recurrent vocab_size": a_whole(
         lambda v: Recurrent(v, 2, 2, seed=0)(TEXT % 2), 3, least=1
     ),
@@ -731,7 +731,8 @@ ARGUMENTS |= {  # of topics, and of what is in a state
         lambda v: states.regression(torch.eye(4), torch.eye(4), ridge=v)(torch.eye(4)),
         0.5,
         2.0,
-        above=0,
+        least=0,
+        open="(",
     ),
     "foreign_topics.swap place": a_whole(lambda v: foreign(place=v), 1, 3, least=1, most=3),
     "foreign_topics.swap words": a_whole(lambda v: foreign(words=v), 1, 3, least=1, most=3),
