@@ -45,7 +45,7 @@ def _known(learned, fresh, target):
 
 def _swaps(model, tokenizer, world, learned, pairs):
     both = foreign_topics.in_tokens(
-        world, tokenizer, world.sample(2 * pairs, seed=states.FRESH + 23)[:, : PLACE + WORDS]
+        world, tokenizer, world.sample(2 * pairs, seed=states.FRESH + 23)[:, : PLACE + WORDS + 1]
     )
     tokens, donors = both.chunk(2)
     wanted = foreign_topics.in_tokens(world, tokenizer, torch.arange(6))
