@@ -13,6 +13,13 @@ LEARNED, ASKED, PAIRS = 160, 80, 48  # texts
 LAYERS = 0, 4, 9, 14, 19, 24, 29  # after which the belief is read; 14 is the fifteenth of thirty
 RIDGE = 1e-3
 PLACE, WORDS = 24, 1 + states.AFTER
+SWAPS = {  # which directions are exchanged, and whether in the whole past
+    "belief": ("belief", False),
+    "others": ("others", False),
+    "whole past": ("belief", True),
+    "others, whole past": ("others", True),
+    "all, whole past": ("all", True),
+}
 
 
 def of_topics(learned=LEARNED, asked=ASKED, pairs=PAIRS, nets=("trained", "before training")):
@@ -54,12 +61,7 @@ def _swaps(model, tokenizer, world, learned, pairs):
     every = foreign_topics.streams(model, seen, range(smollm.CONFIG.n_layers))
     belief = world.beliefs(rows)
     found = {}
-    for kind, along, whole_past in (
-        ("belief", "belief", False),
-        ("others", "others", False),
-        ("whole past", "belief", True),
-        ("all, whole past", "all", True),
-    ):
+    for kind, (along, whole_past) in SWAPS.items():
         bases = [states.directions(layer[:, 1:], belief[:, 1:], along) for layer in every]
         after = [
             foreign_topics.swap(model, a, b, bases, PLACE, WORDS, wanted, whole_past=whole_past)
