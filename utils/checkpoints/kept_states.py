@@ -130,8 +130,8 @@ def smollm_split(layer: dict) -> states.Split:
 
 
 def at_after(each: dict) -> states.After:
-    """A recurrent network's swap, `states.AFTER` words later alone. Where nearly nothing is due, what
-    is kept is 0; half of the smallest number that can be kept stands for it."""
+    """A recurrent network's swap, `states.AFTER` words later alone. Where hardly anything is
+    due, what is kept is 0; half of the smallest number that can be kept stands for it."""
     moved, due = (torch.tensor(each[name])[:, None] for name in ("moved", "due"))
     return states.After(moved, due.clamp_min(5e-6))
 
