@@ -29,8 +29,8 @@ help:
 	@echo 'make bench          race the code against what a reader would otherwise use (NAME=decoding for one)'
 	@echo 'make remake         train the checkpoints again, all of them or NAME=sentences-ar'
 	@echo 'make release        make the students'\'' versions of the assignments, a zip each'
-	@echo 'make grade          grade what is handed in (FORCE=1 all of it again, TRUST=ada counts what is'
-	@echo '                    withheld, WORKERS=4 at a time)'
+	@echo 'make grade          grade what is handed in (STUDENT=ada hers again, FORCE=1 all of it, TRUST=ada'
+	@echo '                    counts what is withheld, WORKERS=4 at a time)'
 	@echo 'make formgrader     give points by hand; then make feedback, make export'
 	@echo '                    (all of them: ASSIGNMENT=03_kv_cache for one, COURSE=… for a course elsewhere,'
 	@echo '                    GRADEBOOK=postgresql://… for a database)'
@@ -83,6 +83,6 @@ remake:
 	$(RUN) -m utils.checkpoints remake $${NAME:---all}
 
 # The assignments; tools/grading/__main__.py says what else each takes.
-export ASSIGNMENT COURSE GRADEBOOK FORCE TRUST WORKERS UNSAFE_NO_SANDBOX UNMARKED
+export ASSIGNMENT COURSE GRADEBOOK STUDENT FORCE TRUST WORKERS UNSAFE_NO_SANDBOX UNMARKED
 $(GRADING):
 	$(RUN) -m tools.grading $@

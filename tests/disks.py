@@ -30,15 +30,17 @@ def nobody():
 
 
 @contextmanager
-def locked(folder):
-    """A disk that can only be read, so far as this folder shows it."""
-    rights = folder.stat().st_mode
-    folder.chmod(0o555)
+def locked(*folders):
+    """A disk that can only be read, so far as these folders show it."""
+    rights = {folder: folder.stat().st_mode for folder in folders}
+    for folder in folders:
+        folder.chmod(0o555)
     try:
         with nobody():
             yield
     finally:
-        folder.chmod(rights)
+        for folder in folders:
+            folder.chmod(rights[folder])
 
 
 def killed_at(moment, write):

@@ -36,6 +36,7 @@ from utils.experiments import (
     planted,
     proofreading,
     reversal,
+    scarce,
     serial,
     states,
 )
@@ -65,6 +66,8 @@ from utils.text.trace import written
 from utils.training import batches
 from utils.training.fit import fit
 from utils.training.losses import next_token_loss
+from utils.training.stack import Stack, fit_stack
+from utils.worlds.chains import Chains
 from utils.worlds.groups import Groups
 from utils.worlds.pairs import Pairs
 from utils.worlds.pets import PETS
@@ -585,6 +588,22 @@ SAYING = lively(TransformerConfig(len(SAYS.vocab), d_model=8, n_heads=1, max_len
 SAID, TORN = SAYS.sample(2, seed=0), torch.full((2,), 2)
 
 
+def trained_stack(n=5, steps=1):
+    """How far a model of two letters is from the truth after its last step."""
+    found = scarce.learn(TANGLE, n, [scarce.Arm("causal")], (0,), steps=steps, d_model=8, n_heads=1)
+    return [looks[-1].kl for looks, best in found.values()]
+
+
+def stacked(steps=1, lr=1e-3):
+    stack = Stack([Transformer(CONFIG)])
+
+    def loss(stack, rows):
+        return stack(rows).square().mean((1, 2, 3))
+
+    fit_stack(stack, lambda: TEXT[None], loss, steps=steps, lr=lr, decay=[0.0])
+    return stack.weights[0].detach()
+
+
 def bayes(places=2, candidates=1):
     rows = SQUARE.sample(2, seed=0)
     return planted.by_bayes(PLANTED, SQUARE, rows, places=places, candidates=candidates)
@@ -629,13 +648,11 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "canvas.write temperatures": a_real(
         lambda v: on_canvas(first=v), 0.5, least=0, open="(", name="temperatures"
     ),
-    "tangle.Tangle places": a_whole(lambda v: Tangle("ab", v).length, 2, 3, least=2, most=6),
+    "tangle.Tangle places": a_whole(lambda v: Tangle("ab", v).length, 2, 3, least=2, most=10),
     "tangle.Tangle strength": a_real(
         lambda v: Tangle("ab", 2, strength=v).entropy(), 0, 0.7, least=0
     ),
     "tangle.Tangle seed": a_seed(lambda v: Tangle("ab", 2, seed=v).entropy()),
-    "tangle.Tangle.sample n": a_whole(lambda v: TANGLE.sample(v, seed=0), 2),
-    "tangle.Tangle.sample seed": a_seed(lambda v: TANGLE.sample(2, seed=v)),
     "pairs.Pairs n": a_whole(lambda v: Pairs(v, 2).texts, 3, least=1, most=4096),
     "pairs.Pairs size": a_whole(lambda v: Pairs(3, v).texts, 1, 2, least=1, most=8),
     "pairs.Pairs both": a_real(lambda v: Pairs(4, 2, both=v).texts, 0, 0.5, least=0, most=1),
@@ -648,6 +665,14 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
         lambda v: learned(steps=1, seconds=v), 5, least=0, open="("
     ),
     "reversal.evaluate seed": a_seed(lambda v: learned(steps=1, seed=v)),
+    "listed.Listed.sample n": a_whole(lambda v: TANGLE.sample(v, seed=0), 2),
+    "listed.Listed.sample seed": a_seed(lambda v: TANGLE.sample(2, seed=v)),
+    "chains.Chains places": a_whole(lambda v: Chains("ab", v).length, 2, 3, least=2, most=10),
+    "chains.Chains seed": a_seed(lambda v: Chains("ab", 2, seed=v).entropy()),
+    "scarce.learn n": a_whole(lambda v: trained_stack(n=v), 5, 40, least=5),
+    "scarce.learn steps": a_whole(lambda v: trained_stack(steps=v), 1, 2, least=1),
+    "fit_stack steps": a_whole(lambda v: stacked(steps=v), 1, 2, least=1),
+    "fit_stack lr": a_real(lambda v: stacked(lr=v), 0.5, least=0, open="("),
     "exposure.write n": a_whole(
         lambda v: exposure.write(SAYING, SAYS, v, generator=dice()), 1, least=1
     ),
@@ -765,6 +790,22 @@ EXEMPT = {
     "planted.anew passes": "checked by `sample`, under its name there",
     "spelling.unknown start": "a place in a text of the library's own",
     "kept_proofs.doubter n": "how many windows it learns from, a size of the library's own",
+    "learned.chosen n": "looked up among what is kept",
+    "learned.of_arm n": "looked up among what is kept",
+    "kept_reading.do steps": HANDED_ON,
+    "kept_reading.do tested": "how many windows, a size of the library's own",
+    "scarce.look more": "KL divergences of the library's own",
+    "scarce.shape size": "sizes, which `TransformerConfig` checks",
+    "scarce.learn size": "sizes, which `TransformerConfig` checks",
+    "scarce.kept_out_texts n": "checked by `learn`",
+    "scarce.texts_of n": "checked by `learn`",
+    "scarce.texts_of seed": HANDED_ON,
+    "scarce_kjv.slice_of seed": "one of the library's own, below the number of slices",
+    "scarce_kjv.learn steps": HANDED_ON,
+    "scarce_kjv.bits nats": "a sum of the library's own",
+    "scarce_kjv.bits characters": "counted by the library",
+    "stack.Stack.model i": "a place among the library's own models",
+    "listed.Listed places": "checked under its name in each language",
     "kept_proofs.read_proofs seed": HANDED_ON,
     "kept_proofs.samplers texts": "a size of the library's own",
     "kept_proofs.write_all texts": "a size of the library's own",
@@ -777,6 +818,11 @@ EXEMPT = {
     "forced_answers.force n": HANDED_ON,
     "kept_answers.accept n": "how many questions are asked once more, for tests",
     **{f"gaps.{name} size": "a place in a text of the library's own" for name in GAPS},
+    **{
+        f"learned.{name} n": "how many texts some of the library's own runs had"
+        for name in ("versus", "by_step", "by_pass")
+    },
+    "gaps.all_apart most": "a place in a text of the library's own",
     "absolute.AbsoluteTransformer seed": "checked by `Transformer`",
     "kept_places.learn seed": "checked by `fit`",
     "kept_places.learn steps": "checked by `fit`",

@@ -62,14 +62,18 @@ def main(arguments):
     try:
         prepare(ROOT)
         teach_kernels(ROOT)
+        environ = variables(ROOT, os.environ)
     except SetupError as error:
         return say(str(error), sys.stderr) or 1
+    except OSError as error:
+        line = "The book cannot write to its folder: {}. Make room, or put it where you may write."
+        return say(line.format(error), sys.stderr) or 1
     except KeyboardInterrupt:
         return say("\nStopped. The same command starts over, from pip's cache.", sys.stderr) or 130
     if not arguments:
         return 0
     python = venv_python(ROOT)
-    os.execve(python, [python, *arguments], variables(ROOT, os.environ))
+    os.execve(python, [python, *arguments], environ)
 
 
 def say(line, stream=None):

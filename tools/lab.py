@@ -68,7 +68,10 @@ def main():
     wanted = port_number(arguments.port)
     port = free_port(host, wanted)
     token = access_token(os.environ)
-    prepare(arguments.root, os.environ)
+    try:
+        prepare(arguments.root, os.environ)
+    except OSError as error:
+        raise SystemExit(f"JupyterLab's settings cannot be written: {error}") from None
     if port != wanted:
         print(f"Port {wanted} is taken; using {port}.")
     if container and host == "0.0.0.0":

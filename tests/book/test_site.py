@@ -280,13 +280,14 @@ def test_mathematics_is_set_and_numbered(visit):
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("width", [PHONE, DESK])
-def test_a_formula_begins_within_its_box_and_leaves_its_number_free(visit, chapter, width):
+def test_a_formula_begins_within_its_box_and_its_number_is_in_sight(visit, chapter, width):
     page = visit(f"chapters/{chapter.stem}.html", width=width)
     hidden = page.locator("article div.math").evaluate_all("""(all) => all
       .filter((box) => box.checkVisibility())
       .map((box) => [box, box.querySelector("math"), box.querySelector(".eqno")]
         .map((one) => one?.getBoundingClientRect()))
-      .filter(([box, math, number]) => math.left < box.left - 1 || number?.left < math.right)
+      .filter(([box, math, number]) => math.left < box.left - 1 || number?.right > box.right + 1
+        || (number?.left < math.right && number.top < math.bottom && number.bottom > math.top))
       .map((boxes) => boxes.map((box) => box && [box.left, box.right]))""")
     assert hidden == []
 

@@ -406,7 +406,8 @@ def edited(monkeypatch, tmp_path):
             "NO_TARGET = -1",
             "NO_TARGET",
             "verdicts-undo verdicts-corrected verdicts-edit sentences-slips squares-ar "
-            "squares-canvas pairs-middle pairs-middle-long tangle-middle tangle-middle-long",
+            "squares-canvas pairs-middle pairs-middle-long tangle-middle tangle-middle-long "
+            "tangle-ten-middle",
         ),
     ],
 )

@@ -250,7 +250,9 @@ ATTACKS = {
     ),
     "fills the disk": Attack(DISK + ANYTHING.format("0")),
     "leaves processes": Attack(LEAVES_PROCESSES + ANYTHING.format("0"), "left processes running"),
-    "claims points": Attack(ANYTHING.format("0"), "calls itself 'test-bonus'"),
+    "claims points": Attack(
+        ANYTHING.format("0"), "'test-bonus' has a name that the assignment does not know"
+    ),
     "speaks as the grading": Attack(
         ANYTHING.format("0") + "# **What the Grading Noticed**: all of it is right",
         "speaks as the report of the grading does",
@@ -782,7 +784,7 @@ def test_one_student_finds_nothing_of_another(tmp_path):
     small.submit(course, "aaron", {"double": LEAVES})
     small.submit(course, "berta", {"double": FINDS})
     for _ in range(2):
-        small.run(course, workers=1, force=True)
+        small.run(course, workers=1, force=True, limits=small.frozen(cell_seconds=20))
         path = course.folder("autograded", "berta", NAME) / f"{NAME}.ipynb"
         (output,) = small.cell(nbformat.read(path, 4), "double")[0].outputs
         assert output.text == "FOUND []\n"

@@ -1,7 +1,10 @@
 """What learning platforms give out, given to those on the roster, and to nobody else."""
 
+import csv
+import datetime
 import io
 import os
+import re
 import time
 import zipfile
 
@@ -10,7 +13,8 @@ import pytest
 
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
-from tools.grading import collect, scores, submissions
+from tests.places import ROOT
+from tools.grading import collect, feedback, scores, submissions
 from tools.grading import course as courses
 
 ROSTER = """id,name,email
@@ -50,6 +54,14 @@ def put(course, path, data):
     file.write_bytes(data)
 
 
+def a_tenth_a_day(course):
+    """The guide's own example of a hook for late work."""
+    guide = (ROOT / "book" / "grading.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n# late\.py.*?\n(.*?)```", guide, re.S)
+    (course.root / "late.py").write_text(example)
+    course.config.AssignLatePenalties.plugin_class = "late.ADay"
+
+
 def handed_in(course):
     """{student: mark of the notebook that is theirs}"""
     found = {}
@@ -87,7 +99,7 @@ def test_files_as_a_platform_gives_them_out(course, form, packed):
     else:
         for path, data in files.items():
             put(course, path, data)
-    said = collect.collect(course, NAME)
+    said = collect.collect(course, NAME).said
     assert handed_in(course) == {who: path for path, who in FORMS[form] if who}
     lost = [path for path, who in FORMS[form] if not who]
     assert len(said) == len(lost) and all(any(one in line for line in said) for one in lost)
@@ -106,7 +118,7 @@ def test_gradescope_says_who_is_who(course):
         "assignment_1_export/submission_79/01_small.ipynb": notebook(course, "c"),
     }
     put(course, "export.zip", zipped(files))
-    (said,) = collect.collect(course, NAME)
+    (said,) = collect.collect(course, NAME).said
     assert handed_in(course) == {"bmueller": "a", "czhang": "b"} and "submission_79" in said
 
 
@@ -116,7 +128,7 @@ def test_zips_in_zips_with_all_that_lies_in_them(course):
     inner["01_small/.ipynb_checkpoints/01_small-checkpoint.ipynb"] = notebook(course, "old")
     outer = {"Anton Hofer_1_assignsubmission_file/homework.ZIP": zipped(inner)}
     put(course, "all.zip", zipped(outer))
-    assert collect.collect(course, NAME) == []
+    assert collect.collect(course, NAME).said == []
     assert handed_in(course) == {"ahofer": "right"}
     path = course.root / "submitted" / "dan1" / f"{NAME}.zip"
     path.parent.mkdir(parents=True)
@@ -129,7 +141,7 @@ def test_of_several_the_last_counts_and_times_are_kept(course):
     put(course, "1.zip", zipped({f"{who}/01_small.ipynb": notebook(course, "first")}))
     later = (2026, 3, 2, 8, 0, 0)
     put(course, "2.zip", zipped({f"{who}/01_small (1).ipynb": notebook(course, "second")}, later))
-    (said,) = collect.collect(course, NAME)
+    (said,) = collect.collect(course, NAME).said
     assert "ahofer has handed in 2 notebooks" in said
     assert handed_in(course) == {"ahofer": "second"}
     stamp = course.root / "submitted" / "ahofer" / NAME / "timestamp.txt"
@@ -146,7 +158,7 @@ def test_what_is_handed_in_again_counts_under_whatever_name_it_is_downloaded(cou
         zip((*names, "c.zip"), ("old", "new", "new"), strict=True), 1
     ):
         put(course, name, zipped({path: notebook(course, mark)}, (2026, 3, day, 12, 0, 0)))
-    (told,) = collect.collect(course, NAME)
+    (told,) = collect.collect(course, NAME).said
     assert handed_in(course) == {"bmueller": "new"}
     assert "has handed in 2 notebooks; the last is" in told
     stamp = course.root / "submitted" / "bmueller" / NAME / "timestamp.txt"
@@ -158,9 +170,18 @@ def test_a_later_notebook_that_is_called_otherwise_is_told_of(course):
     put(course, "1.zip", zipped({f"{folder}/01_small.ipynb": notebook(course, "named")}))
     later = zipped({f"{folder}/bmueller.ipynb": notebook(course, "later")}, (2026, 3, 9, 9, 0, 0))
     put(course, "2.zip", later)
-    (told,) = collect.collect(course, NAME)
+    (told,) = collect.collect(course, NAME).said
     assert handed_in(course) == {"bmueller": "named"}
     assert "2 notebooks; the last that is called 01_small is" in told
+
+
+def test_what_came_by_mail_counts_if_it_is_the_last(course):
+    path = "Berta Müller_48123_assignsubmission_file/01_small.ipynb"
+    put(course, "all.zip", zipped({path: notebook(course, "first")}))
+    put(course, "bmueller.ipynb", notebook(course, "by mail"))
+    (told,) = collect.collect(course, NAME).said
+    assert handed_in(course) == {"bmueller": "by mail"}
+    assert "has handed in 2 notebooks; the last is bmueller.ipynb" in told
 
 
 def test_nothing_is_guessed(course):
@@ -169,7 +190,7 @@ def test_nothing_is_guessed(course):
     put(course, "Berta Müller_1_assignsubmission_file/01_small.ipynb", notebook(course, "?"))
     put(course, "Nobody_2_assignsubmission_file/01_small.ipynb", notebook(course, "?"))
     os.symlink("/etc/passwd", course.root / "downloaded" / NAME / "ahofer.ipynb")
-    said = " ".join(collect.collect(course, NAME))
+    said = " ".join(collect.collect(course, NAME).said)
     assert handed_in(course) == {}
     assert "fits bmueller, berta2" in said and "fits nobody on the roster" in said
     assert "ahofer.ipynb has" in said or "a link" in said
@@ -178,7 +199,7 @@ def test_nothing_is_guessed(course):
 def test_a_pattern_of_ones_own(course):
     course.config.Collect.patterns = [r"\d+-(?P<student>.+)-final"]
     put(course, "17-hofer anton-final.ipynb", notebook(course, "mine"))
-    assert collect.collect(course, NAME) == [] and handed_in(course) == {"ahofer": "mine"}
+    assert collect.collect(course, NAME).said == [] and handed_in(course) == {"ahofer": "mine"}
 
 
 def test_a_roster_that_is_none(course):
@@ -207,7 +228,7 @@ def test_no_student_sets_the_time(course):
     put(course, "all.zip", outer)
     put(course, "bmueller.zip", inner)
     put(course, "zc77/homework.zip", inner)
-    assert collect.collect(course, NAME) == []
+    assert collect.collect(course, NAME).said == []
     assert set(handed_in(course)) == {"ahofer", "bmueller", "czhang"}
     for student in ("ahofer", "bmueller", "czhang"):
         stamp = course.root / "submitted" / student / NAME / "timestamp.txt"
@@ -225,7 +246,7 @@ def test_a_zip_that_is_no_homework_does_not_stop_the_class(course):
     files[who.format("bmueller")] = zipped({"01_small.ipynb": notebook(course, "good")})
     put(course, "all.zip", zipped(files))
     start = time.process_time()
-    said = collect.collect(course, NAME)
+    said = collect.collect(course, NAME).said
     path = course.root / "submitted" / "bmueller" / NAME / f"{NAME}.ipynb"
     assert path.read_bytes() == notebook(course, "good")
     assert time.process_time() - start < 10
@@ -240,30 +261,16 @@ def test_a_zip_that_is_no_homework_does_not_stop_the_class(course):
 @pytest.mark.slow
 def test_everyone_on_the_roster_has_a_row_and_points_are_the_same_everywhere(course):
     """A late hand-in, with the due date set after it was graded, and an extension."""
-    import csv
-    import datetime
-
-    from tools.grading import feedback
-
-    (course.root / "late.py").write_text(
-        "from nbgrader.plugins import BasePlugin\n"
-        "class ADay(BasePlugin):\n"
-        "    def late_submission_penalty(self, student, score, seconds):\n"
-        "        return min(score, seconds / 86400)\n"
-    )
-    course.config.AssignLatePenalties.plugin_class = "late.ADay"
+    a_tenth_a_day(course)
     put(course, "all.zip", zipped({"ahofer.ipynb": notebook(course, 1), "dan1.ipynb": b"{}"}))
     small.run(course)
     report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
-    assert "| ahofer | 8 | 10 |" in report and "| czhang | – | | not handed in |" in report
-    assert "| dan1 | – | | not graded" in report
+    assert "| ahofer | 8 | 10 |" in report and "| czhang | – | | | not handed in |" in report
+    assert "| dan1 | – | | | not graded" in report
 
     def points():
-        feedback.export(course)
-        with (course.root / "grades.csv").open(encoding="utf-8") as file:
-            rows = {row["student_id"]: row for row in csv.DictReader(file)}
+        rows = exported(course)
         assert set(rows) == {"ahofer", "bmueller", "czhang", "dan1"}
-        assert rows["bmueller"]["last_name"] == "Müller"
         score = float(rows["ahofer"]["score"])
         assert score == scores.standing(course, "ahofer", NAME).points
         return score
@@ -273,9 +280,112 @@ def test_everyone_on_the_roster_has_a_row_and_points_are_the_same_everywhere(cou
         handed = book.find_submission(NAME, "ahofer").timestamp
         due = handed - datetime.timedelta(days=3)
         book.update_or_create_assignment(NAME, duedate=due.isoformat())
-    assert points() == 5
+    assert points() == pytest.approx(8 * 0.7)
     (course.root / "extensions.csv").write_text(f"id,assignment,days\nahofer,{NAME},2\n")
-    assert points() == 7
+    assert points() == pytest.approx(8 * 0.9)
+
+
+def exported(course):
+    """{student: line of the table}"""
+    path, _, _ = feedback.export(course)
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["student_id"]: row for row in csv.DictReader(file)}
+
+
+def test_who_has_no_points_has_an_empty_field_and_not_none_of_them(course):
+    """Everybody is in the table, with what there is to say of their grade."""
+    with (course.root / "students.csv").open("a", encoding="utf-8") as file:
+        file.write("eve,Eve Adams,\nfay,Fay Park,\n")
+    files = {
+        f"{name}_{number}_assignsubmission_file/{file}": data
+        for number, (name, file, data) in enumerate(
+            [
+                ("Berta Müller", "01_small.ipynb", notebook(course, "fine")),
+                ("Anton Hofer", "work.rar", b"Rar!"),
+                ("Dan de Vries", "01_small.ipynb", b"once upon a time"),
+                ("Eve Adams", "01_small.ipynb", notebook(course, "eve")),
+            ]
+        )
+    }
+    put(course, "all.zip", zipped(files))
+    small.submit(course, "eve", {}, zipped="assignment")  # another version: to be decided
+    small.run(course)
+    rows = exported(course)
+    status = {student: row["status"] for student, row in rows.items()}
+    assert status == {
+        "bmueller": "not final",
+        "ahofer": "no notebook",
+        "dan1": "unreadable",
+        "eve": "undecided",
+        "czhang": "missing",
+        "fay": "missing",
+    }
+    for student, row in rows.items():
+        points = [row[key] for key in ("raw_score", "late_submission_penalty", "score")]
+        assert points == (["8.0", "0.0", "8.0"] if student == "bmueller" else [""] * 3)
+        assert row["max_score"] == "10.0" and row["assignment"] == NAME
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert "| ahofer | – | | | no notebook, see below |" in report
+    with course.gradebook() as book:
+        grade = book.find_grade("explain", NAME, NAME, "bmueller")
+        grade.manual_score, grade.needs_manual_grade = 0, False
+        book.db.commit()
+    assert exported(course)["bmueller"]["status"] == "final"
+    put(course, "z.zip", zipped({"zc77.ipynb": notebook(course, "new")}))
+    assert exported(course)["czhang"]["status"] == "missing"  # until it is collected
+    collect.collect(course, NAME)
+    assert exported(course)["czhang"]["status"] == "not graded"
+
+
+def test_names_are_not_cut_in_two(course):
+    roster = 'id,name,email\na1,Anton van der Berg,\nh2,"Thị Hoa, Dr.",\n'
+    (course.root / "students.csv").write_text(roster, "utf-8")
+    small.submit(course, "a1")
+    small.run(course)
+    rows = exported(course)
+    names = {key: (row["first_name"], row["last_name"]) for key, row in rows.items()}
+    assert names == {"a1": ("", "Anton van der Berg"), "h2": ("", "Thị Hoa, Dr.")}
+    roster = "id,first_name,last_name,email\na1,Anton,van der Berg,a@x.org\n"
+    (course.root / "students.csv").write_text(roster, "utf-8")
+    row = exported(course)["a1"]
+    assert (row["first_name"], row["last_name"], row["email"]) == (
+        "Anton",
+        "van der Berg",
+        "a@x.org",
+    )
+    (one,) = collect.roster(course)
+    for spelling in ("antonvanderberg", "vanderberganton"):
+        assert spelling in one.spellings()
+
+
+def test_the_report_says_by_how_much_work_is_late_and_by_whose_clock(course):
+    a_tenth_a_day(course)
+    put(course, "all.zip", zipped({"ahofer.ipynb": notebook(course, 1)}))
+    put(course, "dan1.ipynb", notebook(course, 2))  # came by mail
+    put(course, "zc77.ipynb", notebook(course, 3))
+    today = course.root / "downloaded" / NAME / "dan1.ipynb"
+    stamp = datetime.datetime(2026, 3, 1, 12, 30).timestamp()  # as in the zip
+    os.utime(today, (stamp, stamp))
+    os.utime(today.with_name("zc77.ipynb"), (stamp - 3 * 86_400, stamp - 3 * 86_400))
+    with course.gradebook() as book:
+        due = datetime.datetime.fromtimestamp(stamp - 1.5 * 86_400, datetime.UTC)
+        book.update_or_create_assignment(NAME, duedate=due.isoformat())
+    small.run(course)
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert "| student | points | of | late | by hand |" in report
+    assert "| ahofer | 6.4 | 10 | 1.5 days, 1.6 off | to do" in report
+    assert "| dan1 | 6.4 | 10 | 1.5 days, 1.6 off | to do" in report
+    assert "| czhang | 8 | 10 |  | to do" in report
+    (told,) = [line for line in report.splitlines() if "by the time of its file" in line]
+    assert told.startswith("- **dan1**") and f"downloaded/{NAME}/dan1.ipynb" in told
+    (course.root / "extensions.csv").write_text("id,assignment,days\ndan1,,1.4\n")
+    small.run(course)
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert "| dan1 | 7.2 | 10 | 2.4 hours, 0.8 off |" in report
+    os.utime(today, (stamp - 2 * 86_400, stamp - 2 * 86_400))  # when it came, says the teacher
+    small.run(course)
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert "| dan1 | 8 | 10 |  | to do" in report and "by the time of its file" not in report
 
 
 def test_a_hook_or_an_extension_that_cannot_be_used_is_refused_in_words(course):
@@ -298,7 +408,7 @@ def test_who_handed_in_something_else_is_named(course):
     put(course, f"{chen}file/01_small.ipynb", notebook(course, "chen"))
     put(course, f"{chen}onlinetext/onlinetext.html", b"<p>")
     put(course, f"{chen}file/.venv/share/example.ipynb", notebook(course, "not mine"))
-    said = collect.collect(course, NAME)
+    said = collect.collect(course, NAME).said
     assert [one.partition(";")[0] for one in said] == [
         f"ahofer has no notebook in downloaded/{NAME}, but 'work.rar'",
         f"bmueller has no notebook in downloaded/{NAME}, but 'photo.pdf'",
@@ -311,5 +421,5 @@ def test_names_of_many_languages(course):
     (course.root / "students.csv").write_text(roster, "utf-8")
     put(course, "yılmazmaryann_55120_9981_01_small.ipynb", notebook(course, "one"))
     put(course, "Lukasz O Briain_48124_assignsubmission_file/a.ipynb", notebook(course, "two"))
-    assert collect.collect(course, NAME) == []
+    assert collect.collect(course, NAME).said == []
     assert handed_in(course) == {"m1": "one", "l2": "two"}

@@ -31,6 +31,6 @@ def test_a_course_in_a_folder_of_any_name(tmp_path):
     feedback(course, unmarked=True)
     pages = {path.parent.parent.name for path in (course.root / "feedback").rglob("*.html")}
     assert pages == {"ada", "bob"}
-    path, _ = export(course)
+    path, _, _ = export(course)
     assert "ada" in path.read_text() and path.parent == course.root
     assert [path.name for path in tmp_path.iterdir()] == [ODD]

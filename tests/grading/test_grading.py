@@ -24,11 +24,22 @@ import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
+from tests.disks import filling_up, locked
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME, POINTS, SOLUTION, STUB
 from tools.grading import __main__ as commands
 from tools.grading import course as courses
-from tools.grading import feedback, grade, rebuild, release, report, sandbox, scores, submissions
+from tools.grading import (
+    feedback,
+    grade,
+    progress,
+    rebuild,
+    release,
+    report,
+    sandbox,
+    scores,
+    submissions,
+)
 
 ROOT = small.ROOT
 
@@ -255,9 +266,15 @@ def test_a_test_that_is_not_run_passes_nobody(tmp_path):
 
 
 def test_what_no_python_can_read_is_said(course):
-    small.submit(course, "alice", SOLUTION | {"shout": "def shout(words)\n    return 1"})
+    def edit(notebook):
+        notebook.cells.append(nbformat.v4.new_code_cell("my own = 1\nx = 2"))
+
+    shout = "def shout(words)\n    return 1"
+    small.submit(course, "alice", SOLUTION | {"shout": shout}, edit=edit)
     small.run(course)
-    assert any("'shout' is no Python" in one for one in small.sentences(course, "alice"))
+    told = " ".join(small.sentences(course, "alice"))
+    number = len(small.CELLS) + 1
+    assert "'shout' is no Python" in told and f"'cell {number}, my own = 1' is no Python" in told
 
 
 def test_what_ipython_adds_to_python_costs_nothing(course):
@@ -288,6 +305,42 @@ def test_what_of_ipython_is_not_run_is_told_the_teacher(course, line):
     assert not small.card(course, "alice").open
     (told,) = [one for one in small.sentences(course, "alice") if " here" in one]
     assert "The cell 'double' uses " in told
+
+
+def test_another_assignment_is_recognised(course, capsys):
+    """Handed in here, whether it shares no name with this one or a few; and so in the table."""
+    others = [list(row) for row in small.CELLS]
+    for row in others[3:]:
+        row[1] = row[1] and f"other-{row[1]}"
+    small.make(course.root, others, "02_other")
+    for student, cells in (("alice", others), ("bob", others[3:])):
+        apart = small.make(course.root / student, cells, NAME)
+        text = nbformat.writes(small.answered(apart, {"double": small.DOUBLE}))
+        small.submit(course, student).write_text(text, "utf-8")
+    small.submit(course, "carol")
+    small.run(course, only=NAME)
+    printed = capsys.readouterr()[0]
+    for student in ("alice", "bob"):
+        (told,) = small.sentences(course, student)
+        assert "is 02_other, by the names of its cells, and not 01_small" in told
+        assert f"NEEDS YOU  {student}" in printed and "not graded" in report_row(course, student)
+    assert small.points(course, "carol") == POINTS
+    path, _, _ = feedback.export(course, NAME)
+    assert [row["status"] for row in read(path)] == ["unreadable", "unreadable", "not final"]
+
+
+def test_many_cells_of_unknown_names_make_one_sentence(course):
+    def edit(notebook):
+        for number in range(20):
+            cell = nbformat.v4.new_code_cell("x = 1")
+            cell.metadata["nbgrader"] = {"grade_id": f"odd-{number}"}
+            notebook.cells.append(cell)
+
+    small.submit(course, "alice", edit=edit)
+    small.run(course)
+    (told,) = small.sentences(course, "alice")
+    assert "Of 20 cells each has a name that the assignment does not know" in told
+    assert small.points(course, "alice") == POINTS
 
 
 STRAYS = {
@@ -471,12 +524,12 @@ def test_the_table_says_what_waits_for_a_person(course):
     small.submit(course, "bob").write_text("once upon a time")
     (course.root / "submitted" / "Rosa Müller" / NAME).mkdir(parents=True)
     small.run(course)
-    assert report_row(course, "alice") == "| alice | 8 | 10 | to do: explain |"
+    assert report_row(course, "alice") == "| alice | 8 | 10 |  | to do: explain |"
     assert "not graded" in report_row(course, "bob")
     assert "not graded" in report_row(course, "Rosa Müller")
     mark(course, "alice", 2)
     small.run(course)
-    assert report_row(course, "alice") == "| alice | 10 | 10 | done |"
+    assert report_row(course, "alice") == "| alice | 10 | 10 |  | done |"
     mark(course, "alice", 99)
     small.run(course)
     assert any("99 points by hand, of 2" in one for one in small.sentences(course, "alice"))
@@ -517,9 +570,10 @@ def test_one_that_is_broken_does_not_stop_the_others(course):
     for student in [f"broken-{number}" for number in range(len(BROKEN))] + ["zoe"]:
         (told,) = small.sentences(course, student)
         assert "This submission " in told, student
-    path, _ = feedback.export(course)
-    table = read(path)
-    assert {row["student_id"]: float(row["score"]) for row in table}["broken-3"] == 0
+    path, open_ones, _ = feedback.export(course)
+    table = {row["student_id"]: row for row in read(path)}
+    assert (table["broken-3"]["score"], table["broken-3"]["status"]) == ("", "unreadable")
+    assert any(who == "broken-3" and "cannot be graded" in why for who, _, why in open_ones)
 
 
 def spoiled(course, student, zipped="assignment"):
@@ -646,6 +700,32 @@ def test_a_second_time_changes_nothing(course, monkeypatch):
     assert small.everything(course) == before
 
 
+@pytest.mark.parametrize("command", ["release", "grade", "feedback", "export"])
+@pytest.mark.parametrize("what", ["a full disk", "a disk to read only"])
+def test_a_disk_that_takes_nothing_is_one_line(open_folder, monkeypatch, capsys, command, what):
+    """And when there is room again, the same command does what it does."""
+    course = small.make(open_folder / "course")
+    small.submit(course, "alice")
+    small.run(course)
+    small.submit(course, "alice", SOLUTION | {"explain": "Another."})
+    if command != "grade":
+        small.run(course)
+    monkeypatch.setenv("COURSE", str(course.root))
+    monkeypatch.setenv("UNMARKED", "1")
+    before = small.everything(course)
+    capsys.readouterr()
+    folders = [course.root, *(path for path in course.root.rglob("*") if path.is_dir())]
+    with filling_up(100) if what == "a full disk" else locked(*folders):
+        ended = commands.ended(command)
+        told = capsys.readouterr()
+    if command == "feedback" and ended == 0:  # what is wrong with each page is said of each
+        assert "0 pages" in told.out and "none yet for alice" in told.out
+    else:
+        assert isinstance(ended, str) and "\n" not in ended
+    assert small.everything(course) == before
+    assert commands.ended(command) == 0
+
+
 def test_what_a_person_has_decided_stays(course):
     small.submit(course, "alice", SOLUTION | {"shout": STUB})
     small.run(course)
@@ -659,11 +739,12 @@ def test_what_a_person_has_decided_stays(course):
     before = small.everything(course)
     small.run(course, force=True)
     assert small.everything(course) == before
-    # New work is looked at again, and nothing that was said is lost.
-    small.submit(course, "alice", SOLUTION)
-    small.run(course)
-    now = small.marks(course, "alice")
-    assert now["test-shout"] == (2, 1, True) and now["explain"] == (None, 1.5, True)
+    # Of new work the answer that has changed is looked at again, and nothing that was said is lost.
+    for answer, again in ((small.ANSWER, False), ("Another answer.", True)):
+        small.submit(course, "alice", SOLUTION | {"explain": answer})
+        small.run(course)
+        now = small.marks(course, "alice")
+        assert now["test-shout"] == (2, 1, True) and now["explain"] == (None, 1.5, again)
     with course.gradebook() as book:
         assert book.find_comment("explain", NAME, NAME, "alice").manual_comment == "Well said."
 
@@ -677,6 +758,26 @@ def test_new_work_is_graded_and_only_that(course, monkeypatch):
     monkeypatch.setattr(sandbox, "run", lambda *a, **k: ran.append(1) or real(*a, **k))
     small.run(course)
     assert len(ran) == 1 and small.points(course, "bob") == POINTS
+
+
+def test_one_student_is_graded_again_alone(course, monkeypatch, grading):
+    for student in ("alice", "bob", "carol"):
+        small.submit(course, student)
+    small.run(course)
+    ran, real = [], sandbox.run
+    monkeypatch.setattr(sandbox, "run", lambda *a, **k: ran.append(1) or real(*a, **k))
+    assert "2 graded" in grading("grade", STUDENT="alice, carol")[0] and len(ran) == 2
+    assert "0 graded" in grading("grade", STUDENT="nobody")[0]
+
+
+@pytest.mark.parametrize("name, command", [("FORCE", "grade"), ("UNMARKED", "feedback")])
+def test_what_is_neither_yes_nor_no_is_said_to_be_neither(course, grading, name, command):
+    small.submit(course, "alice")
+    small.run(course)
+    for word in ("1", "yes", "True", "0", "no", "false", ""):
+        assert grading(command, **{name: word})[1] is None
+    said = f"{name}=maybe is neither yes nor no: give {name}=1, or leave it out."
+    assert grading(command, **{name: "maybe"})[1] == said
 
 
 def test_all_is_graded_again_when_a_test_has_changed(course):
@@ -736,12 +837,14 @@ def test_scores_are_written_all_or_none(course, monkeypatch):
     assert small.run(course) == 0 and small.points(course, "alice") == POINTS
 
 
-def test_a_decision_counts_for_that_work_only(course):
+def test_a_decision_counts_for_that_work_only(course, capsys):
     """Of two versions that differ: withheld, decided, remembered, and asked anew of other work."""
     small.submit(course, "alice")
     small.submit(course, "alice", {}, zipped="assignment")
     small.run(course)
     assert set(small.points(course, "alice").values()) == {None}
+    assert "The points of alice wait for your decision" in capsys.readouterr()[0]
+    assert report_row(course, "alice").startswith("| alice | – | 10 |")
     assert all(needed for _, _, needed in small.marks(course, "alice").values())
     assert feedback.feedback(course) == ({}, [("alice", NAME, "needs your decision")])
     small.run(course, trust=["alice"])
@@ -753,7 +856,7 @@ def test_a_decision_counts_for_that_work_only(course):
     assert set(small.points(course, "alice").values()) == {None}  # other work, another decision
 
 
-def test_what_is_only_to_be_looked_at_counts_and_is_told_until_it_was(tmp_path):
+def test_what_is_only_to_be_looked_at_counts_and_is_told_until_it_was(tmp_path, capsys):
     """The source says what an answer does without; it is read, through names that stand for it."""
     course = small.make(tmp_path)
     path = course.folder("source", assignment=NAME) / f"{NAME}.ipynb"
@@ -770,6 +873,7 @@ def test_what_is_only_to_be_looked_at_counts_and_is_told_until_it_was(tmp_path):
     small.submit(course, "bob", edit=tries)
     small.run(course)
     assert small.points(course, "alice") == small.points(course, "bob") == POINTS
+    assert "wait for your decision" not in capsys.readouterr()[0]  # nothing is withheld
     (told,) = small.sentences(course, "alice")
     assert "'double' uses 'numpy'" in told and small.sentences(course, "bob") == []
     report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
@@ -872,7 +976,7 @@ def test_a_sandbox_that_cannot_start_says_so(tmp_path, monkeypatch):
 # The commands, and what goes to the students.
 
 
-def test_the_commands_from_release_to_export(course, grading):
+def test_the_commandfrom_release_to_export(course, grading):
     assert f"{NAME}.zip" in grading("release", ASSIGNMENT=NAME)[0]
     path = small.submit(course, "alice")
     shutil.copy(course.root / "release" / NAME / f"{NAME}.ipynb", path)  # as it stands
@@ -893,6 +997,20 @@ def test_the_commands_from_release_to_export(course, grading):
     for command in ("release", "grade", "feedback", "export"):
         _, wrong = grading(command, ASSIGNMENT="02_none")
         assert wrong == f"There is no assignment '02_none'. There are: {NAME}."
+
+
+@pytest.mark.parametrize("command", ["grade", "feedback"])
+def test_elsewhere_than_on_a_terminal_progress_is_lines(course, grading, monkeypatch, command):
+    small.submit(course, "alice")
+    small.submit(course, "bob")
+    if command == "feedback":
+        small.run(course)
+    assert f"{NAME}: " not in grading("release")[0]
+    monkeypatch.setattr(progress, "EVERY", 0)
+    printed, _ = grading(command, UNMARKED="1")
+    done = "graded" if command == "grade" else "pages made"
+    lines = [line for line in printed.splitlines() if line.startswith(f"{NAME}: 2 of 2 {done}, ")]
+    assert lines and lines[0].endswith(" s")
 
 
 def test_make_calls_the_commands():
@@ -1152,6 +1270,24 @@ def test_what_is_printed_and_raised_holds_no_orders(course):
     text = nbformat.writes(read_graded(course, "alice"))
     assert r"\u001b" not in text and r"\u009b" not in text and "ValueError" in text
     assert len(text) < 40_000 and len("".join(small.sentences(course, "alice"))) < 2000
+
+
+def test_orders_to_a_terminal_in_the_text_of_cells_are_shown_as_signs(course):
+    """What runs is what was written; what is shown, in the notebook and on the page, is not."""
+    double = "RED = '\x1b[31m\x9b\x7f'\r\nassert len(RED) == 7 and ord(RED[0]) == 27\n"
+    double += "level = 'user\u202e' + 'nimda'\n" + small.DOUBLE
+    words = "Because\x1b[2J of \x07 doubling.\r\nAnd \u202bהיפך\u202c as well."
+    small.submit(course, "alice", SOLUTION | {"double": double, "explain": words})
+    small.run(course)
+    assert small.points(course, "alice") == POINTS
+    graded = read_graded(course, "alice")
+    assert small.cell(graded, "double")[0].source.startswith("RED = '␛[31m\\x9b␡'\nassert")
+    assert "'user\\u202e'" in small.cell(graded, "double")[0].source
+    assert small.cell(graded, "explain")[0].source.startswith("Because␛[2J of ␇ doubling.\nAnd")
+    assert "\u202bהיפך" in small.cell(graded, "explain")[0].source
+    made, _ = feedback.feedback(course, unmarked=True)
+    page = made["alice", NAME].read_text("utf-8")
+    assert "␛" in page and not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", page)
 
 
 def test_only_the_first_cell_speaks_for_the_grading(course):

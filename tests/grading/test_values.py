@@ -156,6 +156,36 @@ def keep(words, table, tensor, array):
     assert tensor.sum() == 0 and array.sum() == 2 and examiner.changed
 
 
+def test_what_a_call_has_changed_before_it_raised_is_changed_here(ask):
+    code = """
+def spoil(words, tensor):
+    words.append("x")
+    tensor.zero_()
+    raise KeyError("afterwards")
+def keep(words, tensor):
+    raise KeyError("at once")
+def use(function, words):
+    try:
+        function(words)
+    except ValueError as error:
+        return words, str(error)
+"""
+    name, examiner = ask(code)
+    words, tensor = ["a"], torch.ones(2)
+    with pytest.raises(KeyError, match="at once"):
+        name("keep")(words, tensor)
+    assert words == ["a"] and not examiner.changed
+    with pytest.raises(KeyError, match="afterwards"):
+        name("spoil")(words, tensor)
+    assert words == ["a", "x"] and tensor.sum() == 0 and examiner.changed
+
+    def fails(words):
+        words.clear()
+        raise ValueError("of the test's")
+
+    assert name("use")(fails, ["a"]) == ([], "of the test's")  # and in the other direction
+
+
 def test_an_array_that_was_replaced_by_one_of_another_form_is_replaced_here(ask):
     code = """
 def grow(parts):
@@ -301,6 +331,31 @@ def jacobian(function, x):
     for way in ("reach", "jacobian"):
         got = name(way)(lambda x: x.cumsum(0) ** 2, torch.tensor([1.0, 2.0]))
         assert torch.equal(got, torch.tensor([[2.0, 0.0], [6.0, 6.0]]))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script")  # of torch's own, in jvp
+@pytest.mark.parametrize("way", ["vmap", "grad", "jacrev", "jvp"])
+def test_what_torch_func_wraps_is_refused_in_words(ask, way):
+    """On either side: a function of the test's under a student's transform, and the reverse."""
+    code = """
+import torch
+def use(way, function, x):
+    if way == "jvp":
+        return torch.func.jvp(function, (x,), (x,))
+    return getattr(torch.func, way)(function)(x)
+def square(x):
+    return (x ** 2).sum()
+"""
+    name, _ = ask(code)
+    x = torch.ones(3)
+    with pytest.raises(Exception, match=r"torch\.func .*cannot be handed.*use torch\.autograd"):
+        name("use")(way, lambda x: (x**2).sum(), x)
+    with pytest.raises(Exception, match=r"torch\.func .*cannot be handed.*use torch\.autograd"):
+        if way == "jvp":
+            torch.func.jvp(name("square"), (x,), (x,))
+        else:
+            getattr(torch.func, way)(name("square"))(x)
+    assert name("square")(x) == 3  # and the conversation goes on
 
 
 def test_right_parts_in_place_of_a_students_own(ask):

@@ -254,6 +254,13 @@ def test_the_cache_folder_can_be_chosen(monkeypatch):
     assert str(smollm.cache_folder()) == os.path.expanduser("~/.cache/one-token-at-a-time")
     monkeypatch.setenv("ONE_TOKEN_CACHE", "~/mine")
     assert str(smollm.cache_folder()) == os.path.expanduser("~/mine")
+    monkeypatch.setenv("ONE_TOKEN_CACHE", "")  # as good as not set
+    assert str(smollm.cache_folder()) == os.path.expanduser("~/.cache/one-token-at-a-time")
+    monkeypatch.setenv("ONE_TOKEN_CACHE", "~nobody-of-that-name/mine")
+    with pytest.raises(
+        ValueError, match="'~nobody-of-that-name/mine', and nobody here"
+    ):
+        smollm.cache_folder()
 
 
 def test_without_a_place_for_the_copy_it_loads_all_the_same(tmp_path, monkeypatch, tokenizer):

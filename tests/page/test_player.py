@@ -113,6 +113,12 @@ def test_padding_is_not_shown_unless_it_was_written():
     assert [row[1] for row in table.rows[2:]] == ["is yes", "is yes ∅"]
 
 
+def test_a_blank_before_what_is_given_is_there_from_the_start():
+    """Whoever fills it: a film of a causal model grows at the end of its text alone."""
+    trace = Trace([Step([0, 9, 3, 4], 1, 0.9), Step([2, 9, 3, 4], 0, 0.9)], kind="ar")
+    assert [row[1].count("▒") for row in Table(html(trace)).rows[-3:]] == [2, 1, 0]
+
+
 class Pieces:
     """A vocabulary whose tokens bring their own spaces, as those of a language model do."""
 

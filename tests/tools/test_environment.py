@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from jupyter_client import KernelManager
 
+from tests.disks import filling_up, locked
 from tests.places import ROOT
 from tools import environment, lab
 from tools.grading.__main__ import number_of_workers
@@ -98,10 +99,13 @@ def test_sets_up_once_then_starts_at_once(clone):
         ["-r", "requirements.txt"],
         ["-r", "requirements-nodeps.txt"],
     ]
-    start = time.perf_counter()
-    second = set_up(clone, "exit 0", "-c", "print('runs')")
-    assert second.stdout == "runs\n" and len(asked(clone)) == 2
-    assert time.perf_counter() - start < 1
+    seconds = []
+    for _ in range(3):  # the quickest: the machine may be busy
+        start = time.perf_counter()
+        again = set_up(clone, "exit 0", "-c", "print('runs')")
+        assert again.stdout == "runs\n" and len(asked(clone)) == 2
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 1
 
 
 @pytest.mark.parametrize("name", FILES[:3])
@@ -507,6 +511,32 @@ def test_no_number_is_read_from_the_environment_unchecked():
     for folder in ("tools", "utils", "benchmarks", "book"):
         for path in (ROOT / folder).rglob("*.py"):
             assert not unchecked.search(path.read_text("utf-8")), path
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_a_folder_that_cannot_be_written_to_is_one_line(open_folder, monkeypatch, capsys, ready):
+    """Before there is an environment and after, when programs want a place for their own."""
+    monkeypatch.chdir(open_folder)
+    monkeypatch.setattr(environment, "ROOT", str(open_folder))
+    if ready:
+        monkeypatch.setattr(environment, "prepare", lambda root: None)
+    with locked(open_folder):
+        assert environment.main(["-c", "1"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("The book cannot write to its folder: ") and ".cache" in line
+
+
+@pytest.mark.parametrize("what", ["a full disk", "a locked folder"])
+def test_settings_that_cannot_be_written_are_one_line(open_folder, monkeypatch, what):
+    for name in ("CONFIG", "DATA"):
+        folder = open_folder / name
+        folder.mkdir()
+        monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(folder))
+    monkeypatch.setattr(sys, "argv", ["lab.py", "--root", str(open_folder), "--host", "127.0.0.1"])
+    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("it went on"))
+    failing = filling_up(10) if what == "a full disk" else locked(open_folder / "CONFIG")
+    with failing, pytest.raises(SystemExit, match=r"^JupyterLab's settings cannot be written: "):
+        lab.main()
 
 
 @pytest.mark.parametrize("environ", [{}, {"JUPYTER_TOKEN": ""}])

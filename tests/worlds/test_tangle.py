@@ -58,7 +58,10 @@ def test_every_letter_leans_on_every_other_and_no_direction_is_the_natural_one()
 
 
 def test_what_cannot_be_made():
+    with pytest.raises(ValueError, match="4 letters in 7 places make 16,384 texts"):
+        Tangle(places=7)
     with pytest.raises(ValueError, match="places"):
-        Tangle(places=9)
+        Tangle("ab", 11)
+    assert len(Tangle("ab", 10).texts) == 1024
     with pytest.raises(ValueError, match="strength"):
         Tangle(strength=-1)

@@ -1,5 +1,6 @@
 """Grading a class: release, grade, feedback, export. Start reading at `grade.py`.
 
+    collect      what a learning platform gives out, sorted by student
     submissions  what students handed in, a folder or a zip, read without trusting it
     rebuild      the teacher's notebook with the student's answers in their places
     sandbox      where it runs; `inside/` is what runs there, and is all that it sees of this folder

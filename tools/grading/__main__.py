@@ -1,12 +1,14 @@
 """python -m tools.grading release|grade|formgrader|feedback|export, for the Makefile's targets.
 
 Each takes ASSIGNMENT from the environment (else all), COURSE (else `assignments`) and GRADEBOOK (an
-SQLAlchemy URL, else COURSE/gradebook.db). grade also takes FORCE=1, TRUST=student,student and
-WORKERS=2; formgrader HOST and PORT; feedback UNMARKED=1.
+SQLAlchemy URL, else COURSE/gradebook.db). grade also takes STUDENT and TRUST, each one or several
+student,student, FORCE=1 and WORKERS=2; formgrader HOST and PORT; feedback UNMARKED=1.
 """
 
 import os
 import sys
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from tools import lab
 
@@ -27,8 +29,9 @@ def main(command):
     only = say("ASSIGNMENT") or None
     course = open_course(say("COURSE") or None, say("GRADEBOOK") or None)
     if command == "release":
-        for path in release(course, only):
-            print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+        for name in course.names(only):
+            for path in release(course, name):
+                print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)", flush=True)
     elif command == "grade":
         unsafe = say("UNSAFE_NO_SANDBOX", "")
         if unsafe and unsafe != sandbox.CONSENT:
@@ -39,24 +42,27 @@ def main(command):
         failures = grade(
             course,
             only,
-            force=yes(say("FORCE")),
-            trust=[name for name in say("TRUST", "").replace(",", " ").split() if name],
+            force=yes("FORCE"),
+            again=students("STUDENT"),
+            trust=students("TRUST"),
             workers=number_of_workers(say("WORKERS")),
             unsafe=unsafe == sandbox.CONSENT,
         )
         return int(failures > 0)
     elif command == "feedback":
-        made, held_back = feedback(course, only, unmarked=yes(say("UNMARKED")))
+        made, held_back = feedback(course, only, unmarked=yes("UNMARKED"))
         print(f"{len(made)} pages in {course.root / 'feedback'}")
         for student, name, why in held_back:
             print(f"  none yet for {student}, {name}: {why}")
     elif command == "formgrader":
         formgrader(course, say("HOST") or "127.0.0.1", lab.port_number(say("PORT") or "8888"))
     elif command == "export":
-        path, open_ones = export(course, only)
+        path, open_ones, missing = export(course, only)
         print(path)
         for student, name, why in open_ones:
             print(f"  not final: {student}, {name}: {why}")
+        for name, absent in missing.items():
+            print(f"  not handed in: {name}, by {', '.join(sorted(absent))}")
     else:
         raise GradingError(f"{command!r} is not release, grade, formgrader, feedback or export.")
     return 0
@@ -68,14 +74,34 @@ def number_of_workers(text):
     return lab.number("WORKERS", text, MOST_WORKERS, wanted) if text else None
 
 
-def yes(word):
-    return (word or "") not in ("", "0", "no")
+def students(name):
+    """The students that a variable names."""
+    return os.environ.get(name, "").replace(",", " ").split()
+
+
+def yes(name):
+    """Whether a variable is set. Raises GradingError if it says neither yes nor no."""
+    word = os.environ.get(name, "")
+    if word.lower() in ("1", "yes", "true", "on"):
+        return True
+    if word.lower() in ("", "0", "no", "false", "off"):
+        return False
+    shown = word if len(word) <= 40 else f"{word[:39]}…"
+    raise GradingError(f"{name}={shown} is neither yes nor no: give {name}=1, or leave it out.")
+
+
+def ended(command=""):
+    """How the command ends: an exit code, or a line that says what went wrong."""
+    try:
+        return main(command)
+    except (GradingError, sandbox.NoSandbox) as error:
+        return str(error)
+    except KeyboardInterrupt:
+        return "\nStopped. The same command goes on where this one was."
+    except (OSError, SQLAlchemyError) as error:  # of a disk, or of a database
+        said = str(error).strip().splitlines()[0]
+        return f"Stopped: {said}. When that is mended, the same command goes on where this one was."
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(*sys.argv[1:2] or [""]))
-    except (GradingError, sandbox.NoSandbox) as error:
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit("\nStopped. The same command goes on where this one was.")
+    sys.exit(ended(*sys.argv[1:2]))

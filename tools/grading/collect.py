@@ -1,7 +1,7 @@
 """What a learning platform gives out, taken as it is: from `downloaded` into `submitted`.
 
     downloaded/ASSIGNMENT/     the platform's zip, or the folder that it becomes
-    students.csv               the roster: id, name, email
+    students.csv               the roster: id, name, email; or first_name, last_name for name
 
 Moodle puts each student's files into a folder, Canvas puts names in front of files, Gradescope has
 numbers and a list of whose they are. Each file is given to the one student on the roster whose id,
@@ -35,11 +35,21 @@ class Student:
     id: str
     name: str = ""
     email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+
+    @property
+    def about(self):
+        """What the gradebook is told. A name in one piece stays that: nobody can say from the
+        letters where it parts."""
+        last = self.last_name if self.first_name else self.name
+        return {"first_name": self.first_name, "last_name": last, "email": self.email}
 
     def spellings(self):
         """What, without spaces and signs, may stand for this student."""
         words = [squeezed(one) for one in self.name.split()]
         turned = [words, words[::-1], [*words[-1:], *words[:-1]], [*words[1:], *words[:1]]]
+        turned += [[squeezed(self.last_name), squeezed(self.first_name)]]
         found = {"".join(one) for one in turned} | {squeezed(self.id), squeezed(self.email)}
         return found | {squeezed(self.email.partition("@")[0])} - {""}
 
@@ -68,7 +78,9 @@ def roster(course):
         raise GradingError(f"{path} needs a first line with `id`, and better `id,name,email`.")
     found = []
     for row in rows:
-        one = {key: (row.get(key) or "").strip() for key in ("id", "name", "email")}
+        fields = [one.name for one in dataclasses.fields(Student)]
+        one = {key: " ".join((row.get(key) or "").split()) for key in fields}
+        one["name"] = one["name"] or f"{one['first_name']} {one['last_name']}".strip()
         if not submissions.STUDENT.fullmatch(one["id"]):
             raise GradingError(
                 f"{path} has the id {one['id']!r}; an id is of letters a to z, digits and . _ - + @"
@@ -80,61 +92,108 @@ def roster(course):
     return found
 
 
+def enter(course, book, students=()):
+    """Put the roster, and others by their ids, into the gradebook."""
+    for one in roster(course):
+        book.update_or_create_student(one.id, **one.about)
+    for student in sorted(students):
+        if submissions.STUDENT.fullmatch(student):
+            book.update_or_create_student(student)
+
+
+@dataclasses.dataclass
+class File:
+    """path: where it lies below `downloaded`. data: its bytes, or None if it is no notebook. when:
+    the time that the platform has kept for it, if `kept`, else that of the file."""
+
+    path: PurePosixPath
+    data: bytes | None
+    when: datetime.datetime
+    kept: bool = False
+
+
+@dataclasses.dataclass
+class Found:
+    """What was downloaded of an assignment. chosen: {student: the File that counts}. without:
+    {student: what there is of theirs, and no notebook}. said: sentences about what could not be
+    given to anybody, or was chosen among several."""
+
+    chosen: dict = dataclasses.field(default_factory=dict)
+    without: dict = dataclasses.field(default_factory=dict)
+    said: list = dataclasses.field(default_factory=list)
+
+
 def collect(course, name):
-    """Fill `submitted` from what was downloaded of an assignment. Returns sentences about what
-    could not be given to anybody, or was chosen among several."""
-    folder = course.root / "downloaded" / name
+    """Fill `submitted` from what was downloaded of an assignment. Returns Found."""
+    found = look(course, name)
+    for student, one in found.chosen.items():
+        put(course.folder("submitted", student, name), name, one.data, one.when)
+    return found
+
+
+def look(course, name):
+    """Found, without writing anything. Raises GradingError where there is no roster."""
+    folder, found = course.root / "downloaded" / name, Found()
     if not folder.is_dir():
-        return []
+        return found
     students = roster(course)
     if not students:
         raise GradingError(
             f"{folder} is there, and no list of students to give its files to: put students.csv, "
             "with the columns id, name, email, into the course's folder."
         )
-    said, files, unread, listed = [], [], [], {}
+    files, unread, listed = [], [], {}
     patterns = [*course.config.Collect.get("patterns", []), *PATTERNS]
-    for path, data, when in found_in(folder, said, lambda one: whose(one, students, patterns, {})):
-        if path.name == "submission_metadata.yml":
-            listed |= gradescope(data)
-        elif data is None:
-            unread.append(path)
+    for one in found_in(folder, found.said, lambda path: whose(path, students, patterns, {})):
+        if one.path.name == "submission_metadata.yml":
+            listed |= gradescope(one.data)
         else:
-            files.append((path, data, when))
-    theirs = {}
-    for path, data, when in files:
-        fit = whose(path, students, patterns, listed)
+            (unread if one.data is None else files).append(one)
+    theirs, others = {}, {}
+    for one in files:
+        fit = whose(one.path, students, patterns, listed)
         if len(fit) == 1:
-            theirs.setdefault(fit[0].id, []).append((path, data, when))
+            theirs.setdefault(fit[0].id, []).append(one)
         else:
             who = f"fits {', '.join(one.id for one in fit)}" if fit else "fits nobody on the roster"
-            said.append(f"downloaded/{name}/{path} {who}. Rename it after one, or remove it.")
-    others = {}
-    for path in unread:
-        fit = whose(path, students, patterns, listed)
+            where = f"downloaded/{name}/{one.path}"
+            found.said.append(f"{where} {who}. Rename it after one, or remove it.")
+    for one in unread:
+        fit = whose(one.path, students, patterns, listed)
         if len(fit) == 1 and fit[0].id not in theirs:
-            others.setdefault(fit[0].id, []).append(path)
+            others.setdefault(fit[0].id, []).append(one.path)
     for student, paths in sorted(others.items()):
-        there = submissions.listed(paths)
-        said.append(f"{student} has no notebook in downloaded/{name}, but {there}; ask for one.")
+        found.without[student] = submissions.listed(paths)
+        there = f"no notebook in downloaded/{name}, but {found.without[student]}"
+        found.said.append(f"{student} has {there}; ask for one.")
+    spelled = {one.id: one.spellings() for one in students}
     for student, choices in sorted(theirs.items()):
         choices = once(choices)
-        named = [one for one in choices if squeezed(name) in squeezed(one[0].name)] or choices
-        path, data, when = named[-1]
+        named = [one for one in choices if called(one.path, name, spelled[student])] or choices
+        found.chosen[student] = named[-1]
         if len(choices) > 1:
-            what = "the last" if path == choices[-1][0] else f"the last that is called {name}"
-            said.append(f"{student} has handed in {len(choices)} notebooks; {what} is {path}.")
-        put(course.folder("submitted", student, name), name, data, when)
-    return said
+            last = named[-1] is choices[-1]
+            what = "the last" if last else f"the last that is called {name}"
+            found.said.append(
+                f"{student} has handed in {len(choices)} notebooks; {what} is {named[-1].path}."
+            )
+    return found
+
+
+def called(path, name, spellings):
+    """Whether a file is called as the assignment is, or, put there by hand, as its student is."""
+    if squeezed(name) in squeezed(path.name):
+        return True
+    return len(path.parts) == 1 and squeezed(path.stem) in spellings
 
 
 def once(choices):
     """The notebooks of a student in the order of their times, and of equal ones that follow each
     other the first: a second zip of the platform holds again what the first one held."""
     found = []
-    for path, data, when in sorted(choices, key=lambda one: (one[2], str(one[0]))):
-        if not found or found[-1][1] != data:
-            found.append((path, data, when))
+    for one in sorted(choices, key=lambda one: (one.when, str(one.path))):
+        if not found or found[-1].data != one.data:
+            found.append(one)
     return found
 
 
@@ -163,8 +222,8 @@ def whose(path, students, patterns, listed):
 
 
 def found_in(folder, said, named):
-    """(path, data, time) of the notebooks below a folder and in its zips, and of lists of names;
-    of what is neither, data is None. named: whom a path spells."""
+    """The Files below a folder and in its zips: notebooks, lists of names, and what is neither.
+    named: whom a path spells."""
     for file in sorted(folder.rglob("*")):
         inner = PurePosixPath(file.relative_to(folder).as_posix())
         left = any(one.startswith(".") or one in submissions.NO_WORK for one in inner.parts)
@@ -172,7 +231,7 @@ def found_in(folder, said, named):
             continue
         when = datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC)
         if not relevant(inner):
-            yield inner, None, when
+            yield File(inner, None, when)
             continue
         platforms = not inner.parent.parts and not named(inner)
         try:
@@ -181,7 +240,8 @@ def found_in(folder, said, named):
                 submissions.regular(file, submissions.MAX_ARCHIVE, read=False)
             else:
                 data = submissions.regular(file, submissions.MAX_NOTEBOOK)
-            yield from unpacked(inner, data, when, said, platforms=platforms, room=Room())
+            one = File(inner, data, when)
+            yield from unpacked(one, said, platforms=platforms, room=Room())
         except submissions.Refused as reason:
             said.append(f"downloaded/{folder.name}/{inner} {reason}.")
 
@@ -193,34 +253,37 @@ class Room:
     left: int = submissions.MAX_UNPACKED
 
 
-def unpacked(path, data, when, said, *, platforms=False, room, depth=DEPTH):
-    """The same as `found_in`, of one file: its bytes, or where a zip lies.
+def unpacked(one, said, *, platforms=False, room, depth=DEPTH):
+    """The same as `found_in`, of one File, whose data may also be the place of a zip.
 
     platforms: whether it is the platform's own zip. What is refused in that is `said`, and does not
     stop the rest; and its times are true, while students can write any into theirs."""
-    if path.suffix.lower() != ".zip":
-        submissions.small_enough(path.name, len(data), submissions.MAX_NOTEBOOK)
-        yield path, data, when
+    if one.path.suffix.lower() != ".zip":
+        submissions.small_enough(one.path.name, len(one.data), submissions.MAX_NOTEBOOK)
+        yield one
         return
-    with submissions.opened(io.BytesIO(data) if isinstance(data, bytes) else data) as archive:
+    source = io.BytesIO(one.data) if isinstance(one.data, bytes) else one.data
+    with submissions.opened(source) as archive:
         files = submissions.files_of(archive.infolist())
         if not platforms:
             submissions.check(archive.infolist(), files)
         for entry, inner in files.items():
-            inner = inner if platforms else path.with_suffix("") / inner
+            inner = inner if platforms else one.path.with_suffix("") / inner
             if not relevant(inner) or not depth:
-                yield inner, None, when
+                yield File(inner, None, one.when)
                 continue
             try:
                 most = submissions.MAX_UNPACKED if platforms else room.left
                 content = submissions.content(archive, entry, most)
+                when, kept = one.when, one.kept
                 if platforms:
                     local = time.mktime((*entry.date_time, 0, 0, -1))
-                    when = datetime.datetime.fromtimestamp(local, datetime.UTC)
+                    when, kept = datetime.datetime.fromtimestamp(local, datetime.UTC), True
                 else:
                     room.left -= len(content)
+                within = File(inner, content, when, kept)
                 mine = Room() if platforms else room
-                yield from unpacked(inner, content, when, said, room=mine, depth=depth - 1)
+                yield from unpacked(within, said, room=mine, depth=depth - 1)
             except submissions.Refused as reason:
                 if not platforms:
                     raise

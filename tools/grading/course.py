@@ -83,6 +83,16 @@ class Course:
             )
         return [only] if only else found
 
+    def cell_names(self, assignment):
+        """The names of an assignment's cells; none of one whose source cannot be read."""
+        path = self.folder("source", assignment=assignment) / f"{assignment}.ipynb"
+        try:
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            known = [one["metadata"].get("nbgrader") or {} for one in cells]
+            return {one["grade_id"] for one in known if one}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return set()
+
     def directory(self, assignment, student="*"):
         """nbgrader's own view of the course."""
         return CourseDirectory(
@@ -142,7 +152,8 @@ class Template:
 
     notebook: solutions taken out, all tests in. released: the text of each marked cell as students
     got it. names: what students are to define, as the solutions do. modules: what the teacher's
-    cells import, and what that takes long to load. digest: changes when anything of it does.
+    cells import, and what that takes long to load. others: the names of the cells of each other
+    assignment of the course. digest: changes when anything of it does.
     """
 
     name: str
@@ -150,6 +161,7 @@ class Template:
     released: dict
     names: tuple
     modules: tuple
+    others: dict
     digest: str
 
     @property
@@ -204,6 +216,7 @@ def _template(course, name, text):
         released={marks(cell)["grade_id"]: cell.source for cell in released.cells if marks(cell)},
         names=names,
         modules=modules,
+        others={other: course.cell_names(other) for other in course.names() if other != name},
         digest=hashlib.sha256(text.encode()).hexdigest(),
     )
 

@@ -10,19 +10,18 @@ import concurrent.futures
 import dataclasses
 import json
 import os
-import re
 import sys
 import time
 
 import nbformat
 from nbgrader.api import MissingEntry
-from tqdm import tqdm
 
 from . import collect, rebuild, report, sandbox, scores, submissions
 from .course import register, template, write
 from .inside.cells import OURS
+from .progress import Progress
 
-VERSION = 4  # of how work is judged; another one makes everything be graded again
+VERSION = 5  # of how work is judged; another one makes everything be graded again
 
 
 @dataclasses.dataclass
@@ -73,22 +72,33 @@ def read_card(course, student, assignment):
         return None
 
 
-def grade(course, only=None, *, force=False, trust=(), workers=None, limits=None, unsafe=False):
+def grade(
+    course,
+    only=None,
+    *,
+    force=False,
+    again=(),
+    trust=(),
+    workers=None,
+    limits=None,
+    unsafe=False,
+):
     """Grade what `submitted` holds. Returns the number of submissions that could not be graded.
 
-    only: one assignment. force: grade again what has not changed. trust: students whose flagged
-    work counts, because the teacher has looked at it. unsafe: run without a sandbox. Raises
-    sandbox.NoSandbox where there is none.
+    only: one assignment. force: grade again what has not changed; again: that of these students.
+    trust: students whose flagged work counts, because the teacher has looked at it. unsafe: run
+    without a sandbox. Raises sandbox.NoSandbox where there is none.
     """
     if not unsafe and (reason := sandbox.unavailable()):
         raise sandbox.NoSandbox(reason)
-    lost = {name: collect.collect(course, name) for name in course.names(only)}
+    found = {name: collect.collect(course, name) for name in course.names(only)}
     failures, strays = 0, submissions.strays(course)
-    strays += [(None, name, sentence) for name, said in lost.items() for sentence in said]
+    strays += [(None, name, sentence) for name, one in found.items() for sentence in one.said]
     for name in course.names(only):
-        job = Job(course, template(course, name), limits or sandbox.Limits(), unsafe)
+        job = Job(course, template(course, name), limits or sandbox.Limits(), unsafe, found[name])
         job.strays = [sentence for _, meant, sentence in strays if meant in (None, name)]
-        failures += job.run(force=force, trust=set(trust), workers=workers or os.cpu_count() or 2)
+        again = set(job.students if force else again)
+        failures += job.run(again=again, trust=set(trust), workers=workers or os.cpu_count() or 2)
     for _, _, sentence in strays:
         print(f"  NEEDS YOU  {report.printable(sentence)}")
     return failures
@@ -97,34 +107,36 @@ def grade(course, only=None, *, force=False, trust=(), workers=None, limits=None
 class Job:
     """The grading of one assignment."""
 
-    def __init__(self, course, template, limits, unsafe):
+    def __init__(self, course, template, limits, unsafe, found=None):
+        """found: what was downloaded, a collect.Found."""
+        self.found = found or collect.Found()
         self.course, self.template, self.limits, self.unsafe = course, template, limits, unsafe
         self.refused, self.failed, self.cards = {}, {}, {}
-        self.strays, self.graded, self.unfinished = [], 0, []
+        self.strays, self.graded, self.unfinished, self.times = [], 0, [], {}
         self.roster = collect.roster(course)
+        self.students, self.odd = submissions.students(course)
 
-    def run(self, *, force, trust, workers):
+    def run(self, *, again, trust, workers):
         register(self.course, self.template)
-        waiting, unchanged = self.look(force, trust)
+        waiting, unchanged = self.look(again, trust)
         if not waiting and not unchanged and not self.refused and not self.strays:
             print(f"{self.template.name}: nothing handed in yet.")
             return 0
         self.enter([one.student for one, _ in waiting])
         start = time.perf_counter()
         pool = concurrent.futures.ThreadPoolExecutor(workers)
-        bar = tqdm(total=len(waiting), desc=self.template.name, unit="submission", disable=None)
         try:
-            running = {pool.submit(self.examine, one): one for one, _ in waiting}
-            before = dict((one.student, card) for one, card in waiting)
-            for done in concurrent.futures.as_completed(running):
-                one = running[done]
-                try:
-                    self.finish(one, *done.result(), before[one.student], one.student in trust)
-                except submissions.Refused as reason:
-                    self.refused[one.student] = str(reason)
-                except Exception as error:  # ours, or the database's; the others go on
-                    self.failed[one.student] = f"{type(error).__name__}: {error}"
-                bar.update()
+            running = {pool.submit(self.examine, one): (one, card) for one, card in waiting}
+            with Progress(self.template.name, len(waiting), "graded") as progress:
+                for done in as_completed(running, progress):
+                    one, before = running[done]
+                    try:
+                        self.finish(one, *done.result(), before, one.student in trust)
+                    except submissions.Refused as reason:
+                        self.refused[one.student] = str(reason)
+                    except Exception as error:  # ours, or the database's; the others go on
+                        self.failed[one.student] = f"{type(error).__name__}: {error}"
+                    progress.step()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             sandbox.stop()
@@ -132,24 +144,21 @@ class Job:
             self.unfinished = sorted({one.student for one, _ in waiting} - done)
             report.write_report(self)
             raise
-        finally:
-            bar.close()
         pool.shutdown()
-        scores.penalise_all(self.course, self.template.name)
+        scores.penalise_all(self.course, self.template.name, self.times)
         path = report.write_report(self)
         report.say(self, unchanged, time.perf_counter() - start, path)
         return len(self.failed)
 
-    def look(self, force, trust):
+    def look(self, again, trust):
         """([(submission to grade, card of the last time or None)], how many are as they were)."""
         waiting, unchanged = [], 0
-        students, odd = submissions.students(self.course)
-        for name in odd:
+        for name in self.odd:
             self.refused[name] = (
                 "is in `submitted` under a name that no student can have: rename it, with letters "
                 "from a to z, digits and . _ - only"
             )
-        for student in students:
+        for student in self.students:
             try:
                 one = submissions.read(self.course, student, self.template.name)
             except submissions.Refused as reason:
@@ -157,16 +166,17 @@ class Job:
                 continue
             if one is None:
                 continue
+            self.times[student] = one.when
             card = read_card(self.course, student, self.template.name)
             decide = student in trust and card is not None and card.waits
-            if not force and not decide and self.is_current(one, card):
+            if student not in again and not decide and self.is_current(one, card):
                 self.cards[student] = card
                 unchanged += 1
             else:
                 waiting.append((one, card))
-        unknown = sorted(trust - set(students))
-        if unknown:
-            print(f"TRUST names {', '.join(unknown)}, who has handed in nothing.", file=sys.stderr)
+        for variable, named in (("STUDENT", again), ("TRUST", trust)):
+            if unknown := ", ".join(sorted(named - set(self.students))):
+                print(f"{variable} names {unknown}, who has handed in nothing.", file=sys.stderr)
         return waiting, unchanged
 
     def is_current(self, one, card):
@@ -200,6 +210,7 @@ class Job:
     def finish(self, one, rebuilt, ended, seconds, before, trusted):
         """Store what came out, in the order: notebook, gradebook, card."""
         same = before is not None and before.digest == one.digest
+        earlier = scores.answers(self.course, one.student, one.assignment) if before else {}
         doubts = list(one.doubts)
         accepted = trusted or (same and before.accepted and before.doubts == doubts)
         decisions, result = [*doubts, *rebuilt.doubts], ended.result
@@ -232,7 +243,10 @@ class Job:
         for name, text in (("timestamp.txt", one.when), ("submission_secret.txt", one.secret)):
             if text:
                 write(folder / name, text)
-        scores.save(self.course, one, rebuilt, withheld, same_as_before=same)
+        now = scores.written(rebuilt.notebook)
+        kept = {name for name, text in now.items() if earlier.get(name) == text}
+        kept |= set(self.template.released) if same else set()
+        scores.save(self.course, one, rebuilt, withheld, kept)
         path = card_path(self.course, one.student, one.assignment)
         write(path, json.dumps(dataclasses.asdict(card), indent=1) + "\n")
         self.cards[one.student] = card
@@ -242,13 +256,18 @@ class Job:
         """Put students into the gradebook, in the order of the alphabet and not of their being
         done; also those whose work was refused, with no points."""
         with self.course.gradebook() as book:
-            for one in self.roster:
-                first, _, last = re.sub(r'[,;"\s]+', " ", one.name).strip().rpartition(" ")
-                about = {"first_name": first, "last_name": last, "email": one.email}
-                book.update_or_create_student(one.id, **about)
-            for student in sorted({*students, *self.refused}):
-                if submissions.STUDENT.fullmatch(student):
-                    book.update_or_create_student(student)
+            collect.enter(self.course, book, {*students, *self.refused})
+
+
+def as_completed(running, progress):
+    """Each of these futures when it is done; meanwhile progress is told."""
+    waiting = set(running)
+    while waiting:
+        done, waiting = concurrent.futures.wait(
+            waiting, progress.wait(), concurrent.futures.FIRST_COMPLETED
+        )
+        progress.tell()
+        yield from done
 
 
 def sentences(rebuilt, findings):

@@ -113,9 +113,10 @@ def cell(given):
 
 def rebuild(template, cells):
     """Put what was handed in (a list of Handed) into the template. Returns Rebuilt. Raises Refused
-    when no cell of it has the name of one of the template's."""
+    when it is another assignment, or no cell of it has the name of one of the template's."""
+    refuse_another(template, cells)
     notes, changed = [], {}  # changed: {what happened: [name of the cell]}
-    chosen, extras = match(template, cells, notes)
+    chosen, extras = match(template, cells, notes, changed)
     if not any(marks(template.notebook.cells[position]) for position in chosen):
         raise Refused(
             "has no cell of the assignment: it is another notebook, or was saved by a program that "
@@ -160,13 +161,29 @@ def rebuild(template, cells):
     return Rebuilt(notebook, kinds, originals, notes, doubts(cells))
 
 
+def refuse_another(template, cells):
+    """Raise Refused when most names of its cells are those of another assignment."""
+    names = {one.name for one in cells}
+    own = len(names & set(template.released))
+    fits = {other: len(names & theirs) for other, theirs in template.others.items()}
+    likely = max(fits, key=fits.get, default=None)
+    if likely and fits[likely] > own and 2 * own < len(template.released):
+        raise Refused(
+            f"is {likely}, by the names of its cells, and not {template.name}; ask for that"
+        )
+
+
 MISSING = "is missing: no answer"
 DELETED = "was deleted; it has been put back"
 EDITED = "was edited; the original has been used"
 
 
+UNKNOWN = "has a name that the assignment does not know; it counts as one of the student's own"
+
+
 def told(what, names):
     """What happened to cells, a sentence for each, or one for all if they are many."""
+    names = [name[:60] for name in names]
     if len(names) <= 3:
         return [f"The cell {name!r} {what}." for name in names]
     return [f"Of {len(names)} cells each {what}: {', '.join(map(repr, names[:3]))} and others."]
@@ -191,7 +208,7 @@ def imitations(cells):
             yield f"{where} speaks as the report of the grading does, and is none."
 
 
-def match(template, cells, notes):
+def match(template, cells, notes, changed):
     """({position in the template: Handed}, {position or None: extra cells that followed it})."""
     by_name = {marks(one).get("grade_id"): i for i, one in enumerate(template.notebook.cells)}
     by_name.pop(None, None)
@@ -215,10 +232,7 @@ def match(template, cells, notes):
             anchor = position
         elif one.source.strip():
             if one.name and one.name not in by_name:
-                notes.append(
-                    f"A cell calls itself {one.name[:60]!r}, which the assignment does not have; "
-                    "it counts as a cell of the student's own."
-                )
+                changed.setdefault(UNKNOWN, []).append(one.name)
             extras.setdefault(anchor, []).append(one)
     return chosen, extras
 

@@ -50,12 +50,36 @@ def lines(job):
         looks = noted if card.accepted else urgent
         looks += [(student, one) for one in card.looks]
         noted += [(student, one) for one in card.notes]
-        for name, points, most in standing(job.course, student, job.template.name).beyond:
+        now = standing(job.course, student, job.template.name)
+        for name, points, most in now.beyond:
             urgent.append((student, f"{name!r} has {points:g} points by hand, of {most:g}."))
+        if now.late and (file := by_its_file(job, student)):
+            noted.append((student, f"It is late by the time of its file, {file}. {ELSE}"))
     return tuple(
         sorted((printable(student), printable(sentence)) for student, sentence in told)
         for told in (urgent, noted)
     )
+
+
+ELSE = (  # what to do about a time that is wrong
+    "No platform has kept when it was handed in: if earlier, set the file's time, or give days in "
+    "extensions.csv."
+)
+
+
+def by_its_file(job, student):
+    """Where the file lies whose own time is that of the hand-in; None if a platform has kept it."""
+    one = job.found.chosen.get(student)
+    return None if one is None or one.kept else f"downloaded/{job.template.name}/{one.path}"
+
+
+def lateness(now):
+    """By how much work is late, and what that has taken; nothing for what is not."""
+    if not now.late:
+        return ""
+    hours, days = now.late / 3600, now.late / 86_400
+    long = f"{hours:.1f} hours" if days < 1 else f"{days:.1f} days"
+    return f"{long}, {now.off:g} off" if now.off else long
 
 
 def write_report(job):
@@ -64,18 +88,21 @@ def write_report(job):
     text = [f"# {job.template.name}", ""]
     if job.unfinished:
         text += [f"The grading was stopped; not graded yet: {', '.join(job.unfinished)}.", ""]
-    text += ["| student | points | of | by hand |", "|---|---|---|---|"]
-    rows = dict.fromkeys([*job.refused, *job.failed], "| – | | not graded, see below |")
+    text += ["| student | points | of | late | by hand |", "|---|---|---|---|---|"]
+    rows = dict.fromkeys([*job.refused, *job.failed], "| – | | | not graded, see below |")
     for one in job.roster:
-        rows.setdefault(one.id, "| – | | not handed in |")
+        without = one.id in job.found.without
+        what = "no notebook, see below" if without else "not handed in"
+        rows.setdefault(one.id, f"| – | | | {what} |")
     for student in job.cards:
         now = standing(job.course, student, job.template.name)
         by_hand = "done" if now.marked else "nothing to do"
         if now.waiting:
             by_hand = f"to do: {', '.join(now.waiting)}"
+        points = f"{now.points:g}"
         if job.cards[student].open:
-            by_hand += "; points wait for your decision"
-        rows[student] = f"| {now.points:g} | {now.most:g} | {by_hand} |"
+            by_hand, points = f"{by_hand}; points wait for your decision", "–"
+        rows[student] = f"| {points} | {now.most:g} | {lateness(now)} | {by_hand} |"
     text += [f"| {plain(student)} {row}" for student, row in sorted(rows.items())]
     if urgent or job.strays:
         text += ["", "## Needs you", ""]
@@ -96,11 +123,12 @@ def say(job, unchanged, seconds, path):
     print(f"{job.template.name}: {what}; {path}")
     for student, sentence in urgent:
         print(f"  NEEDS YOU  {student}: {sentence}")
-    if any(card.open for card in job.cards.values()):
+    waiting = sorted(student for student, card in job.cards.items() if card.open)
+    if waiting:
         print(
-            "  Points that hang on it are withheld. Look at the notebook in `autograded`; then "
-            f"`make grade ASSIGNMENT={job.template.name} TRUST=student` counts all that the tests "
-            "gave, or give points by hand."
+            f"  The points of {', '.join(waiting)} wait for your decision. Look at the notebook in "
+            f"`autograded`; then `make grade ASSIGNMENT={job.template.name} "
+            f"TRUST={','.join(waiting)}` counts what the tests gave, and what you give by hand."
         )
     for student, sentence in noted:
         print(f"  noted      {student}: {sentence}")

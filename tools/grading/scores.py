@@ -15,6 +15,7 @@ import sys
 
 import nbformat
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
+from nbgrader.utils import parse_utc
 
 from .course import GradingError, marks
 from .rebuild import title
@@ -46,7 +47,22 @@ def fill_in(rebuilt, result, *, withhold):
             outputs.append({"output_type": "stream", "name": "stdout", "text": WITHHELD + "\n"})
         cell.outputs = [nbformat.from_dict(one) for one in outputs if one]
         cell.execution_count = None
+    for cell in rebuilt.notebook.cells:
+        cell.source = harmless(cell.source, code=cell.cell_type == "code")
     return withheld
+
+
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def harmless(text, *, code):
+    """A cell as people are shown it: orders to a terminal are signs, \x1b is ␛; and in code what
+    would turn the direction of writing, so that it is not read in the order in which it runs."""
+    text = text.replace("\r\n", "\n")
+    signs = {number: chr(0x2400 + number) for number in range(32) if chr(number) not in "\n\t"}
+    signs |= {127: "\u2421"} | {number: f"\\x{number:x}" for number in range(128, 160)}
+    signs |= {ord(one): f"\\u{ord(one):x}" for one in TURNING} if code else {}
+    return text.translate(signs)
 
 
 MAX_TEXT = 12_000  # characters of an output
@@ -108,25 +124,43 @@ def pixels(text):
     return width * height
 
 
-def save(course, submission, rebuilt, withheld, *, same_as_before):
+def answers(course, student, assignment):
+    """{name of a cell that students write: its text} of a graded notebook; {} if there is none."""
+    path = course.folder("autograded", student, assignment) / f"{assignment}.ipynb"
+    try:
+        return written(nbformat.read(path, as_version=4))
+    except Exception:  # whatever is wrong with it, it then says nothing
+        return {}
+
+
+def written(notebook):
+    cells = [one for one in notebook.cells if marks(one).get("solution")]
+    return {marks(one)["grade_id"]: one.source for one in cells}
+
+
+def save(course, submission, rebuilt, withheld, same):
     """Write the scores of one submission into the gradebook, in one transaction.
 
-    same_as_before: the same work was graded before; then what a person has decided about it needs
-    no new look. Manual scores and comments are never touched.
+    same: the names of cells of which nothing has changed since they were graded before; then what
+    a person has decided about them needs no new look. Manual scores and comments are never touched.
     """
     student, assignment = submission.student, submission.assignment
     with course.gradebook() as book, one_transaction(book.db):
         book.update_or_create_student(student)
         when = {"timestamp": submission.when} if submission.when else {}
         book.update_or_create_submission(assignment, student, **when)
-        Save(book, student, assignment, withheld, same_as_before).go(rebuilt.notebook)
+        Save(book, student, assignment, withheld, same).go(rebuilt.notebook)
         penalise(course, book, student, assignment)
 
 
-def penalise_all(course, assignment):
-    """Take off for lateness by what is now known of due dates and extensions."""
+def penalise_all(course, assignment, times=None):
+    """Take off for lateness by what is now known of due dates and extensions, and of when work was
+    handed in: times, {student: as in timestamp.txt, or None}."""
     with course.gradebook() as book, one_transaction(book.db):
         for one in book.assignment_submissions(assignment):
+            if when := (times or {}).get(one.student_id):
+                with contextlib.suppress(ValueError):  # the others are not to suffer from it
+                    one.timestamp = parse_utc(when)
             penalise(course, book, one.student_id, assignment)
 
 
@@ -161,25 +195,26 @@ def one_transaction(db):
 class Save(SaveAutoGrades):
     """nbgrader's step, writing to a gradebook that is already open."""
 
-    def __init__(self, book, student, assignment, withheld, same_as_before):
+    def __init__(self, book, student, assignment, withheld, same):
         super().__init__()
         self.gradebook, self.student_id = book, student
         self.assignment_id = self.notebook_id = assignment
-        self.withheld, self.same_as_before = withheld, same_as_before
+        self.withheld, self.same = withheld, same
 
     def go(self, notebook):
         for index, cell in enumerate(notebook.cells):
             self.preprocess_cell(cell, {}, index)
 
     def _add_score(self, cell, resources):
+        name = marks(cell)["grade_id"]
         grade = self.gradebook.find_grade(
-            marks(cell)["grade_id"], self.notebook_id, self.assignment_id, self.student_id
+            name, self.notebook_id, self.assignment_id, self.student_id
         )
         before = (grade.auto_score, grade.needs_manual_grade)
         super()._add_score(cell, resources)
-        if marks(cell)["grade_id"] in self.withheld:
+        if name in self.withheld:
             grade.auto_score, grade.needs_manual_grade = None, True
-        if self.same_as_before and grade.manual_score is not None and grade.auto_score == before[0]:
+        if name in self.same and grade.manual_score is not None and grade.auto_score == before[0]:
             grade.needs_manual_grade = before[1]
 
 
@@ -205,12 +240,15 @@ def penalise(course, book, student, assignment):
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """points: from tests and people so far, less what is taken off for lateness, of `most`.
+    """points: from tests and people so far, less what is taken off for lateness, of `most`. late:
+    by how many seconds, less the days of an extension; off: what that has taken, of points.
     waiting: the names of cells that wait for points by hand; marked: of those that have some;
     beyond: [(name, points, most)] of those that have more than there are."""
 
     points: float
     most: float
+    late: float
+    off: float
     waiting: list
     marked: list
     beyond: list
@@ -226,6 +264,8 @@ def standing(course, student, assignment):
         return Standing(
             points=max(0, submission.score - submission.late_submission_penalty),
             most=submission.max_score,
+            late=late_by(course, submission, student, assignment),
+            off=min(submission.score, submission.late_submission_penalty),
             waiting=[one.name for one in grades if one.needs_manual_grade],
             marked=[one.name for one in by_hand],
             beyond=[
@@ -237,6 +277,8 @@ def standing(course, student, assignment):
 
 
 def where(rebuilt, index):
-    """How to call the cell with that number in a plan."""
+    """How to call the cell with that number in a plan: by its name, or how it begins."""
     cell = rebuilt.code()[index]
-    return title(cell, rebuilt.notebook.cells.index(cell) + 1)
+    name = title(cell, rebuilt.notebook.cells.index(cell) + 1)
+    begins = cell.source.strip().partition("\n")[0]
+    return name if marks(cell).get("grade_id") else f"{name}, {begins[:40]}"

@@ -8,9 +8,11 @@ from dataclasses import asdict
 
 from utils.checkpoints import (
     kept_answers,
+    kept_learning,
     kept_passages,
     kept_places,
     kept_proofs,
+    kept_reading,
     kept_states,
     making,
     store,
@@ -19,9 +21,15 @@ from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
+KEPT_BY = {  # {what is kept: the module that keeps it}
+    **dict.fromkeys(kept_proofs.MAKE, kept_proofs),
+    **dict.fromkeys(kept_learning.JOBS, kept_learning),
+    **dict.fromkeys(kept_reading.JOBS, kept_reading),
+    **dict.fromkeys(kept_states.MAKE, kept_states),
+}
 PASSAGES = tuple(kept_passages.NAMES)  # of two sentences each, as SmolLM2 matches them
 PLACES = "places"  # numbered, as a denoiser may know them
-KEPT = (ANSWERS, *PASSAGES, PLACES, *kept_proofs.MAKE, *kept_states.MAKE)
+KEPT = (ANSWERS, *PASSAGES, PLACES, *KEPT_BY)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         "list": "what checkpoints there are, what they reach, and whether they are up to date",
         "show": "a checkpoint's card, its recipe, and what has changed since it was made",
         "remake": f"train again; {ANSWERS} asks SmolLM2 again, in ten minutes; "
-        f"{' and '.join(kept_proofs.MAKE)} read and write real text again, in five each",
+        f"{', '.join(kept_proofs.MAKE)} read and write real text again, in five each; "
+        f"{', '.join([*kept_learning.JOBS, *kept_reading.JOBS])} train many small models, "
+        "in ten each",
         "measure": "measure again, without training",
         "accept": "keep the weights although code has changed: trains the first steps and compares",
     }.items():
@@ -79,10 +89,8 @@ def remake(name):
         return kept_passages.remake(name)
     if name == PLACES:
         return kept_places.remake()
-    if name in kept_states.MAKE:
-        return kept_states.remake(name)
     if name in KEPT:
-        return kept_proofs.remake(name)
+        return KEPT_BY[name].remake(name)
     print(f"{name}: {recipe_of(name)[0].about}")
     begun = time.perf_counter()
     making.remake(name)
@@ -104,7 +112,7 @@ def accept(name):
     if name == PLACES:
         raise ValueError(f"{PLACES} takes a minute; make it again: remake {PLACES}")
     if name in KEPT:
-        (kept_states if name in kept_states.MAKE else kept_proofs).accept(name)
+        KEPT_BY[name].accept(name)
         return print(f"{name:24} accepted: what can be done in seconds comes out the same")
     apart = making.accept(name)
     print(f"{name:24} accepted: the first losses are within {apart:.4f} nats of the card's")

@@ -105,12 +105,12 @@ def in_order(model, world, order):
     return score(model, rows)[:, 1::2].double().sum(1)
 
 
-def all_apart(read, model, world):
+def all_apart(read, model, world, *, most=None):
     """How far in every gap there is: {(start, size): nats}, small gaps first. read: one of the
-    functions above, of a model or of its `letters`."""
+    functions above, of a model or of its `letters`. most: letters in the longest gap asked for."""
     return {
         (start, size): apart(world, read(model, world, start, size), start, size)
-        for size in range(1, world.length)
+        for size in range(1, world.length if most is None else most + 1)
         for start in gaps(world, size)
     }
 

@@ -10,6 +10,7 @@ Sa and Kuleshov 2026, arXiv:2603.01367.)
 import itertools
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -90,6 +91,11 @@ def along_orders(table: Table) -> torch.Tensor:
     )
 
 
+def along(table: Table, order) -> torch.Tensor:
+    """The log-probability of each text along one of them, such as range(n): (texts,) in nats."""
+    return _along(table, order, 1)
+
+
 def by_blanks(table: Table) -> torch.Tensor:
     """The mean log-probability of a hidden token when 1, 2, … n are hidden, over all states and
     over what they hide: (texts, n) in nats."""
@@ -158,3 +164,32 @@ def _along(table, order, size):
         total = total + table.log_probs[:, state, chosen].sum(-1)
         state -= sum(1 << i for i in chosen)
     return total
+
+
+def full_table(world, say) -> Table:
+    """`table` of all the texts of a world that can be listed, its start token given; much faster,
+    for there its states can be counted off."""
+    asked, which = _all_states(len(world.vocab) - 2, world.length - 1, *_specials(world))
+    said = say(asked)[:, 1:]  # (asked, n, vocab)
+    n = world.length - 1
+    hidden = torch.arange(2**n)[:, None] >> torch.arange(n) & 1 == 1  # (2^n, n)
+    own = said[which[..., None], torch.arange(n), world.texts[:, None, 1:]].double()
+    peaks = said.amax(-1).double()[which]
+    return Table(own.masked_fill(~hidden, 0.0), peaks.masked_fill(~hidden, -torch.inf))
+
+
+def _specials(world):
+    return world.vocab.start_id, world.vocab.mask_id
+
+
+@cache
+def _all_states(size, n, start_id, mask_id):
+    """Every way to write letters or masks in n places, ((size + 1)^n, 1 + n), and which of them
+    each text, in the order of the alphabet, is in each of the 2^n states: (size^n, 2^n)."""
+    digits = torch.tensor(list(itertools.product(range(size + 1), repeat=n)))
+    asked = torch.where(digits == size, mask_id, digits)
+    asked = torch.nn.functional.pad(asked, (1, 0), value=start_id)
+    letters = torch.tensor(list(itertools.product(range(size), repeat=n)))
+    hidden = torch.arange(2**n)[:, None] >> torch.arange(n) & 1 == 1
+    powers = (size + 1) ** torch.arange(n - 1, -1, -1)
+    return asked, (torch.where(hidden, size, letters[:, None]) * powers).sum(-1)

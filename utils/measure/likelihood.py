@@ -58,6 +58,21 @@ def exact(model, tokens, mask_id=None, *, order="random", given=1):
 
 
 @torch.no_grad()
+def kl(world, model, mask_id=None, *, order="random"):
+    """How far a model is from a language whose texts can all be listed: the Kullback-Leibler
+    divergence from truth to model, in nats a text, exactly. order: as in `exact`."""
+    given = {} if mask_id is None else {"mask_id": mask_id, "order": order}
+    return kl_of(world, exact(model, world.texts, **given).double())
+
+
+def kl_of(world, log_probs):
+    """The same for whoever gives the `texts` of a world these log-probabilities, (texts,), nats.
+    Of a lower bound on them it is an upper bound."""
+    truth = world.log_prob(world.texts)
+    return float(truth.exp() @ (truth - log_probs))
+
+
+@torch.no_grad()
 def bits_per_character(model, tokens, n_characters):
     """How many bits a causal model needs for each character of a text, given all its tokens.
 

@@ -92,9 +92,14 @@ def chat_prompt(user: str, *, answer_prefix: str = "", system: str = SYSTEM) -> 
 
 
 def cache_folder() -> Path:
-    """Where the converted weights are kept."""
-    if "ONE_TOKEN_CACHE" in os.environ:
-        return Path(os.environ["ONE_TOKEN_CACHE"]).expanduser()
+    """Where the converted weights are kept. Raises ValueError for the home of somebody unknown."""
+    if chosen := os.environ.get("ONE_TOKEN_CACHE"):
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError:
+            raise ValueError(
+                f"ONE_TOKEN_CACHE is {chosen!r}, and nobody here is called so; give a folder"
+            ) from None
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "one-token-at-a-time"
 

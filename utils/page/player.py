@@ -126,11 +126,13 @@ def _film(trace: list[Step], vocab: Any) -> _Film:
         mask = None
     kind = getattr(trace, "kind", "") or kind_of(trace)
     blanked = [[None if t == mask else t for t in step.tokens] for step in trace]
-    new = set(trace[0].changed)  # before the first step: blank, or, left to right, not there at all
+    new = set(trace[0].changed)
+    # Before the first step these were blank; or not there at all, where a text grows at its end.
+    blank = kind == "diffusion" or max(new, default=0) < len(blanked[0]) - 1
     given = [
         None if at in new else token
         for at, token in enumerate(blanked[0])
-        if kind == "diffusion" or at not in new
+        if blank or at not in new
     ]
     decode = cache(lambda *tokens: vocab.decode(list(tokens)))
 

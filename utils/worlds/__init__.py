@@ -5,6 +5,7 @@ be computed instead of estimated. Every world has `vocab`, the `length` of its r
 `sample(n, seed=)` -> (n, length) int64, and `log_prob(tokens)` -> (n,) exact nats.
 """
 
+from utils.worlds.chains import Chains
 from utils.worlds.groups import Groups
 from utils.worlds.pets import PETS
 from utils.worlds.sentences import EVERYDAY, Sentences
@@ -17,6 +18,7 @@ from utils.worlds.verdicts import Verdicts
 __all__ = [
     "EVERYDAY",
     "PETS",
+    "Chains",
     "Groups",
     "Sentences",
     "Squares",

@@ -13,65 +13,20 @@ import itertools
 import torch
 
 from utils.text.numbers import SEED, real, whole
-from utils.text.vocab import Vocab
-from utils.worlds.common import checked
-
-START, MASK = "<s>", "<mask>"
+from utils.worlds.listed import Listed
 
 
-class Tangle:
+class Tangle(Listed):
     """letters: those a text is made of. places: how many stand in a text. strength: how much the
-    pairs matter; at 0 all texts are equally likely. seed: draws the tables.
-
-    vocab:  the letters, then `<s>` and `<mask>`
-    length: tokens in a row, `<s>` first
-    texts:  every text there is, (letters^places, length) int64, in the order of the alphabet
-    """
+    pairs matter; at 0 all texts are equally likely. seed: draws the tables."""
 
     def __init__(self, letters: str = "abcd", places: int = 6, *, strength: float = 0.7, seed=0):
-        size = len(letters)
-        places = whole(
-            "places", places, "choose 2 to 6, so that all can be listed", least=2, most=6
-        )
+        super().__init__(letters, places)
         strength = real("strength", strength, "choose 0 or more, such as 0.7", least=0)
-        self.vocab = Vocab([*letters, START, MASK], hidden=[START])
-        self.length = places + 1
-        rows = torch.tensor(list(itertools.product(range(size), repeat=places)))
-        self.texts = torch.nn.functional.pad(rows, (1, 0), value=self.vocab.start_id)
         generator = torch.Generator().manual_seed(whole("seed", seed, **SEED))
-        fit = torch.zeros(len(rows), dtype=torch.float64)
-        for i, j in itertools.combinations(range(places), 2):
+        fit = torch.zeros(len(self.rows), dtype=torch.float64)
+        for i, j in itertools.combinations(range(self.length - 1), 2):
+            size = len(letters)
             table = torch.randn(size, size, generator=generator, dtype=torch.float64)
-            fit += strength * table[rows[:, i], rows[:, j]]
-        self._probs = fit.softmax(0)
-
-    def grid(self, probs: torch.Tensor) -> torch.Tensor:
-        """The numbers of `texts`, (texts,), with an axis for each place: (letters,) * places."""
-        return probs.view([len(self.vocab) - 2] * (self.length - 1))
-
-    def sample(self, n: int, *, seed: int) -> torch.Tensor:
-        """n independent texts: (n, length) int64."""
-        n = whole("n", n, "it must not be negative", least=0)
-        generator = torch.Generator().manual_seed(whole("seed", seed, **SEED))
-        reached = torch.rand(n, generator=generator, dtype=torch.float64)
-        drawn = torch.searchsorted(self._probs.cumsum(0), reached)
-        return self.texts[drawn.clamp(max=len(self.texts) - 1)]
-
-    def log_prob(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The exact log-probability of each row, in nats: (n, t) -> (n,) float64.
-
-        A row that stops short of `length` scores as a beginning, summed over all its endings; one
-        that is no text, -inf.
-        """
-        rows = torch.from_numpy(checked(tokens, self))
-        size, letters = len(self.vocab) - 2, rows[:, 1:]
-        allowed = (rows[:, 0] == self.vocab.start_id) & (letters < size).all(1)
-        number = torch.zeros(len(rows), dtype=torch.int64)  # of the beginning, in the alphabet
-        for letter in letters.clamp(max=size - 1).T:
-            number = number * size + letter
-        probs = self._probs.view(size ** letters.shape[1], -1).sum(1)[number]
-        return probs.log().masked_fill(~allowed, -torch.inf).to(tokens.device)
-
-    def entropy(self) -> float:
-        """Of a whole text, in nats."""
-        return float(-torch.xlogy(self._probs, self._probs).sum())
+            fit += strength * table[self.rows[:, i], self.rows[:, j]]
+        self.weigh(fit)

@@ -3,6 +3,7 @@ import torch
 
 from utils.checkpoints.recipes import tangle
 from utils.checkpoints.store import load_checkpoint
+from utils.experiments import gaps
 from utils.generation import diffusion
 from utils.measure import enumeration
 from utils.worlds import Tangle
@@ -62,3 +63,24 @@ def test_a_causal_model_knows_every_blank_better_than_a_denoiser(seed):
         assert far[name] == pytest.approx(card.results["kl_nats_per_blank"], abs=1e-4)
     assert 0.0005 < far["tangle-ar"] < 0.6 * far["tangle-diffusion"]
     assert far["tangle-diffusion"] < 0.1  # and it has learned, too
+
+
+def test_with_ten_places_predictions_are_as_many_too():
+    kinds = {name: tangle.RECIPES[f"tangle-ten-{name}"] for name in ("ar", "diffusion")}
+    assert {recipe.world().length for recipe in kinds.values()} == {11}
+    ours, theirs = 10 * kinds["ar"].steps, 5.5 * kinds["diffusion"].steps
+    assert ours == pytest.approx(theirs, rel=1e-3)
+
+
+def test_what_the_cards_say_of_long_gaps_is_what_the_models_say():
+    world = tangle.TEN()
+    model, card = load_checkpoint("tangle-ten-ar", 1)
+    said = gaps.letters(model, world)
+    found = gaps.all_apart(gaps.by_weighing, said, world, most=8)
+    assert max(size for _, size in found) == 8 and len(found) == 52
+    mean = sum(found.values()) / len(found)
+    assert mean == pytest.approx(card.results["kl_nats_per_gap"], abs=1e-4)
+
+    model, card = load_checkpoint("tangle-ten-diffusion", 2)
+    longest = [gaps.apart(world, gaps.denoiser(model, world, at, 8), at, 8) for at in (1, 2, 3)]
+    assert sum(longest) / 3 == pytest.approx(card.results["kl_nats_8_missing"], abs=1e-4)

@@ -91,11 +91,16 @@ class Peer:
 
     # Asking.
 
-    def ask(self, message):
-        """What the other side answers, having served it meanwhile. Raises its errors."""
+    def ask(self, message, given=None):
+        """What the other side answers, having served it meanwhile. Raises its errors. given: what
+        was handed over, which is first made what it has become there."""
         self.channel.send(message)
         while "do" in (answer := self.channel.receive()):
             self.serve(answer)
+        if given is not None and answer.get("after") is not None:
+            after = Unpack(self)(answer["after"])
+            self.changed |= spoiled(self, given, after, self.made)
+            assign(given, after)
         if "error" in answer:
             raise self.error(answer)
         return answer
@@ -104,11 +109,7 @@ class Peer:
         """Call what the other side has lent. parts: see `Asker.with_parts`."""
         given = (arguments, keywords)
         sent, inputs = self.packed((given, parts or {}), graphs=following())
-        answer = self.ask({"do": "call", "what": number, "grad": following(), **sent})
-        if answer.get("after") is not None:
-            after = Unpack(self)(answer["after"])
-            self.changed |= spoiled(self, given, after, self.made)
-            assign(given, after)
+        answer = self.ask({"do": "call", "what": number, "grad": following(), **sent}, given)
         graphed = self.leaves(answer)
         if graphed:
             from gradients import Across
@@ -174,14 +175,22 @@ class Peer:
         given, parts = self.unpacked(message, leaves)
         before = fingerprint(self, given)
         with follows(message["grad"]):
-            result = self.really_call(message["what"], *given, parts)
+            try:
+                result = self.really_call(message["what"], *given, parts)
+            except (wire.Closed, wire.TooLate, cells.CellTimeout):
+                raise
+            except self.caught as error:  # what was done before it stays done
+                self.noticed(error)
+                return {**self.described(error), **self.since(before, given)}
             sent, outputs = self.packed(result, graphs=following() and bool(leaves))
         if outputs:
             sent["graph"] = len(self.graphs)
             self.graphs.append((outputs, leaves))
-        if fingerprint(self, given) != before:
-            sent["after"] = Pack(self)(given)
-        return sent
+        return {**sent, **self.since(before, given)}
+
+    def since(self, before, given):
+        """What of a message says how arguments were changed in place."""
+        return {"after": Pack(self)(given)} if fingerprint(self, given) != before else {}
 
     def really_call(self, number, arguments, keywords, parts):
         function = self.mine[number]
@@ -227,9 +236,9 @@ class Asker(Peer):
         super().__init__(channel, namespace)
         self.hear, self.failed, self.states = hear, None, {}
 
-    def ask(self, message):
+    def ask(self, message, given=None):
         try:
-            answer = super().ask(message)
+            answer = super().ask(message, given)
         except Exception:
             self.fail()
             raise

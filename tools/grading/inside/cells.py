@@ -153,19 +153,25 @@ def text_of(error):
         return "(an error that cannot say what it is)"
 
 
-def steps(error, name):
-    """The numbers of the lines of a cell on the way to an error, the outermost first."""
-    trace = error.__traceback__
+def steps(error, sources):
+    """(name, number, text) of the lines of cells on the way to an error, the outermost first.
+
+    sources: {name that a cell was compiled under: its text}.
+    """
+    trace, lines = error.__traceback__, {}
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == name:
-            yield trace.tb_lineno
+        name, number = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        if name in sources:
+            lines[name] = lines.get(name) or sources[name].splitlines()
+        if 0 < number <= len(lines.get(name, ())):
+            yield name, number, lines[name][number - 1]
         trace = trace.tb_next
 
 
 def described(error, source, name):
     """An error as a notebook stores it: the lines of this cell, and of a student's that it asked
     (calls.py), on the way to it."""
-    kind, message, lines = type(error).__name__[:100], text_of(error), source.splitlines()
-    way = [f"line {n}: {lines[n - 1]}" for n in steps(error, name) if 0 < n <= len(lines)]
+    kind, message = type(error).__name__[:100], text_of(error)
+    way = [f"line {number}: {text}" for _, number, text in steps(error, {name: source})]
     way += [str(one) for one in getattr(error, "lines", [])]
     return {"ename": kind, "evalue": message, "traceback": [*way[-5:], f"{kind}: {message}"]}

@@ -308,7 +308,8 @@ class Examiner:
                 return failed("TestEnded", f"what it got was no value ({error})")["error"]
             if not hidden:
                 return cells.described(error, source, name)
-            said = [reading.own_words(source, number) for number in cells.steps(error, name)]
+            way = cells.steps(error, {name: source})
+            said = [reading.own_words(source, number) for _, number, _ in way]
             said = ([one for one in said if one] or ["A hidden test failed."])[-1]
             return {"ename": "HiddenTest", "evalue": said, "traceback": [said]}
 

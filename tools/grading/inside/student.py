@@ -30,7 +30,7 @@ def live(control):
         message = control.receive()
         if message["do"] == "run":
             name = f"<{message['name']}>"
-            sources[name] = message["source"].splitlines()
+            sources[name] = message["source"]
             seconds = message["seconds"]
             control.send(cells.run(message["source"], namespace, name, seconds=seconds))
         else:
@@ -53,13 +53,8 @@ def answer(channel, namespace, sources):
 
 def lines(error, sources):
     """The lines of the student's cells on the way to an error."""
-    found, trace = [], error.__traceback__
-    while trace is not None:
-        name, number = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-        if name in sources and 0 < number <= len(sources[name]):
-            found.append(f"{name[1:-1]}, line {number}: {sources[name][number - 1].strip()}")
-        trace = trace.tb_next
-    return found[-3:]
+    way = cells.steps(error, sources)
+    return [f"{name[1:-1]}, line {number}: {text.strip()}" for name, number, text in way][-3:]
 
 
 def beget(control, life):

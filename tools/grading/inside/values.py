@@ -116,6 +116,11 @@ class Pack:
         return None
 
     def tensor(self, value, torch):
+        if torch._C._functorch.is_functorch_wrapped_tensor(value):
+            raise NoValue(
+                "a tensor inside torch.func (vmap, grad, jacrev and the like) cannot be handed to "
+                "another process; call the function with tensors themselves, or use torch.autograd"
+            )
         plain = value.detach().to("cpu").to_dense().resolve_conj().resolve_neg().contiguous()
         data = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
         name = str(plain.dtype).removeprefix("torch.")

@@ -2,6 +2,7 @@
 
 from utils.checkpoints.recipes import (
     bare_words,
+    chains,
     cups,
     groups,
     kjv,
@@ -23,6 +24,7 @@ RECIPES = (
     | pets.RECIPES
     | squares.RECIPES
     | tangle.RECIPES
+    | chains.RECIPES
     | bare_words.RECIPES
     | pairs.RECIPES
     | groups.RECIPES

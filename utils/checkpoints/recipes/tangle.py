@@ -83,8 +83,27 @@ def in_gaps(model, world, *, read):
     return {"kl_nats_per_gap": sum(found) / len(found)}
 
 
+TEN = partial(Tangle, "ab", 10)
+LONGEST = 8  # letters in a gap
+
+
+def tried(model, world, start, size):
+    """As many blind tries as letters, weighed by what follows."""
+    return gaps.by_weighing(gaps.letters(model, world), world, start, size)
+
+
+def by_size(model, world, *, read):
+    """The same, over all gaps of one to eight letters, and over those of each size."""
+    found = gaps.all_apart(read, model, world, most=LONGEST)
+    means = {"kl_nats_per_gap": sum(found.values()) / len(found)}
+    for k in range(1, LONGEST + 1):
+        nats = [kl for (_, size), kl in found.items() if size == k]
+        means[f"kl_nats_{k}_missing"] = sum(nats) / len(nats)
+    return means
+
+
 CAUSAL = Recipe(
-    about="A causal model of six letters, each of which leans on all others.",
+    about="A causal model of letters, each of which leans on all others.",
     data="Tangle, 800 batches of 64 texts: 307,200 letters to predict",
     world=Tangle,
     config=partial(tiny, causal=True),
@@ -102,16 +121,29 @@ ANY_ORDER = replace(
     loss=any_order,
     results=partial(in_gaps, read=gaps.any_order),
 )
+DENOISER = replace(
+    CAUSAL,
+    about="A denoiser of its size. Of 6 letters it predicts 3.5 on average, so it sees more.",
+    data="Tangle, 1371 batches of 64 texts: 307,100 letters to predict",
+    config=partial(tiny, causal=False),
+    loss=hidden_letters,
+    steps=1371,
+)
+MIDDLE = replace(
+    CAUSAL,
+    about="A causal model; in half of the texts a stretch was cut out and told at the end.",
+    config=roomy,
+    loss=middle,
+    results=partial(in_gaps, read=gaps.middle_last),
+)
+CAUSAL_KINDS = {
+    "any-order": (ANY_ORDER, gaps.any_order),
+    "ar": (CAUSAL, tried),
+    "middle": (MIDDLE, gaps.middle_last),
+}
 RECIPES = {
     "tangle-ar": CAUSAL,
-    "tangle-diffusion": replace(
-        CAUSAL,
-        about="A denoiser of its size. Of 6 letters it predicts 3.5 on average, so it sees more.",
-        data="Tangle, 1371 batches of 64 texts: 307,100 letters to predict",
-        config=partial(tiny, causal=False),
-        loss=hidden_letters,
-        steps=1371,
-    ),
+    "tangle-diffusion": DENOISER,
     "tangle-any-order": ANY_ORDER,
     "tangle-any-order-long": replace(
         ANY_ORDER,
@@ -119,13 +151,7 @@ RECIPES = {
         data="Tangle, 3200 batches of 64 texts: 1,228,800 letters to predict",
         steps=3200,
     ),
-    "tangle-middle": replace(
-        CAUSAL,
-        about="A causal model; in half of the texts a stretch was cut out and told at the end.",
-        config=roomy,
-        loss=middle,
-        results=partial(in_gaps, read=gaps.middle_last),
-    ),
+    "tangle-middle": MIDDLE,
     "tangle-middle-long": replace(
         CAUSAL,
         about="The same, trained four times as long.",
@@ -134,5 +160,24 @@ RECIPES = {
         loss=middle,
         steps=3200,
         results=partial(in_gaps, read=gaps.middle_last),
+    ),
+    **{
+        f"tangle-ten-{name}": replace(
+            recipe,
+            about=f"`tangle-{name}` with ten places instead of six, for longer gaps.",
+            data='Tangle("ab", 10), 800 batches of 64 texts: 512,000 letters to predict',
+            world=TEN,
+            results=partial(by_size, read=read),
+        )
+        for name, (recipe, read) in CAUSAL_KINDS.items()
+    },
+    "tangle-ten-diffusion": replace(
+        DENOISER,
+        about="A denoiser of their size. Of 10 letters it predicts 5.5 on average, "
+        "so it sees more.",
+        data='Tangle("ab", 10), 1455 batches of 64 texts: 512,200 letters to predict',
+        world=TEN,
+        steps=1455,
+        results=partial(by_size, read=gaps.denoiser),
     ),
 }
