@@ -20,11 +20,13 @@ SWAPS = {  # which directions are exchanged, and whether in the whole past
     "others, whole past": ("others", True),
     "all, whole past": ("all", True),
 }
+CONTROL = "all, whole past"  # of the network before training, too
 
 
 def of_topics(learned=LEARNED, asked=ASKED, pairs=PAIRS, nets=("trained", "before training")):
     """{"known": {net: {target: of each layer error and spread of each text}}, "swaps": {kind: moved
-    and due of each pair of texts, after 0 to 4 words}}."""
+    and due of each pair of texts, after 0 to 4 words}}; the network before training has one swap,
+    "before training"."""
     model, tokenizer = smollm.load()
     world = Topics()
     rows = [world.sample(n, seed=states.FRESH + k) for k, n in ((21, learned), (22, asked))]
@@ -42,7 +44,15 @@ def of_topics(learned=LEARNED, asked=ASKED, pairs=PAIRS, nets=("trained", "befor
         }
     said = [foreign_topics.counts(world, some) for some in rows]
     found["counts"] = {"older words": [_known(*said, targets["older words"])]}
-    return {"known": found, "swaps": _swaps(model, tokenizer, world, rows[0], pairs)}
+    swaps = _swaps(model, tokenizer, world, rows[0], pairs, SWAPS)
+    return {"known": found, "swaps": swaps | control(tokenizer, world, rows[0], pairs)}
+
+
+def control(tokenizer, world, learned, pairs):
+    """The exchange of all states in the network before training, {"before training": ...}."""
+    model = Transformer(smollm.CONFIG, seed=0).eval()
+    found = _swaps(model, tokenizer, world, learned, pairs, [CONTROL])
+    return {"before training": found[CONTROL]}
 
 
 def _known(learned, fresh, target):
@@ -50,7 +60,7 @@ def _known(learned, fresh, target):
     return {name: _rounded(getattr(known, name)) for name in ("error", "spread")}
 
 
-def _swaps(model, tokenizer, world, learned, pairs):
+def _swaps(model, tokenizer, world, learned, pairs, kinds):
     both = foreign_topics.in_tokens(
         world, tokenizer, world.sample(2 * pairs, seed=states.FRESH + 23)[:, : PLACE + WORDS + 1]
     )
@@ -61,7 +71,8 @@ def _swaps(model, tokenizer, world, learned, pairs):
     every = foreign_topics.streams(model, seen, range(smollm.CONFIG.n_layers))
     belief = world.beliefs(rows)
     found = {}
-    for kind, (along, whole_past) in SWAPS.items():
+    for kind in kinds:
+        along, whole_past = SWAPS[kind]
         bases = [states.directions(layer[:, 1:], belief[:, 1:], along) for layer in every]
         after = [
             foreign_topics.swap(model, a, b, bases, PLACE, WORDS, wanted, whole_past=whole_past)
