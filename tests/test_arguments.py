@@ -731,6 +731,11 @@ def exchanged(place=2, words=2):
     return states.after_swap(GUESSER, BRIEF, TOLD, TOLD.flip(0), ALONG, place, words).moved
 
 
+def beside(place=2, words=2):
+    logits = GUESSER(TOLD)
+    return states.compared(GUESSER, BRIEF, TOLD, TOLD.flip(0), logits, place, words).moved
+
+
 def foreign(place=2, words=2):
     some = torch.arange(6)
     return foreign_topics.swap(GUESSER, TOLD, TOLD.flip(0), ALONG, place, words, some).moved
@@ -763,6 +768,8 @@ ARGUMENTS |= {  # of topics, and of what is in a state
     "foreign_topics.swap words": a_whole(lambda v: foreign(words=v), 1, 3, least=1, most=3),
     "states.after_swap place": a_whole(lambda v: exchanged(place=v), 1, 3, least=1, most=3),
     "states.after_swap words": a_whole(lambda v: exchanged(words=v), 1, 3, least=1, most=3),
+    "states.compared place": a_whole(lambda v: beside(place=v), 1, 3, least=1, most=3),
+    "states.compared words": a_whole(lambda v: beside(words=v), 1, 3, least=1, most=3),
     "states.right_after n": a_whole(lambda v: states.right_after(GAMER, GAME, v), 3, least=0),
     "states.right_after seed": a_seed(lambda v: states.right_after(GAMER, GAME, 3, seed=v)),
 }

@@ -40,6 +40,7 @@ def test_what_is_kept_has_a_reading_of_each_layer_and_a_swap_of_each_pair(found)
     for kind in found["swaps"]:
         assert kept_foreign.swap_of(found, kind).moved.shape == (10, kept_foreign.WORDS)
     assert kept_foreign.swap_of(found, "all, whole past").shares()[0] == pytest.approx(1, abs=0.01)
+    assert kept_foreign.UNTRAINED in found["swaps"]  # that the depth alone could do it
     assert abs(kept_foreign.swap_of(found, "others").shares()[0]) < 0.9
 
 
@@ -51,5 +52,6 @@ def test_what_the_chapter_shows_is_kept_of_as_many_texts_as_it_says():
         layers = kept_foreign.known_of(kept, net, "older words")
         assert len(layers) == len(kept_foreign.LAYERS)
         assert all(len(each.error) == kept_foreign.ASKED for each in layers)
+    assert {*kept["swaps"]} == {*kept_foreign.SWAPS, kept_foreign.UNTRAINED}
     for kind in kept["swaps"]:
         assert len(kept_foreign.swap_of(kept, kind).due) == kept_foreign.PAIRS

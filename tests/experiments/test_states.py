@@ -140,6 +140,17 @@ def test_who_hands_the_belief_on_goes_on_just_as_is_due():
     assert found.shares() == pytest.approx([0.0] * 8, abs=1e-9)
 
 
+def test_what_is_compared_is_the_change_and_not_what_was_there_before():
+    """Who reads the donors' words up to a place, and then its own, goes on as is due."""
+    oracle, ours, donors = Oracle(), ROWS[:100], ROWS[100:]
+    spliced = torch.cat([donors[:, :11], ours[:, 11:]], 1)
+    for logits, share in ((oracle(spliced), 1.0), (oracle(ours), 0.0)):
+        found = states.compared(oracle, WORLD, ours, donors, logits, 10, 8)
+        assert found.shares() == pytest.approx([share] * 8, abs=1e-9)
+    with pytest.raises(ValueError, match="place is 24"):
+        states.compared(oracle, WORLD, ours, donors, oracle(ours), 24, 1)
+
+
 def test_a_state_is_right_where_it_is_said_after_its_move():
     game = Groups("cups", 6)
 

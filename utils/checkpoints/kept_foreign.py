@@ -20,13 +20,14 @@ SWAPS = {  # which directions are exchanged, and whether in the whole past
     "others, whole past": ("others", True),
     "all, whole past": ("all", True),
 }
-CONTROL = "all, whole past"  # of the network before training, too
+CONTROL = "all, whole past"  # of the network before training, too, under this name:
+UNTRAINED = "all, before training"
 
 
 def of_topics(learned=LEARNED, asked=ASKED, pairs=PAIRS, nets=("trained", "before training")):
     """{"known": {net: {target: of each layer error and spread of each text}}, "swaps": {kind: moved
-    and due of each pair of texts, after 0 to 4 words}}; the network before training has one swap,
-    "before training"."""
+    and due of each pair of texts, after 0 to 4 words}}; of the network before training one
+    swap, `UNTRAINED`."""
     model, tokenizer = smollm.load()
     world = Topics()
     rows = [world.sample(n, seed=states.FRESH + k) for k, n in ((21, learned), (22, asked))]
@@ -49,10 +50,10 @@ def of_topics(learned=LEARNED, asked=ASKED, pairs=PAIRS, nets=("trained", "befor
 
 
 def control(tokenizer, world, learned, pairs):
-    """The exchange of all states in the network before training, {"before training": ...}."""
+    """The exchange of all states in the network before training, {`UNTRAINED`: its swap}."""
     model = Transformer(smollm.CONFIG, seed=0).eval()
     found = _swaps(model, tokenizer, world, learned, pairs, [CONTROL])
-    return {"before training": found[CONTROL]}
+    return {UNTRAINED: found[CONTROL]}
 
 
 def _known(learned, fresh, target):

@@ -245,6 +245,27 @@ class After:
 
 
 @torch.no_grad()
+def compared(model, world, tokens, donors, logits, place: int, words: int) -> After:
+    """What a model expects after some exchange at `place` or before it, `logits` for `tokens`,
+    beside what it expects without, and beside what the belief of the donors there would have it
+    expect. Raises ValueError like `after_swap`."""
+    place, words = _window(tokens, place, words)
+    seen = slice(place, place + words)
+    before, after = (each[:, seen].double().softmax(-1) for each in (model(tokens), logits))
+    own, other = world.beliefs(tokens)[:, seen], [world.beliefs(donors)[:, place]]
+    for t in range(place + 1, place + words):
+        other.append(world.updated(other[-1], tokens[:, t], t))
+    exact = world.next_probs(torch.stack(other, 1), place) - world.next_probs(own, place)
+    return After(((after - before) * exact).sum(-1), (exact * exact).sum(-1))
+
+
+def _window(tokens, place, words):
+    last = tokens.shape[1] - 1
+    place = whole("place", place, f"choose 1 to {last - 1}", least=1, most=last - 1)
+    return place, whole("words", words, f"choose 1 to {last - place}", least=1, most=last - place)
+
+
+@torch.no_grad()
 def after_swap(model, world, tokens, donors, bases, place: int, words: int, *, whole_past=False):
     """Exchange the belief after the token at `place`, and see what the model expects next, then and
     after each of the `words` that follow in the text itself.
@@ -252,18 +273,10 @@ def after_swap(model, world, tokens, donors, bases, place: int, words: int, *, w
     whole_past: exchange at all places up to this one. Raises ValueError for a place outside the
     texts or more words than follow.
     """
-    last = tokens.shape[1] - 1
-    place = whole("place", place, f"choose 1 to {last - 1}", least=1, most=last - 1)
-    words = whole("words", words, f"choose 1 to {last - place}", least=1, most=last - place)
+    place, words = _window(tokens, place, words)
     places = slice(1 if whole_past else place, place + 1)
-    seen = slice(place, place + words)
-    before = model(tokens)[:, seen].double().softmax(-1)
-    after = swapped(model, tokens, donors, bases, places)[:, seen].double().softmax(-1)
-    own, other = world.beliefs(tokens)[:, seen], [world.beliefs(donors)[:, place]]
-    for t in range(place + 1, place + words):
-        other.append(world.updated(other[-1], tokens[:, t], t))
-    exact = world.next_probs(torch.stack(other, 1), place) - world.next_probs(own, place)
-    return After(((after - before) * exact).sum(-1), (exact * exact).sum(-1))
+    logits = swapped(model, tokens, donors, bases, places)
+    return compared(model, world, tokens, donors, logits, place, words)
 
 
 FRESH = 60_000_000  # seeds of texts that no model has learned from begin here
