@@ -257,9 +257,7 @@ def test_the_cache_folder_can_be_chosen(monkeypatch):
     monkeypatch.setenv("ONE_TOKEN_CACHE", "")  # as good as not set
     assert str(smollm.cache_folder()) == os.path.expanduser("~/.cache/one-token-at-a-time")
     monkeypatch.setenv("ONE_TOKEN_CACHE", "~nobody-of-that-name/mine")
-    with pytest.raises(
-        ValueError, match="'~nobody-of-that-name/mine', and nobody here"
-    ):
+    with pytest.raises(ValueError, match="'~nobody-of-that-name/mine', and nobody here"):
         smollm.cache_folder()
 
 

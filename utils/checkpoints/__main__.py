@@ -122,6 +122,7 @@ def list_(name):
     print(_line(name))
 
 
+MOST = 3  # results in a line; `show` has them all
 COMMANDS = {"list": list_, "show": show, "remake": remake, "measure": measure, "accept": accept}
 
 
@@ -130,7 +131,9 @@ def _line(name: str) -> str:
     if not (store.FOLDER / f"{name}.json").exists():
         return f"{name:24} not made yet"
     card = store.read_card(name)
-    found = ", ".join(f"{key} {value}" for key, value in card.results.items())
+    results = [f"{key} {value}" for key, value in card.results.items()]
+    more = f" and {len(results) - MOST} more" if len(results) > MOST else ""
+    found = ", ".join(results[:MOST]) + more
     old = [done for done, names in making.stale(name).items() if names]
     note = f"; changed since it was {' and '.join(old)}" if old else ""
     return f"{name:24} {card.parameters:9,} parameters, {card.seconds:5.0f} s: {found}{note}"

@@ -1,11 +1,6 @@
-import ast
-from itertools import islice
-
-import nbformat
 import pytest
 import torch
 
-from tests.places import ROOT
 from utils.checkpoints.recipes import groups
 from utils.checkpoints.store import load_checkpoint
 from utils.models.transformer import Transformer
@@ -84,55 +79,3 @@ def test_a_card_says_how_often_the_last_state_is_right(name, seed):
     recipe = groups.RECIPES[name]
     found = recipe.results(model, recipe.world())["right_after_all_moves"]
     assert found == pytest.approx(card.results["right_after_all_moves"], abs=0.01)
-
-
-# -- what is tested was never trained on -----------------------------------------------------------
-
-
-class Noting:
-    """Notes the seeds of the texts that are asked for."""
-
-    def __init__(self):
-        self.seeds = set()
-
-    def sample(self, n, *, seed):
-        self.seeds.add(seed)
-        return torch.zeros(n, 1)
-
-
-def trained_on():
-    """The seed of every pool of texts that a checkpoint of these worlds has seen."""
-    noting = Noting()
-    for name, seed in MADE:
-        recipe = groups.RECIPES[name]
-        for _ in islice(recipe.batches(noting, seed), recipe.steps):
-            pass
-    return noting.seeds
-
-
-def drawn_in_the_chapter():
-    """Of its code: the seeds of the texts it draws, and of the batches it trains on itself."""
-    notebook = nbformat.read(ROOT / "chapters" / "09_step_after_step.ipynb", as_version=4)
-    tree = ast.parse("\n".join(c.source for c in notebook.cells if c.cell_type == "code"))
-    known, texts, trainings = {}, [], []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "UNSEEN":
-            known["UNSEEN"] = ast.literal_eval(node.value)
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        called, seed = ast.unparse(call.func), [k.value for k in call.keywords if k.arg == "seed"]
-        if called in ("cups.sample", "clock.sample", "dial.sample", "world.sample"):
-            texts.append(eval(ast.unparse(seed[0]), {}, known))
-        elif called == "world_batches":
-            trainings.append(ast.literal_eval(seed[0]))
-    return texts, trainings
-
-
-def test_no_text_of_the_chapter_lies_in_what_a_model_was_trained_on():
-    """A small sample is the beginning of a large one with its seed: `rows` was once a batch."""
-    assert torch.equal(WORLD.sample(2048, seed=2)[:16], ROWS)
-    texts, trainings = drawn_in_the_chapter()
-    seen = trained_on()
-    assert len(seen) > 200 and len(texts) >= 5
-    for first in trainings:  # few steps: the pools of the next hundred seeds are more than it sees
-        seen |= set(range(first, first + 100))
-    assert not seen & set(texts)

@@ -84,3 +84,14 @@ def test_what_the_cards_say_of_long_gaps_is_what_the_models_say():
     model, card = load_checkpoint("tangle-ten-diffusion", 2)
     longest = [gaps.apart(world, gaps.denoiser(model, world, at, 8), at, 8) for at in (1, 2, 3)]
     assert sum(longest) / 3 == pytest.approx(card.results["kl_nats_8_missing"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name,read", [("tangle-any-order-long", gaps.any_order), ("tangle-middle", gaps.middle_last)]
+)
+def test_what_the_cards_say_of_each_gap_is_what_the_models_say(name, read):
+    model, card = load_checkpoint(name, 1)
+    assert len(card.results) == 1 + 21
+    for start, size in ((2, 3), (1, 6)):
+        nats = gaps.apart(WORLD, read(model, WORLD, start, size), start, size)
+        assert nats == pytest.approx(card.results[f"kl_nats_{size}_from_{start}"], abs=1e-4)

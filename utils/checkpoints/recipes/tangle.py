@@ -78,9 +78,10 @@ def middle(model, rows, world):
 
 
 def in_gaps(model, world, *, read):
-    """How far a model's answers are from the true ones, mean over all gaps."""
-    found = gaps.all_apart(read, model, world).values()
-    return {"kl_nats_per_gap": sum(found) / len(found)}
+    """How far a model's answers are from the true ones: mean over all gaps, and in each."""
+    found = gaps.all_apart(read, model, world)
+    each = {f"kl_nats_{size}_from_{start}": kl for (start, size), kl in found.items()}
+    return {"kl_nats_per_gap": sum(found.values()) / len(found)} | each
 
 
 TEN = partial(Tangle, "ab", 10)
