@@ -793,6 +793,8 @@ ARGUMENTS |= {  # of topics, and of what is in a state
 }
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
+    "probes.control_labels words": "the words to be labelled, a tensor",
+    "couplets.Couplets.write last": "words of the library's own, a tensor",
     "recipe.Recipe.keeps seed": "looked up among those of the recipe",
     "proofreading.proof place": "places, a tensor",
     "kept_states.recurrent seed": HANDED_ON,
