@@ -31,12 +31,14 @@ from utils.experiments import (
     compounding,
     derailment,
     exposure,
+    foreign_topics,
     gaps,
     planted,
     proofreading,
     reversal,
     scarce,
     serial,
+    states,
 )
 from utils.generation import (
     canvas,
@@ -50,11 +52,12 @@ from utils.generation import (
 )
 from utils.generation.ragged import continue_each
 from utils.generation.rounds import until_settled
-from utils.measure import enumeration, intervals, likelihood, rates, variety
-from utils.measure.probes import Doubt, Linear, control_labels, patched, states
+from utils.measure import enumeration, intervals, likelihood, probes, rates, variety
+from utils.measure.probes import Doubt, Linear, control_labels, patched
 from utils.models import markov
 from utils.models.kv_cache import KVCache
 from utils.models.looped import looped
+from utils.models.recurrent import Recurrent
 from utils.models.temperature import at_temperature, check_temperature
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.text import corpus
@@ -73,6 +76,7 @@ from utils.worlds.pets import PETS
 from utils.worlds.sentences import Sentences
 from utils.worlds.squares import Squares
 from utils.worlds.tangle import Tangle
+from utils.worlds.topics import Topics
 from utils.worlds.totals import Totals
 from utils.worlds.verdicts import Verdicts
 
@@ -662,7 +666,7 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "graphs.Graphs steps": a_whole(lambda v: Graphs(2, v).length, 3, least=2, most=9),
     "graphs.Graphs.sample n": a_whole(lambda v: Graphs(2, 2).sample(v, seed=0), 2),
     "graphs.Graphs.sample seed": a_seed(lambda v: Graphs(2, 2).sample(2, seed=v)),
-    "probes.states layer": a_whole(lambda v: states(CAUSAL, TEXT, v, 2), 0, 1, most=1),
+    "probes.states layer": a_whole(lambda v: probes.states(CAUSAL, TEXT, v, 2), 0, 1, most=1),
     "probes.patched layer": a_whole(patched_at, 0, 1, most=1),
     "Linear penalty": a_real(lambda v: Linear(LOGITS.T, KINDS, penalty=v).weight, 0.5, least=0),
     "control_labels seed": a_seed(lambda v: control_labels(KINDS, KINDS, seed=v)),
@@ -735,9 +739,80 @@ ARGUMENTS |= {  # of serial steps
     "serial.past_struck count": a_whole(lambda v: struck(count=v), 0, 2, most=3),
     "serial.past_struck seed": a_seed(lambda v: struck(seed=v)),
 }
+BRIEF = Topics(5)
+TOLD = BRIEF.sample(3, seed=0)
+GUESSER = lively(TransformerConfig(len(BRIEF.vocab), d_model=8, n_layers=1, n_heads=1, max_len=8))
+ALONG = [torch.eye(8)[:, :2]]
+
+
+def exchanged(place=2, words=2):
+    return states.after_swap(GUESSER, BRIEF, TOLD, TOLD.flip(0), ALONG, place, words).moved
+
+
+def beside(place=2, words=2):
+    logits = GUESSER(TOLD)
+    return states.compared(GUESSER, BRIEF, TOLD, TOLD.flip(0), logits, place, words).moved
+
+
+def foreign(place=2, words=2):
+    some = torch.arange(6)
+    return foreign_topics.swap(GUESSER, TOLD, TOLD.flip(0), ALONG, place, words, some).moved
+
+
+ARGUMENTS |= {  # of topics, and of what is in a state
+    "topics.Topics places": a_whole(lambda v: Topics(v).length, 3, least=1),
+    "topics.Topics stay": a_real(lambda v: Topics(3, stay=v).moves, 0.5, 1, least=0, most=1),
+    "topics.Topics line": a_whole(lambda v: Topics(3, line=v).emits, 0, 2),
+    "topics.Topics.sample n": a_whole(lambda v: BRIEF.sample(v, seed=0), 0, 3),
+    "topics.Topics.sample seed": a_seed(lambda v: BRIEF.sample(3, seed=v)),
+    "topics.Topics.beliefs last": a_whole(lambda v: BRIEF.beliefs(TOLD, last=v), 1, 9, least=1),
+    "recurrent.Recurrent vocab_size": a_whole(
+        lambda v: Recurrent(v, 2, 2, seed=0)(TEXT % 2), 3, least=1
+    ),
+    "recurrent.Recurrent d_model": a_whole(lambda v: Recurrent(20, v, 2, seed=0)(TEXT), 3, least=1),
+    "recurrent.Recurrent d_state": a_whole(lambda v: Recurrent(20, 2, v, seed=0)(TEXT), 3, least=1),
+    "recurrent.Recurrent seed": a_seed(lambda v: Recurrent(20, 2, 2, seed=v)(TEXT)),
+    "states.split lag": a_whole(
+        lambda v: states.split(torch.eye(12).view(3, 4, 12), lag=v).slow, 1, 3, least=1, most=3
+    ),
+    "states.regression ridge": a_real(
+        lambda v: states.regression(torch.eye(4), torch.eye(4), ridge=v)(torch.eye(4)),
+        0.5,
+        2.0,
+        least=0,
+        open="(",
+    ),
+    "foreign_topics.swap place": a_whole(lambda v: foreign(v, words=1), 1, 4, least=1, most=4),
+    "foreign_topics.swap words": a_whole(lambda v: foreign(words=v), 1, 3, least=1, most=3),
+    "states.after_swap place": a_whole(lambda v: exchanged(v, words=1), 1, 4, least=1, most=4),
+    "states.after_swap words": a_whole(lambda v: exchanged(words=v), 1, 3, least=1, most=3),
+    "states.compared place": a_whole(lambda v: beside(v, words=1), 1, 4, least=1, most=4),
+    "states.compared words": a_whole(lambda v: beside(words=v), 1, 3, least=1, most=3),
+    "states.right_after n": a_whole(lambda v: states.right_after(GAMER, GAME, v), 3, least=0),
+    "states.right_after seed": a_seed(lambda v: states.right_after(GAMER, GAME, 3, seed=v)),
+}
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
+    "probes.control_labels words": "the words to be labelled, a tensor",
+    "couplets.Couplets.write last": "words of the library's own, a tensor",
     "recipe.Recipe.keeps seed": "looked up among those of the recipe",
+    "proofreading.proof place": "places, a tensor",
+    "kept_states.recurrent seed": HANDED_ON,
+    "kept_states.recurrent d_model": HANDED_ON,
+    "kept_states.recurrent d_state": HANDED_ON,
+    "kept_states.recurrent steps": HANDED_ON,
+    "kept_states.recurrent lr": HANDED_ON,
+    "foreign_topics.read_off ridge": HANDED_ON,
+    "kept_foreign.of_topics learned": "how many texts, a size of the library's own",
+    "kept_foreign.of_topics asked": "how many texts, a size of the library's own",
+    "kept_foreign.of_topics pairs": "how many texts, a size of the library's own",
+    "kept_states.passages n": "how many passages, a size of the library's own",
+    "kept_states.of_smollm n": "how many passages, a size of the library's own",
+    "states.swapped places": "a slice",
+    "states.swap_trial seed": HANDED_ON,
+    "recurrent.Recurrent.changed places": "a slice",
+    "topics.Topics.updated place": "a place in a text that its caller has read",
+    "topics.Topics.next_probs first": "a place in a text that its caller has read",
     "arithmetic.threaded_matmul weight": "a matrix",
     "serial.filled passes": "checked by `sample`, under its name there",
     "planted.anew passes": "checked by `sample`, under its name there",

@@ -13,6 +13,7 @@ from utils.worlds.pets import PETS
 from utils.worlds.sentences import EVERYDAY, Sentences
 from utils.worlds.squares import Squares
 from utils.worlds.tangle import Tangle
+from utils.worlds.topics import Topics
 from utils.worlds.totals import Totals
 from utils.worlds.verdicts import Verdicts
 
@@ -26,6 +27,7 @@ __all__ = [
     "Sentences",
     "Squares",
     "Tangle",
+    "Topics",
     "Totals",
     "Verdicts",
 ]

@@ -4,6 +4,7 @@ from utils.checkpoints.recipes import (
     bare_words,
     chains,
     couplets,
+    cups,
     graphs,
     groups,
     kjv,
@@ -12,6 +13,7 @@ from utils.checkpoints.recipes import (
     sentences,
     squares,
     tangle,
+    topics,
     totals,
     verdicts,
 )
@@ -30,4 +32,6 @@ RECIPES = (
     | graphs.RECIPES
     | pairs.RECIPES
     | groups.RECIPES
+    | topics.RECIPES
+    | cups.RECIPES
 )  # {name: Recipe}, parents before their children
