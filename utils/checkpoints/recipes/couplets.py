@@ -56,7 +56,7 @@ def quality_through_the_break(model, world):
 
 USUAL = Recipe(
     about="A causal model of couplets.",
-    data="Couplets(), 1300 batches of 64",
+    data="Couplets(), 1300 batches of 64 couplets",
     world=Couplets,
     config=shape,
     batches=batches,
@@ -71,14 +71,14 @@ RECIPES = {
     "couplets-myopic": replace(
         USUAL,
         about="The same, but no loss at a later word reaches what an earlier position computes.",
-        data="Couplets(), 3900 batches of 64",
+        data="Couplets(), 3900 batches of 64 couplets",
         loss=for_itself,
         steps=3900,
     ),
     "couplets-narrow": replace(
         USUAL,
         about="A causal model that sees the first line only through the end of that line.",
-        data="Couplets(), 2000 batches of 64",
+        data="Couplets(), 2000 batches of 64 couplets",
         config=partial(shape, n_layers=3),
         loss=through_the_break,
         steps=2000,
