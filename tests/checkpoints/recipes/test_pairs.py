@@ -67,3 +67,4 @@ def test_what_the_chapter_says_of_them_is_on_the_cards():
     new = {name: read_card(name).results["new_order"] for name in RECIPES}
     assert new["pairs-half-short"] > 0.5 and 0.1 < new["pairs-middle-long"] < 0.5
     assert max(new[f"pairs-half-{kind}"] for kind in ("ar", "diffusion", "whole")) < 0.05
+    assert new["pairs-half-single"] > 0.95 and new["pairs-half-single-ar"] < 0.05

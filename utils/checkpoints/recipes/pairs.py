@@ -155,6 +155,20 @@ RECIPES = {
         world=partial(Pairs, size=2, both=0.5),
         steps=1800,
     ),
+    "pairs-half-single": replace(
+        SHORT,
+        about="A denoiser of names of one syllable, half of the pairs read in both orders.",
+        data="Pairs(60, 1, both=0.5), 4500 batches of 50 texts: 450,000 tokens to predict",
+        world=partial(Pairs, 60, 1, both=0.5),
+        steps=4500,
+    ),
+    "pairs-half-single-ar": replace(
+        CAUSAL,
+        about="A causal model of names of one syllable, half of the pairs read in both orders.",
+        data="Pairs(60, 1, both=0.5), 3000 batches of 50 texts: 450,000 tokens to predict",
+        world=partial(Pairs, 60, 1, both=0.5),
+        steps=3000,
+    ),
     "pairs-half-whole": replace(
         DENOISER,
         about="A denoiser of four syllables that had one whole name to predict in each text.",
