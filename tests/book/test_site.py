@@ -29,7 +29,10 @@ from utils.text import columns
 CONTRAST = {"text": 4.5, "large": 3.0}
 # The texts of the page that are hard to read, with their contrast.
 FAINT = """(limits) => {
-  const parse = (color) => (color.match(/[\\d.]+/g) || []).map(Number);
+  const parse = (color) => {  // rgb(255 0 0 / 0.5), or what a mixture is: color(srgb 1 0 0 / 0.5)
+    const parts = (color.match(/[\\d.]+/g) || []).map(Number);
+    return color.startsWith("color(srgb") ? parts.map((x, i) => (i < 3 ? 255 * x : x)) : parts;
+  };
   const linear = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
   const over = (top, under) =>
