@@ -24,7 +24,7 @@ AT_THE_TOP = """(term) => {
   const found = [...(page?.querySelectorAll("dt") ?? [])].find((dt) => dt.textContent === term);
   if (!found) return false;
   const below = found.getBoundingClientRect().top - page.getBoundingClientRect().top;
-  return 0 <= below && below < 100;
+  return -1 < below && below < 100;  // pixels; a page scrolls by whole ones
 }"""
 TO_THE_END = """() => {
   const terms = document.querySelectorAll(".jp-MarkdownViewer dt");
