@@ -161,6 +161,7 @@ RECIPES = {
         data="Pairs(60, 1, both=0.5), 4500 batches of 50 texts: 450,000 tokens to predict",
         world=partial(Pairs, 60, 1, both=0.5),
         steps=4500,
+        weights_of=(0,),
     ),
     "pairs-half-single-ar": replace(
         CAUSAL,
@@ -168,6 +169,7 @@ RECIPES = {
         data="Pairs(60, 1, both=0.5), 3000 batches of 50 texts: 450,000 tokens to predict",
         world=partial(Pairs, 60, 1, both=0.5),
         steps=3000,
+        weights_of=(0,),
     ),
     "pairs-half-whole": replace(
         DENOISER,
