@@ -107,7 +107,7 @@ def evaluate(
     """Learn the pairs by heart and ask for both sides.
 
     objective: "ar", a causal model from left to right, or "diffusion", a denoiser. It trains for so
-    many steps or seconds, 300 seconds if neither is given, and stops once all is known forward.
+    many steps or seconds, 600 seconds if neither is given, and stops once all is known forward.
     Raises ValueError like `checked_pairs`, and for an unknown objective.
     """
     if objective not in OBJECTIVES:
