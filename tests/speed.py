@@ -128,6 +128,7 @@ def work(trace: list[dict], paint: float) -> tuple[float, float]:
         e
         for e in trace
         if e["name"] == "RunTask"
+        and "dur" in e  # when tracing stops, a task has begun that will not end
         and (e["pid"], e["tid"]) == (start["pid"], start["tid"])
         and e["ts"] >= start["ts"]
     ]
