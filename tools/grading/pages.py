@@ -15,11 +15,11 @@ ALONE = (
 STYLE = """
 body{margin:0}
 main{min-height:100vh;box-sizing:border-box;padding:1rem;background:var(--paper);
-font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
-main>*{max-width:46rem;margin-left:auto;margin-right:auto}
-main>.wide{max-width:76rem}
-h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2rem}h3{font-size:1rem;margin:1.5rem auto .2rem}
-p{margin:.5rem auto}ul{margin:.3rem 0;padding-left:1.2rem}
+font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere;display:grid;align-content:start;
+grid-template-columns:minmax(0,1fr) minmax(0,46rem) minmax(0,1fr)}
+main>*{grid-column:2}main>.wide{grid-column:1/-1}
+h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.2rem;margin:1.5rem 0 0}
+h3{font-size:1rem;margin:1.2rem 0 0}p{margin:.4rem 0}ul{margin:.3rem 0;padding-left:1.2rem}
 code,pre{font:13px/1.45 ui-monospace,monospace}
 pre{margin:0;padding:.5rem;background:var(--soft);white-space:pre-wrap}
 mark{background:none;color:inherit;box-shadow:inset 0 -.5em #d1590a44}

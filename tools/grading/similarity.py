@@ -1,6 +1,6 @@
 """`make similarity`: whose work is alike, as a list to look at and never a verdict.
 
-Work is compared as sequences of tokens: without comments, spaces and line breaks, with one sign for
+Work is compared as sequences of tokens: without comments, docstrings and line breaks, with one sign for
 every name that is a student's own and one for every text in quotes. What stands in the assignment
 or in the instructor's solution counts for nobody, and what many of the class have counts little.
 
@@ -153,12 +153,14 @@ def hashed(words):
 
 
 def of_code(source, kept):
-    """(word, first line, last line) of each token; of what is no Python, as far as it is some."""
-    before = ""
+    """(word, first line, last line) of each token, without comments and docstrings; of what is no
+    Python, as far as it is some."""
+    before, kind = "", "NEWLINE"
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            begins = kind in ("NEWLINE", "INDENT", "DEDENT")
             kind, word = tokenize.tok_name[token.type], token.string
-            if kind in SKIPPED:
+            if kind in SKIPPED or (begins and kind == "STRING"):
                 continue
             if kind in ("STRING", "FSTRING_START"):
                 word = '"'
@@ -278,7 +280,8 @@ def marked(cell, grams):
     shown, gap = [], False
     for number, line in enumerate(cell.source.split("\n"), start=1):
         if number in common:
-            shown.append(f"<mark>{pages.code(line)}</mark>")
+            words = line.lstrip()
+            shown.append(f"{line[: -len(words)]}<mark>{pages.code(words)}</mark>" if words else "")
         elif {number - 1, number + 1} & common:
             shown.append(pages.code(line))
         elif not gap:

@@ -21,6 +21,7 @@ from . import pages
 from .course import GradingError, marks, template
 from .feedback import unsettled
 from .grade import read_card
+from .inside.magics import plain
 from .inside.reading import defines, hidden_lines, names, own_words
 
 COUNTED = ("final", "not final")
@@ -89,58 +90,61 @@ def statistics(course, only=None, *, with_names=False):
 
 def gather(course, pattern):
     """The Class, of an assignment's template."""
-    found, sources = Class({}), {}
+    found, defined = Class({}), solutions(course, pattern.name)
     for cell in pattern.notebook.cells:
         mark = marks(cell)
         if mark.get("grade") and mark["points"]:
-            written, asks = bool(mark.get("solution")), names(cell.source)[1] & set(pattern.names)
-            name = mark["grade_id"]
-            found.questions[name] = Question(name, mark["points"], written, asks)
-            sources[name] = cell.source
+            asks = names(cell.source)[1] & set().union(*defined.values())
+            one = Question(mark["grade_id"], mark["points"], bool(mark.get("solution")), asks)
+            found.questions[one.name] = one
     states = unsettled(course, pattern.name)
     for student, (status, _) in states.items():
         if status not in COUNTED:
             found.apart.setdefault(status, []).append(student)
+    apart = {student for students in found.apart.values() for student in students}
     with course.gradebook() as book:
         try:
             submissions = book.assignment_submissions(pattern.name)
         except MissingEntry:
             return found
-        for submission in submissions:
-            student = submission.student_id
-            card = read_card(course, student, pattern.name)
-            path = course.folder("autograded", student, pattern.name) / f"{pattern.name}.ipynb"
-            if card is None or not path.exists() or states.get(student, COUNTED)[0] not in COUNTED:
-                continue
-            penalty = submission.late_submission_penalty
-            found.totals[student] = max(0, submission.score - penalty)
-            found.seconds.append(card.seconds)
-            for grade in submission.notebooks[0].grades:
-                if question := found.questions.get(grade.name):
-                    question.points[student] = grade.score
-                    if grade.needs_manual_grade:
-                        question.waiting.append(student)
-            add(found, pattern, sources, student, card, nbformat.read(path, 4).cells)
+        for one in submissions:
+            if one.student_id not in apart:
+                add(found, one, course, pattern, defined)
     return found
 
 
-def add(found, pattern, sources, student, card, cells):
-    """Add what the tests of one graded notebook said."""
-    cells = {marks(cell)["grade_id"]: cell for cell in cells if marks(cell)}
+def solutions(course, name):
+    """{name of a cell: names that the instructor's solution defines in it}."""
+    source = nbformat.read(course.folder("source", assignment=name) / f"{name}.ipynb", 4)
+    cells = [one for one in source.cells if one.cell_type == "code" and marks(one).get("solution")]
+    return {marks(one)["grade_id"]: defines(plain(one.source)[0]) for one in cells}
+
+
+def add(found, submission, course, pattern, defined):
+    """Add a graded submission, of nbgrader's gradebook, to the Class."""
+    student, questions = submission.student_id, found.questions
+    card = read_card(course, student, pattern.name)
+    graded = course.folder("autograded", student, pattern.name) / f"{pattern.name}.ipynb"
+    cells = {marks(one).get("grade_id"): one for one in nbformat.read(graded, 4).cells}
+    found.totals[student] = max(0, submission.score - submission.late_submission_penalty)
+    found.seconds.append(card.seconds)
+    for grade in submission.notebooks[0].grades:
+        if grade.name in questions:
+            questions[grade.name].points[student] = grade.score
+            if grade.needs_manual_grade:
+                questions[grade.name].waiting.append(student)
     unwritten = set()
-    for name, cell in cells.items():
-        same = cell.source.strip() == pattern.released.get(name, "").strip()
-        if marks(cell).get("solution") and cell.cell_type == "code" and same:
-            unwritten |= defines(cell.source)
-    for question in found.questions.values():
-        if question.written or question.name not in cells:
-            continue
-        why = reason(cells[question.name], sources[question.name])
+    for name, some in defined.items():
+        if cells[name].source.strip() == pattern.released[name].strip():
+            unwritten |= some
+    tests = {marks(one).get("grade_id"): one.source for one in pattern.notebook.cells}
+    for question in questions.values():
+        if question.name in card.times:
+            question.seconds.append(card.times[question.name])
+        why = None if question.written else reason(cells[question.name], tests[question.name])
         if why:
             why = NOT_WRITTEN if question.asks & unwritten else why
             question.failed.setdefault(why, []).append(student)
-        if question.name in card.times:
-            question.seconds.append(card.times[question.name])
 
 
 def reason(cell, source):
@@ -203,7 +207,7 @@ def summary(found, failed):
         yield "<p>Most often failed:</p><ul>"
         for one in failed[:3]:
             why, who = max(one.failed.items(), key=lambda item: len(item[1]))
-            mostly = "" if why == NOT_WRITTEN else f", {len(who)} of them by: {pages.text(why)}"
+            mostly = f", {len(who)} of them: {pages.text(why)}" if len(who) > 1 else ""
             yield f"<li><b>{pages.text(one.name)}</b>, {number_failed(one)} of {n}{mostly}</li>"
         yield "</ul>"
 
@@ -212,7 +216,7 @@ def test_in_words(question, found, with_names):
     """How many failed a test, and by which check."""
     n, seconds = number_failed(question), question.seconds
     about = [f"{question.most:g} points" if question.most != 1 else "1 point"]
-    about += [f"asks {', '.join(sorted(question.asks))}"] if question.asks else []
+    about += [f"tests {', '.join(sorted(question.asks))}"] if question.asks else []
     about += [f"{median(seconds):.2f} s (longest {max(seconds):.2f} s)"] if seconds else []
     yield f"<h3>{pages.text(question.name)}: {n} of {len(found.totals)} failed</h3>"
     yield f"<p class=muted>{pages.text('; '.join(about))}</p><ul>"
@@ -258,9 +262,9 @@ def totals_drawn(found):
 
 
 LOOKS = (  # of a bar's parts
-    ("all", {"color": INK}),
-    ("some", {"color": INK, "alpha": 0.45}),
-    ("none", {"color": INK, "alpha": 0.13}),
+    ("all points", {"color": INK, "alpha": 0.8}),
+    ("some", {"color": INK, "alpha": 0.4}),
+    ("none", {"color": INK, "alpha": 0.12}),
     ("to be marked", {"facecolor": "none", "edgecolor": MASK, "hatch": "////"}),
 )
 
@@ -283,10 +287,10 @@ def questions_drawn(found):
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("students")
     fig.legend(loc="outside lower left", ncols=4, handlelength=1, columnspacing=1, title=None)
-    hardest = min(questions, key=lambda one: one.shares()[0])
-    full = hardest.shares()[0]
-    ax.set_title(f"Points by question: fewest have all of {hardest.name}, {full}")
+    hardest = min(questions, key=lambda one: one.shares()[0] + one.shares()[3])
+    full, n = hardest.shares()[0], len(found.totals)
+    ax.set_title(f"Fewest have all points of {hardest.name}: {full} of {n}")
     alt = "Students with all points of a question: " + ", ".join(
         f"{one.name} {one.shares()[0]}" for one in questions
     )
-    return fig, f"{alt}; of {len(found.totals)}."
+    return fig, f"{alt}; of {n}."
