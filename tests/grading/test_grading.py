@@ -996,7 +996,14 @@ def test_the_commandfrom_release_to_export(course, grading):
     assert list(rows) == ["alice", "bob"]
     assert float(rows["alice"]["score"]) == 0 and float(rows["bob"]["score"]) == 5
     assert float(rows["bob"]["max_score"]) == 10
-    for command in ("release", "grade", "feedback", "export"):
+    assert f"grades_moodle/{NAME}.csv" not in exported
+    _, wrong = grading("export", FORMAT="moodle")
+    assert wrong.startswith("FORMAT=moodle needs the column `email` in ")
+    assert f"{NAME}-statistics.html" in grading("statistics", NAMES="1")[0]
+    assert f"to look at: {NAME}, pairs: 0" in grading("similarity")[0]
+    for command in commands.COMMANDS:
+        if command == "formgrader":  # becomes a server
+            continue
         _, wrong = grading(command, ASSIGNMENT="02_none")
         assert wrong == f"There is no assignment '02_none'. There are: {NAME}."
 
@@ -1017,7 +1024,7 @@ def test_elsewhere_than_on_a_terminal_progress_is_lines(course, grading, monkeyp
 
 def test_make_calls_the_commands():
     """Only what `make` would run: running it here could set the environment up anew."""
-    for command in ("release", "grade", "formgrader", "feedback", "export"):
+    for command in commands.COMMANDS:
         shown = subprocess.run(
             ["make", "--no-print-directory", "-n", command, "ASSIGNMENT=x"],
             cwd=ROOT,

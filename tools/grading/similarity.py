@@ -1,8 +1,9 @@
 """`make similarity`: whose work is alike, as a list to look at and never a verdict.
 
-Work is compared as sequences of tokens: without comments, docstrings and line breaks, with one sign for
-every name that is a student's own and one for every text in quotes. What stands in the assignment
-or in the instructor's solution counts for nobody, and what many of the class have counts little.
+Work is compared as sequences of tokens: without comments, docstrings and line breaks, with one sign
+for every name that is a student's own and one for every text in quotes. What stands in the
+assignment or in the instructor's solution counts for nobody, and what many of the class have counts
+little.
 
 Which pairs to compare closely is found by winnowing: of the hashes of all runs of K tokens the
 smallest in each WINDOW of them is kept as a fingerprint, so that a run of K + WINDOW - 1 tokens
