@@ -122,6 +122,14 @@ def test_moodle_gets_an_address_a_grade_and_feedback(course):
         book.db.commit()
 
 
+def test_a_platform_is_told_no_other_points_where_no_grade_is_final(tmp_path):
+    course = small.make(tmp_path)
+    (tmp_path / "students.csv").write_text(CANVAS, "utf-8")
+    small.submit(course, "ada")
+    small.run(course)
+    assert [row[-1] for row in read(export.export(course, NAME, "canvas").paths[-1])[1:]] == ["10"]
+
+
 @pytest.mark.parametrize(
     "form, roster, told",
     [

@@ -82,9 +82,9 @@ def export(course, only=None, form=None):
     done.paths.append(put(course.root / "grades.csv", COLUMNS, rows))
     done.paths.append(put(course.root / "late_days.csv", LATE, late))
     for name in names if form else ():
-        final = [row for row in rows if row["assignment"] == name and row["status"] == "final"]
+        mine = [row for row in rows if row["assignment"] == name]
         make = {"canvas": for_canvas, "moodle": for_moodle}[form]
-        columns, lines, nameless = make(course, name, final, known)
+        columns, lines, nameless = make(course, name, mine, known)
         done.left_out += [f"{one}, {name}: {why}" for one, why in nameless]
         path = course.root / f"grades_{form}" / f"{name}.csv"
         done.paths.append(put(path, columns, lines))
@@ -169,13 +169,12 @@ def needed(course, form, known):
         )
 
 
-def for_canvas(course, name, final, known):
+def for_canvas(course, name, given, known):
     """(columns, rows, [(student, why not)]) of a gradebook as Canvas exports and imports it."""
     points = column_in_canvas(course, name)
     columns = ["Student", *collect.CANVAS, points]
-    most = max((row["max_score"] for row in final), default=0)
-    rows, nameless = [{"Student": "    Points Possible", points: number(most)}], []
-    for row in final:
+    rows, nameless = [{"Student": "    Points Possible", points: number(given[0]["max_score"])}], []
+    for row in final(given):
         one = known.get(row["student_id"])
         ids = {} if one is None else {key: one.canvas.get(key, "") for key in collect.CANVAS}
         if not any(text for key, text in ids.items() if key != "Section"):
@@ -186,6 +185,10 @@ def for_canvas(course, name, final, known):
             called = ", ".join(filter(None, (row["last_name"], row["first_name"])))
             rows.append({"Student": called, **ids, points: number(row["score"])})
     return columns, rows, nameless
+
+
+def final(rows):
+    return [row for row in rows if row["status"] == "final"]
 
 
 def column_in_canvas(course, name):
@@ -200,11 +203,11 @@ def column_in_canvas(course, name):
     return name
 
 
-def for_moodle(course, name, final, known):
+def for_moodle(course, name, given, known):
     """(columns, rows, [(student, why not)]) of a table that Moodle imports, each by the address."""
     columns = ["Email address", name, f"Feedback: {name}"]
     rows, nameless = [], []
-    for row in final:
+    for row in final(given):
         one = known.get(row["student_id"])
         if one is None or not one.email:
             nameless.append((row["student_id"], "has no email in students.csv"))
