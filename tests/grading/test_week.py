@@ -212,13 +212,16 @@ def test_statistics_say_which_check_failed_for_how_many_in_the_teachers_words(co
     assert "4 graded: from 4.5 to 9.5 of 10 points, median 6.75." in text
     assert "Not counted: 1 missing." in text
     assert "test-double: 1 of 4 failed" in text
-    assert "1 × Line 1: assert double(3) == 6, double(3)" in text
-    assert "test-double-text: 2 of 4 failed" in text and "2 × secret message about texts" in text
+    assert "1 × assert double(3) == 6, double(3) (line 1)" in text
+    assert (
+        "test-double-text: 2 of 4 failed" in text
+        and "2 × secret message about texts (line 3)" in text
+    )
     assert "explain: median 1.5 of 2, 3 marked; 1 to be marked" in text
     for student in HANDED_IN:
         assert student not in text
     (path,) = statistics.statistics(course, with_names=True)
-    assert "2 × secret message about texts (bob, dan)" in words_of(path)
+    assert "2 × secret message about texts (line 3) (bob, dan)" in words_of(path)
 
 
 def test_statistics_hold_no_words_of_a_students(course):
@@ -239,7 +242,7 @@ def test_statistics_tell_not_written_from_wrong(tmp_path):
     text = words_of(path)
     assert "test-double: 2 of 2 failed" in text and "Not counted: 1 unreadable." in text
     assert text.count("2 × Not written: the cell is as it was released.") == 2
-    assert "2 × Line 1: assert shout([&quot;a&quot;, &quot;b&quot;])" in text
+    assert "2 × assert shout([&quot;a&quot;, &quot;b&quot;])" in text
 
 
 def test_the_time_of_a_test_has_its_hidden_part_in_it(tmp_path):

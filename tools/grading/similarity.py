@@ -79,13 +79,15 @@ class Work:
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """Two who have something in common. tokens: how many, of the one who has more of them; shares:
-    of what each has written, less where many have it. grams: the hashes of it."""
+    """Two who have something in common. tokens: how many, of the one who has more of them. shares:
+    of what each has written; weight: the larger of them, in which less counts what many have.
+    grams: the hashes of it."""
 
     one: Work
     other: Work
     tokens: int
     shares: tuple
+    weight: float
     grams: frozenset
 
 
@@ -204,8 +206,8 @@ def compare(works):
     usual = median([*about.values(), *[0.0] * (all_pairs - len(about))])
     likely = sorted(about, key=about.get, reverse=True)[: 10 * AT_MOST]
     pairs = [closely(works[a], works[b], weight) for a, b in likely]
-    pairs = [one for one in pairs if one.tokens >= LEAST and max(one.shares) >= SHARE]
-    pairs.sort(key=lambda one: (-max(one.shares), one.one.student, one.other.student))
+    pairs = [one for one in pairs if one.tokens >= LEAST and one.weight >= SHARE]
+    pairs.sort(key=lambda one: (-one.weight, one.one.student, one.other.student))
     return pairs[:AT_MOST], usual
 
 
@@ -229,8 +231,7 @@ def closely(one, other, weight):
     """The Pair of two works."""
     common = {gram: weight[gram] for gram in one.own & other.own}
     tokens = [work.tokens(common) for work in (one, other)]
-    shares = [
-        sum(some.values()) / max(1, work.size)
-        for some, work in zip(tokens, (one, other), strict=True)
-    ]
-    return Pair(one, other, max(map(len, tokens)), tuple(shares), frozenset(common))
+    sizes = [max(1, work.size) for work in (one, other)]
+    shares = [len(some) / size for some, size in zip(tokens, sizes, strict=True)]
+    worth = [sum(some.values()) / size for some, size in zip(tokens, sizes, strict=True)]
+    return Pair(one, other, max(map(len, tokens)), tuple(shares), max(worth), frozenset(common))

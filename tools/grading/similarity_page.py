@@ -15,9 +15,11 @@ def parts(works, pairs, usual, listed):
         "ask, before you think anything of anybody.</p>"
     )
     yield (
-        f"<p>{n} hand-ins, {n * (n - 1) // 2} pairs. Half of the pairs have {usual:.0%} or less "
-        f"of their own in common. Listed are those with {listed}: "
-        f"{len(pairs) or 'none'}.</p>"
+        f"<p>{n} hand-ins, {n * (n - 1) // 2} pairs. Half of the pairs have "
+        f"{f'{usual:.0%} or less' if usual >= 0.005 else 'next to nothing'} of their own in "
+        f"common. Listed are those with {listed}: {len(pairs) or 'none'}. First come those who "
+        "share what few others have; a percentage is of all that one has written that is neither "
+        "the assignment's nor the instructor's.</p>"
     )
     little = [one.student for one in works if not one.own]
     if little:
@@ -44,7 +46,8 @@ def side_by_side(pair):
 
 
 def marked(cell, grams):
-    """A cell's lines, those in common marked, with one more before and after; … for the others."""
+    """A cell's lines, those in common marked, with two more before and after; … for the
+    others."""
     common = {
         line
         for start, gram in enumerate(cell.grams)
@@ -52,14 +55,15 @@ def marked(cell, grams):
         for first, last in cell.run(start)
         for line in range(first, last + 1)
     }
+    near = {line + step for line in common for step in (-2, -1, 0, 1, 2)}
     shown, gap = [], False
     for number, line in enumerate(cell.source.split("\n"), start=1):
-        if number in common:
-            words = line.lstrip()
-            shown.append(f"{line[: -len(words)]}<mark>{pages.code(words)}</mark>" if words else "")
-        elif {number - 1, number + 1} & common:
+        words = line.lstrip()
+        if number in common and words:
+            shown.append(f"{line[: -len(words)]}<mark>{pages.code(words)}</mark>")
+        elif number in near:
             shown.append(pages.code(line))
         elif not gap:
             shown.append("<span class=muted>…</span>")
-        gap = not {number - 1, number, number + 1} & common
+        gap = number not in near
     return "\n".join(shown)

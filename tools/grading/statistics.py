@@ -149,22 +149,26 @@ def add(found, submission, course, pattern, defined):
 
 
 def reason(cell, source):
-    """Why a test failed, in the teacher's words as far as there are any; None if it did not."""
+    """Why a test failed, in the teacher's words as far as there are any, and the line of the test;
+    None if it did not fail."""
     error = next((one for one in cell.get("outputs", ()) if one.output_type == "error"), None)
     if error is None:
         return None
     kind, lines = error["ename"], source.splitlines()
     if kind in STOPPED:
         return DID_NOT_END
-    hidden = {own_words(source, number) for number in hidden_lines(source)} - {""}
     if kind == "HiddenTest":
-        return error["evalue"] if error["evalue"] in hidden else HIDDEN
+        hidden = {own_words(source, at): at for at in sorted(hidden_lines(source), reverse=True)}
+        said = error["evalue"]
+        return f"{said} (line {hidden[said]})" if said and said in hidden else HIDDEN
     said = [re.fullmatch(r"line (\d+): (.*)", line) for line in error["traceback"]]
     way = [int(one[1]) for one in said if one and one[2] in lines[int(one[1]) - 1 : int(one[1])]]
+    if not way:
+        return "An error, nobody knows where."
+    at, where = way[0], lines[way[0] - 1].strip()
     if kind == "AssertionError":
-        words = [one for one in (own_words(source, number) for number in way) if one]
-        words = words or [f"Line {number}: {lines[number - 1].strip()}" for number in way[:1]]
-        return words[-1] if words else HIDDEN
+        spoken = [(number, one) for number in way if (one := own_words(source, number))]
+        at, words = spoken[-1] if spoken else (at, where)
+        return f"{words} (line {at})"
     known = isinstance(getattr(builtins, kind, None), type)
-    where = f", called in line {way[0]}: {lines[way[0] - 1].strip()}" if way else ""
-    return f"{kind if known else 'An error of their own'}{where}"
+    return f"{kind if known else 'An error of their own'}, called in line {at}: {where}"

@@ -22,7 +22,8 @@ def parts(found, with_names):
         plotting.html(*questions_drawn(found)),
         "<h2>What failed</h2>",
         "<p class=muted>A test stops at the first check that fails, so each student stands in one "
-        "line of a test. What else would have failed nobody knows.</p>",
+        "line of a test; what else would have failed nobody knows. Lines are those of the test in "
+        "your source; … is in place of a value.</p>",
         *(part for one in failed for part in test_in_words(one, found, with_names)),
         f"<p>All passed {listed(passed)}.</p>" if passed else "",
         *written_in_words(found),
