@@ -306,7 +306,7 @@ def test_the_player_steps_and_plays(visit, width):
     player = page.locator(".ott-player").first
     stage = player.locator(".ott-stage")
     first = stage.inner_text()
-    assert "step 1 of" in first  # at rest, since on the step before a box is empty
+    assert "step 1 of" in first  # at rest, since before it nothing is written
     assert player.locator(".ott-now").count() >= 1
     player.get_by_role("button", name="Step forward").click()
     assert "step 2 of" in stage.inner_text() and first != stage.inner_text()

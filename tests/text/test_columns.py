@@ -52,6 +52,7 @@ def test_a_cell_breaks_before_its_interval_and_not_within():
         "one  gap in the first line,\nnone at all in the second",
         "gaps   here\nand there     too",
         "  an indented line\n  and another",
+        "tensor([[  1,   2,  76, 142],\n        [127,  44,   2,   3]])",
         "",
         "\n\n",
     ],
