@@ -46,7 +46,8 @@ def mathml(tex: str, block: bool = False) -> str:
         tex = re.sub(ours, theirs, tex)
     if block and r"\\" in tex and r"\begin" not in tex:
         tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
-    return BRACED.sub(r"<munder>\1</munder>", tex2mathml(tex.strip(), as_block=block))
+    found = tex2mathml(tex.strip(), as_block=block).replace("<mo>‖", '<mo stretchy="false">‖')
+    return BRACED.sub(r"<munder>\1</munder>", found)
 
 
 def written(node: nodes.Element, block: bool) -> str:

@@ -19,7 +19,7 @@ from utils.text.publish import publish
 
 _APART = re.compile(r"(^|\S) {2,}\S")  # in a line of a table, cells are two spaces apart or more
 _TOGETHER = re.compile(r"[\[(][^\[\]()]*[\])](?: of [\d,]+)?")  # an interval, and of how many
-_NUMBER = re.compile(r"[-+]?[\d.,e+]+%?( [\[(][^\[\]()]*[\])])?( of [\d,]+)?|")
+_NUMBER = re.compile(r"–|(?:± ?|[-+])?[\d.,e+]+%?( [\[(][^\[\]()]*[\])])?( of [\d,]+)?|")
 _VALUE = re.compile(r"\s*(tensor|array)\(")  # numbers in columns, and no table: a printed tensor
 _ALIGNED = re.compile(r".*(█|  ).*|[\d. ]+ [\d. ]+")  # a bar, or several things in one cell
 
