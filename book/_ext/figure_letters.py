@@ -13,15 +13,14 @@ import re
 
 from sphinx.application import Sphinx
 
-from utils.page.theme import AR, BASELINE, DIFFUSION, MASK
-
 SCALE = 1 / 64  # the outline of a letter is drawn 64 times as large as it is placed
 LETTER = re.compile(r'<path id="([^"]+)"(?: d="([^"]*)")? transform="scale\(0\.015625\)"/>\s*')
 USE = r'<use href="#([^"]+)"( transform="[^"]*")?/>\s*'
 TEXT = re.compile(rf'<g( style="[^"]*")? transform="([^"]*)">\s*((?:{USE})+)</g>')
-# A line in a colour of the book is seen on white and on black; letters are thinner, and have to stand
-# out more (WCAG 2.2, 1.4.3). So some of the text's own colour is added to theirs.
-COLOURED = re.compile(f"fill: ({'|'.join([AR, DIFFUSION, BASELINE, MASK])})")
+# A line in a colour is seen on white and on black; letters are thinner, and have to stand out more
+# (WCAG 2.2, 1.4.3). So some of the text's own colour is added to theirs. White letters, and black
+# ones, stand on the colours of a heat map.
+COLOURED = re.compile("fill: (#(?!ffffff)[0-9a-f]{6})")
 PLACE = re.compile(r"translate\((\S+)(?: (\S+))?\)(?: scale\((\S+)\))?")
 
 
