@@ -237,11 +237,10 @@ def test_on_the_smallest_phone_nothing_sticks_out(playground):
     page = playground(width=320)
     press(page, "End")
     page.locator(".pg-lane .pg-word").nth(9).click()  # "because", and the roads not taken
-    outside = """[...document.querySelectorAll(".pg-draft, .pg-lane, .pg-controls")].flatMap((box) => {
-      const edge = box.getBoundingClientRect().right;
-      return [...box.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > edge + 1)
-        .map((e) => e.outerHTML.slice(0, 80));
-    })"""
+    outside = """[...document.querySelectorAll(".pg-draft, .pg-lane, .pg-controls")]
+      .flatMap((box) => [...box.querySelectorAll("*")].filter(
+        (e) => e.getBoundingClientRect().right > box.getBoundingClientRect().right + 1))
+      .map((e) => e.outerHTML.slice(0, 80))"""
     assert page.evaluate(outside) == []
     tops = page.locator(".pg-controls button").evaluate_all("all => all.map((e) => e.offsetTop)")
     assert len(set(tops)) == 1  # the steps in one row
