@@ -437,6 +437,14 @@ def test_a_folded_solution_opens(visit):
     content.locator("p, pre, div").first.wait_for(state="visible")
 
 
+def test_what_is_folded_says_what_it_is(html):
+    fold = r'<div class="[^"]*\bdropdown\b[^"]*"[^>]*>\s*<p class="admonition-title">(.*?)</p>'
+    for chapter in CHAPTERS:
+        page = (html / "chapters" / f"{chapter.stem}.html").read_text(encoding="utf-8")
+        titles = re.findall(fold, page)
+        assert titles and "Note" not in titles, chapter.stem
+
+
 def test_code_can_be_copied(visit):
     page = visit("chapters/01_markov_chains.html")
     assert page.locator("div.cell_input button.copybtn").count() >= 10
