@@ -443,6 +443,7 @@ def test_what_is_folded_says_what_it_is(html):
         page = (html / "chapters" / f"{chapter.stem}.html").read_text(encoding="utf-8")
         titles = re.findall(fold, page)
         assert titles and "Note" not in titles, chapter.stem
+        assert "Solution to<a" not in page and not re.search(r"Solution to <a [^>]*> ", page)
 
 
 def test_code_can_be_copied(visit):
