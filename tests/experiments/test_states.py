@@ -90,6 +90,17 @@ def test_directions_are_those_in_which_states_follow_the_belief():
         states.directions(seen, belief, "some")
 
 
+def test_where_a_belief_is_read_need_not_be_where_it_is_written():
+    """Noise that lies on the belief's directions and beside them: to read, take the difference."""
+    belief = WORLD.beliefs(ROWS)
+    noise = torch.randn(200, 25, 2, generator=torch.Generator().manual_seed(6)) / 4
+    seen = torch.cat([belief[..., :2].float() + noise, noise], -1)
+    plus, minus = torch.eye(4)[:, :2], torch.cat([torch.eye(2), -torch.eye(2)]) / 2**0.5
+    for kind, along in (("belief", plus), ("read", minus)):
+        basis = states.directions(seen, belief, kind)
+        assert torch.allclose(basis @ basis.T, along @ along.T, atol=0.05)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
 def test_the_whole_state_exchanged_at_every_word_is_the_other_text(kind):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 
+from utils.measure import probes
 from utils.models.feedback import Feedback
 from utils.models.recurrent import Recurrent
 from utils.models.transformer import rms_norm
@@ -28,21 +29,12 @@ def streams(model, tokens: torch.Tensor) -> torch.Tensor:
     its one state at each word."""
     if isinstance(model, Recurrent):
         return model.states(tokens)[None]
-    kept = []
     if isinstance(model, Feedback):
+        kept = []
         model(tokens, lambda layer, t, x: kept.append(x) or x)
         depth = len(model.model.layers)
         return torch.stack([torch.stack(kept[layer::depth], 1) for layer in range(depth)])
-    hooks = [
-        layer.register_forward_hook(lambda layer, given, out: kept.append(out))
-        for layer in model.layers
-    ]
-    try:
-        model(tokens)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return torch.stack(kept)
+    return probes.streams(model, tokens)
 
 
 def as_read(stream: torch.Tensor) -> torch.Tensor:
@@ -160,7 +152,7 @@ def known(read: Callable, states: torch.Tensor, truth: torch.Tensor) -> Known:
 
 # -- exchanging what a state says of the topic -----------------------------------------------------
 
-KINDS = "belief", "others", "random", "all"
+KINDS = "belief", "others", "random", "read", "all"
 
 
 def directions(states: torch.Tensor, belief: torch.Tensor, kind: str = "belief") -> torch.Tensor:
@@ -169,7 +161,7 @@ def directions(states: torch.Tensor, belief: torch.Tensor, kind: str = "belief")
     "belief": those in which states move when the belief does, by the regression of states on
     beliefs (three probabilities that sum to 1 move in two dimensions). "others": of all at right
     angles to these the two in which states vary most from text to text. "random": drawn at random.
-    "all": the whole state.
+    "read": those that the linear reading of the belief looks along. "all": the whole state.
     """
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}; choose one of {', '.join(map(repr, KINDS))}")
@@ -179,6 +171,10 @@ def directions(states: torch.Tensor, belief: torch.Tensor, kind: str = "belief")
     if kind == "random":
         drawn = torch.randn(width, 2, generator=torch.Generator().manual_seed(0))
         return torch.linalg.qr(drawn).Q
+    if kind == "read":
+        read = regression(states, belief)
+        weights = read(torch.eye(width)) - read(torch.zeros(width))
+        return torch.linalg.qr(weights[:, :2]).Q.to(states.dtype)
     a = (belief - belief.mean((0, 1))).flatten(0, 1)[:, :2]
     b = (states - states.mean((0, 1))).flatten(0, 1)
     moves = torch.linalg.lstsq(a, b.double()).solution  # (2, width)
@@ -218,15 +214,8 @@ def swapped(model, tokens, donors, bases, places):
         return model(tokens, exchange_now)
     if isinstance(model, Recurrent):
         return model.changed(tokens, places, exchange)
-    hooks = [
-        module.register_forward_hook(lambda m, i, out, layer=layer: exchange(layer, out))
-        for layer, module in enumerate(model.layers)
-    ]
-    try:
+    with probes.after_layers(model, exchange):
         return model(tokens)
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 @dataclass(frozen=True)

@@ -24,20 +24,33 @@ from utils.text import chance
 from utils.text.numbers import SEED, real, whole
 
 
-@torch.no_grad()
-def features(model, tokens):
-    """What each layer leaves in the stream, side by side: (batch, length, n_layers * d_model)."""
-    kept = []
+@contextmanager
+def after_layers(model, see):
+    """Within this, `see(layer, stream)` is called with what each layer, counted from 0, leaves in
+    the stream; what it returns, if anything, takes the stream's place."""
     hooks = [
-        layer.register_forward_hook(lambda layer, given, out: kept.append(out))
-        for layer in model.layers
+        module.register_forward_hook(lambda module, given, out, layer=layer: see(layer, out))
+        for layer, module in enumerate(model.layers)
     ]
     try:
-        model(tokens)
+        yield
     finally:
         for hook in hooks:
             hook.remove()
-    return torch.cat([rms_norm(stream, model.config.norm_eps) for stream in kept], -1)
+
+
+@torch.no_grad()
+def streams(model, tokens):
+    """What each layer leaves in the stream: (n_layers, batch, length, d_model)."""
+    kept = []
+    with after_layers(model, lambda layer, stream: kept.append(stream)):
+        model(tokens)
+    return torch.stack(kept)
+
+
+def features(model, tokens):
+    """The same as the next layer reads it, side by side: (batch, length, n_layers * d_model)."""
+    return torch.cat(list(rms_norm(streams(model, tokens), model.config.norm_eps)), -1)
 
 
 @torch.no_grad()

@@ -46,8 +46,8 @@ RECIPES = {
     "topics-lines-ar": replace(
         PLAIN,
         about="A causal model of `Topics` where every fourth place holds a full stop.",
-        data="Topics(line=4), 320 batches of 64 texts",
+        data="Topics(line=4), 640 batches of 64 texts",
         world=partial(Topics, line=4),
-        steps=320,
+        steps=640,
     ),
 }
