@@ -12,6 +12,7 @@ chapter links to itself on Binder and in Colab.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
@@ -111,8 +112,13 @@ def serve(directory: Path) -> None:
         print()
 
 
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=("build", "serve"))
+    parser.add_argument("directory", nargs="?", type=Path, default=ROOT)
+    asked = parser.parse_args()
+    {"build": build, "serve": serve}[asked.command](asked.directory.resolve())
+
+
 if __name__ == "__main__":
-    commands = {"build": build, "serve": serve}
-    if len(sys.argv) not in (2, 3) or sys.argv[1] not in commands:
-        sys.exit(__doc__)
-    commands[sys.argv[1]](Path(sys.argv[2] if len(sys.argv) == 3 else ROOT).resolve())
+    main()
