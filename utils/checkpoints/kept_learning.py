@@ -34,7 +34,7 @@ DENOISER, HELD = Arm("diffusion"), Arm("diffusion", 1.0, 0.1)
 GENTLE = Arm("diffusion", 0.1, 0.1)
 THREE = DENOISER, HELD, GENTLE
 MASKED = (Arm("causal", hidden=0.5),)
-PERMUTED = Arm("permuted"), Arm("permuted", 0.1, 0.1), Arm("permuted", 1.0, 0.2)
+SHUFFLED = Arm("permuted")
 
 
 @dataclass(frozen=True)
@@ -112,28 +112,26 @@ JOBS = {
         Job("chain, backwards", 1000, LIGHT, 2, 1500, first=3),
         Job("chain, backwards", 10_000, LIGHT, 2, 4000, first=3),
     ),
-    "learning-many-five": (
-        Job("chain", 1000, (DENOISER, GENTLE), 2, 6000, errors=True, first=3),
+    "learning-ten": (
         Job("chain", 10_000, (DENOISER,), 2, 8000, first=3),
         Job("chain", 10_000, (GENTLE,), 5, 8000),
+    ),
+    "learning-many-five": (
+        Job("chain", 1000, (DENOISER, GENTLE), 2, 6000, errors=True, first=3),
         Job("chain", None, (DENOISER,), 2, 8000, first=3),
     ),
+    "learning-sixteen": (Job("chain", 16_000, (DENOISER, GENTLE), 5, 8000),),
+    "learning-sixteen-causal": (
+        Job("chain", 16_000, LIGHT, 5, 4000),
+        Job("chain, backwards", 16_000, LIGHT, 5, 4000),
+    ),
+    "learning-orders-few": (Job("chain", 100, (SHUFFLED, Arm("permuted", 1.0, 0.2)), 5, 2000),),
+    "learning-orders-many": (Job("chain", 1000, (SHUFFLED, Arm("permuted", 0.1, 0.1)), 5, 5000),),
+    "learning-averaged-five": (Job("twin", 100, THREE, 2, 2500, average=True, first=3),),
     "learning-twin-five": (
         Job("twin", 1000, LIGHT, 2, 1500, first=3),
-        Job("twin", None, (AS_IS,), 2, 3000, first=3),
         Job("twin, backwards", 1000, LIGHT, 2, 1500, first=3),
         Job("twin", 1000, (DENOISER, GENTLE), 2, 5000, first=3),
-        Job("twin", None, (DENOISER,), 2, 6000, first=3),
-    ),
-    "learning-averaged-five": (Job("twin", 100, THREE, 2, 2500, average=True, first=3),),
-    "learning-sixteen": (
-        Job("chain", 16_000, LIGHT, 5, 6000),
-        Job("chain, backwards", 16_000, LIGHT, 5, 6000),
-    ),
-    "learning-sixteen-denoisers": (Job("chain", 16_000, (DENOISER, GENTLE), 5, 12_000),),
-    "learning-orders": (
-        Job("chain", 100, PERMUTED, 5, 2500),
-        Job("chain", 1000, PERMUTED, 5, 6000),
     ),
 }
 APART = "learning-masks", "learning-averaged", "learning-averaged-five"
