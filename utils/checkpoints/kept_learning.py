@@ -118,8 +118,8 @@ JOBS = {
     ),
     "learning-many-five": (
         Job("chain", 1000, (DENOISER, GENTLE), 2, 6000, errors=True, first=3),
-        Job("chain", None, (DENOISER,), 2, 8000, first=3),
     ),
+    "learning-fresh-five": (Job("chain", None, (DENOISER,), 2, 8000, first=3),),
     "learning-sixteen": (Job("chain", 16_000, (DENOISER, GENTLE), 5, 8000),),
     "learning-sixteen-causal": (
         Job("chain", 16_000, LIGHT, 5, 4000),
