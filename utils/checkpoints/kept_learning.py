@@ -119,8 +119,9 @@ JOBS = {
     "learning-many-five": (Job("chain", 1000, (DENOISER, GENTLE), 2, 6000, errors=True, first=3),),
     "learning-orders-few": (Job("chain", 100, (SHUFFLED, Arm("permuted", 1.0, 0.2)), 5, 2000),),
     "learning-orders-many": (Job("chain", 1000, (SHUFFLED, Arm("permuted", 0.1, 0.1)), 5, 5000),),
+    "learning-averaged-five": (Job("twin", 100, THREE, 2, 2500, average=True, first=3),),
 }
-APART = "learning-masks", "learning-averaged"
+APART = "learning-masks", "learning-averaged", "learning-averaged-five"
 AGAIN = "learning-again"  # the first test on new draws
 LONGER = "learning-longer"  # the causal models of the mirrored test, as long as its denoisers
 REHEARSAL = (
