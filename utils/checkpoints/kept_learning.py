@@ -117,6 +117,7 @@ JOBS = {
         Job("chain", 10_000, (GENTLE,), 5, 8000),
     ),
     "learning-many-five": (Job("chain", 1000, (DENOISER, GENTLE), 2, 6000, errors=True, first=3),),
+    "learning-fresh-five": (Job("chain", None, (DENOISER,), 2, 8000, first=3),),
     "learning-orders-few": (Job("chain", 100, (SHUFFLED, Arm("permuted", 1.0, 0.2)), 5, 2000),),
     "learning-orders-many": (Job("chain", 1000, (SHUFFLED, Arm("permuted", 0.1, 0.1)), 5, 5000),),
     "learning-averaged-five": (Job("twin", 100, THREE, 2, 2500, average=True, first=3),),
