@@ -818,6 +818,7 @@ EXEMPT = {
     "planted.anew passes": "checked by `sample`, under its name there",
     "spelling.unknown start": "a place in a text of the library's own",
     "kept_proofs.doubter n": "how many windows it learns from, a size of the library's own",
+    "learned.by_seed n": "looked up among what is kept",
     "learned.chosen n": "looked up among what is kept",
     "learned.of_arm n": "looked up among what is kept",
     "kept_reading.do steps": HANDED_ON,

@@ -4,6 +4,15 @@ from utils.checkpoints import kept_learning as kept
 from utils.experiments.learned import chosen, mean, of_arm
 
 PRESENT = sorted(kept.JOBS)
+SIZES = 300, 1000, 10_000
+FIVE = {  # {(language, kind): how many texts}
+    ("chain", "causal"): (100, *SIZES),
+    ("chain", "diffusion"): (100, *SIZES),
+    ("chain", "permuted"): (100, 1000),
+    ("chain, backwards", "causal"): SIZES,
+    ("twin", "causal"): (100,),
+    ("twin", "diffusion"): (100,),
+}
 
 
 @pytest.mark.parametrize("what", PRESENT)
@@ -28,6 +37,18 @@ def test_every_job_is_kept_with_all_its_arms_and_seeds(what):
             r.seed for r in runs if (r.world, r.n, r.averaged) == (job.world, job.n, job.kind)
         ]
         assert sorted(averaged) == seeds * job.average
+
+
+@pytest.mark.parametrize("world, kind", FIVE)
+def test_the_same_five_draws_or_more_stand_behind_each_size(world, kind):
+    runs = kept.every_run()
+    for n in FIVE[world, kind]:
+        here = [run for run in runs if (run.world, run.n) == (world, n) and run.arm]
+        arms = {run.arm for run in here if run.arm.kind == kind}
+        assert len(arms) >= 2, n
+        for arm in arms:
+            seeds = [run.seed for run in of_arm(runs, world, n, arm)]
+            assert len(set(seeds)) == len(seeds) and seeds[:5] == [0, 1, 2, 3, 4], (n, arm)
 
 
 @pytest.mark.parametrize("world", ["chain", "twin"])

@@ -59,6 +59,22 @@ def test_families_are_compared_on_the_draws_that_both_have():
     assert learned.versus(runs, elsewhere, "chain", against="twin").value == 0.25
 
 
+def test_draws_are_matched_by_their_seed_and_not_by_their_place():
+    """Mirrored texts have other draws at a hundred than at a thousand."""
+    runs = [run(CAUSAL, s, s + 1.0) for s in range(4)] + [run(DENOISER, s, 1.0) for s in (2, 3, 4)]
+    assert learned.versus(runs, runs, "chain").value == 3.5
+    assert learned.versus(runs, runs, "chain").n == 2
+    runs = [run(CAUSAL, s, 7 * s / n, n=n) for n in (100, 1000) for s in (n // 100, 5)]
+    assert learned.slopes(runs, "chain", "causal", (100, 1000)).tolist() == pytest.approx([-1])
+    with pytest.raises(ValueError, match="no draw in common"):
+        learned.slopes(runs[1:2] + runs[2:3], "chain", "causal", (100, 1000))
+
+
+def test_the_trainings_of_an_arm_come_in_the_order_of_their_seeds():
+    runs = [run(CAUSAL, s, 1.0) for s in (3, 4, 0, 1)]
+    assert [each.seed for each in learned.of_arm(runs, "chain", 100, CAUSAL)] == [0, 1, 3, 4]
+
+
 def test_averages_of_denoisers_may_lie_apart():
     def at(arm, seed, kl, **more):
         return Run("chain", 100, arm, seed, (Look(1, 0.0, kl, left=2 * kl),), **more)

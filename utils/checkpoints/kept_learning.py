@@ -31,9 +31,10 @@ AS_IS, DECAYED = Arm("causal"), Arm("causal", 1.0, 0.2)
 STRONG = AS_IS, DECAYED, Arm("causal", 1.0, 0.2, 0.5)
 LIGHT = AS_IS, Arm("causal", 0.1, 0.1), Arm("causal", 0.1, 0.1, 0.3)
 DENOISER, HELD = Arm("diffusion"), Arm("diffusion", 1.0, 0.1)
-THREE = DENOISER, HELD, Arm("diffusion", 0.1, 0.1)
+GENTLE = Arm("diffusion", 0.1, 0.1)
+THREE = DENOISER, HELD, GENTLE
 MASKED = (Arm("causal", hidden=0.5),)
-PERMUTED = (Arm("permuted"),)
+SHUFFLED = Arm("permuted")
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,6 @@ JOBS = {
         Job("chain", 1000, LIGHT, 3, 1500, errors=True, average=True),
         Job("chain", 10_000, LIGHT, 3, 4000, average=True),
         Job("chain", None, (AS_IS,), 3, 4000, errors=True),
-        Job("chain", 100, PERMUTED, 5, 1000),
-        Job("chain", 1000, PERMUTED, 3, 3000),
         Job("chain, backwards", 300, STRONG, 3, 800, average=True),
         Job("chain, backwards", 1000, LIGHT, 3, 1500, average=True),
         Job("chain, backwards", 10_000, LIGHT, 3, 4000, average=True),
@@ -75,7 +74,7 @@ JOBS = {
         Job("chain", 300, (DENOISER, HELD), 5, 3000),
     ),
     "learning-many": (
-        Job("chain", 1000, (DENOISER, Arm("diffusion", 0.1, 0.1)), 3, 6000, errors=True),
+        Job("chain", 1000, (DENOISER, GENTLE), 3, 6000, errors=True),
         Job("chain", 10_000, (DENOISER,), 3, 8000),
         Job("chain", None, (DENOISER,), 3, 8000, errors=True),
     ),
@@ -85,7 +84,7 @@ JOBS = {
         Job("twin", None, (AS_IS,), 3, 3000, errors=True),
         Job("twin, backwards", 1000, LIGHT, 3, 1500, average=True),
         Job("twin", 100, (DENOISER, HELD), 5, 2500),
-        Job("twin", 1000, (DENOISER, Arm("diffusion", 0.1, 0.1)), 3, 5000, errors=True),
+        Job("twin", 1000, (DENOISER, GENTLE), 3, 5000, errors=True),
         Job("twin", None, (DENOISER,), 3, 6000, errors=True),
     ),
     "learning-masks": (
@@ -105,8 +104,25 @@ JOBS = {
         Job("chain", 100, THREE, 8, 2500, average=True, first=200),
     ),
     "learning-longer": (Job("chain, backwards", 100, STRONG, 8, 2400, first=3),),
+    "learning-causal-five": (
+        Job("chain", 1000, LIGHT, 2, 1500, errors=True, first=3),
+        Job("chain", 10_000, LIGHT, 2, 4000, first=3),
+        Job("chain", None, (AS_IS,), 2, 4000, first=3),
+        Job("chain, backwards", 300, STRONG, 2, 800, first=3),
+        Job("chain, backwards", 1000, LIGHT, 2, 1500, first=3),
+        Job("chain, backwards", 10_000, LIGHT, 2, 4000, first=3),
+    ),
+    "learning-ten": (
+        Job("chain", 10_000, (DENOISER,), 2, 8000, first=3),
+        Job("chain", 10_000, (GENTLE,), 5, 8000),
+    ),
+    "learning-many-five": (Job("chain", 1000, (DENOISER, GENTLE), 2, 6000, errors=True, first=3),),
+    "learning-fresh-five": (Job("chain", None, (DENOISER,), 2, 8000, first=3),),
+    "learning-orders-few": (Job("chain", 100, (SHUFFLED, Arm("permuted", 1.0, 0.2)), 5, 2000),),
+    "learning-orders-many": (Job("chain", 1000, (SHUFFLED, Arm("permuted", 0.1, 0.1)), 5, 5000),),
+    "learning-averaged-five": (Job("twin", 100, THREE, 2, 2500, average=True, first=3),),
 }
-APART = "learning-masks", "learning-averaged"
+APART = "learning-masks", "learning-averaged", "learning-averaged-five"
 AGAIN = "learning-again"  # the first test on new draws
 LONGER = "learning-longer"  # the causal models of the mirrored test, as long as its denoisers
 REHEARSAL = (

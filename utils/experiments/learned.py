@@ -51,21 +51,36 @@ def mean(values: Iterable[float]) -> float:
 
 
 def of_arm(runs: Sequence[Run], world: str, n: int | None, arm: Arm) -> list[Run]:
-    """The trainings of one arm on so many texts, one for each seed."""
-    return [run for run in runs if (run.world, run.n, run.arm) == (world, n, arm)]
+    """The trainings of one arm on so many texts, one for each seed, in their order."""
+    here = [run for run in runs if (run.world, run.n, run.arm) == (world, n, arm)]
+    return sorted(here, key=lambda run: run.seed)
 
 
-def chosen(runs, world: str, n: int | None, kind: str, averaged=False) -> list[Look]:
-    """For each seed the arm of this kind, and its moment, that the texts kept out choose; or all
-    its arms as one."""
+def by_seed(runs, world: str, n: int | None, kind: str, averaged=False) -> dict[int, Look]:
+    """For each seed, in order, the arm of this kind, and its moment, that the texts kept out
+    choose; or all its arms as one."""
     here = [run for run in runs if (run.world, run.n) == (world, n)]
     if averaged:
         mine = [run for run in here if run.averaged == kind]
     else:
         mine = [run for run in here if run.arm and run.arm.kind == kind]
-    seeds = sorted({run.seed for run in mine})
-    each = [[run.chosen for run in mine if run.seed == seed] for seed in seeds]
-    return [min(looks, key=lambda look: look.stopping) for looks in each]
+    looks = {seed: [] for seed in sorted({run.seed for run in mine})}
+    for run in mine:
+        looks[run.seed].append(run.chosen)
+    return {seed: min(each, key=lambda look: look.stopping) for seed, each in looks.items()}
+
+
+def chosen(runs, world: str, n: int | None, kind: str, averaged=False) -> list[Look]:
+    """What the texts kept out choose, as in `by_seed`: one for each seed."""
+    return list(by_seed(runs, world, n, kind, averaged).values())
+
+
+def on_same_draws(*looks: dict[int, Look]) -> list[list[Look]]:
+    """Several of `by_seed`, on the seeds that all of them have. Raises ValueError for none."""
+    seeds = sorted(set.intersection(*map(set, looks)))
+    if not seeds:
+        raise ValueError("they have no draw in common; compare trainings on the same texts")
+    return [[each[seed] for seed in seeds] for each in looks]
 
 
 def multiple(theirs: Sequence[Look], ours: Sequence[Look], measure: str = "kl") -> Multiple:
@@ -76,10 +91,11 @@ def multiple(theirs: Sequence[Look], ours: Sequence[Look], measure: str = "kl") 
 
 
 def slopes(runs, world: str, kind: str, sizes: Sequence[int]) -> torch.Tensor:
-    """How steeply log KL falls against log texts, for each of the first three draws: (3,)."""
+    """How steeply log KL falls against log texts, for each draw that all sizes have: (draws,)."""
     x = torch.tensor(sizes, dtype=torch.double).log()
     x = x - x.mean()
-    kls = [[look.kl for look in chosen(runs, world, n, kind)[:3]] for n in sizes]
+    looks = on_same_draws(*(by_seed(runs, world, n, kind) for n in sizes))
+    kls = [[look.kl for look in each] for each in looks]
     y = torch.tensor(kls, dtype=torch.double).log()  # (sizes, draws)
     return x @ (y - y.mean(0)) / (x @ x)
 
@@ -101,25 +117,22 @@ def by_sides(runs: Sequence[Run]) -> torch.Tensor:
 def versus(theirs, ours, world: str, *, n: int = 100, against: str | None = None) -> Multiple:
     """Tuned causal models, among the runs `theirs`, over tuned denoisers, among `ours`, on the
     draws that have both. against: the language of the denoisers, if it is another."""
-    causal, denoisers = (
-        chosen(theirs, world, n, "causal"),
-        chosen(ours, against or world, n, "diffusion"),
-    )
-    draws = min(len(causal), len(denoisers))
-    return multiple(causal[:draws], denoisers[:draws])
+    causal = by_seed(theirs, world, n, "causal")
+    denoisers = by_seed(ours, against or world, n, "diffusion")
+    return multiple(*on_same_draws(causal, denoisers))
 
 
 def compared(runs, world: str, *, apart: Sequence[Run] = ()) -> dict[str, Multiple]:
     """Causal models over denoisers on a hundred texts: each as its kept-out texts choose; the
     denoiser kept to one order; three of each averaged, on the draws that have both. apart: where
     averages of denoisers are, if not among `runs`."""
-    causal, denoisers = (chosen(runs, world, 100, kind) for kind in ("causal", "diffusion"))
-    three = chosen(runs, world, 100, "causal", averaged=True)
-    fillers = chosen([*runs, *apart], world, 100, "diffusion", averaged=True)
+    alone = on_same_draws(*(by_seed(runs, world, 100, kind) for kind in ("causal", "diffusion")))
+    three = by_seed(runs, world, 100, "causal", averaged=True)
+    fillers = by_seed([*runs, *apart], world, 100, "diffusion", averaged=True)
     return {
-        "tuned causal / tuned denoiser": multiple(causal, denoisers),
-        "the same, denoiser in one order": multiple(causal, denoisers, "left"),
-        "three averaged / three averaged": multiple(three[: len(fillers)], fillers),
+        "tuned causal / tuned denoiser": multiple(*alone),
+        "the same, denoiser in one order": multiple(*alone, "left"),
+        "three averaged / three averaged": multiple(*on_same_draws(three, fillers)),
     }
 
 
