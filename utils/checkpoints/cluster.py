@@ -1,0 +1,309 @@
+"""Independent jobs on other machines: a scheduler of Dask's `distributed`, and its workers.
+
+    with Cluster("tcp://10.0.0.1:8786") as cluster:
+        cluster.call("utils.checkpoints.study:make", {"name": "sentences-ar", "seed": 7})
+
+A job is the name of a function of this book and a dict; what comes back is a dict. Both travel as
+JSON, so nothing that a job has read or run is unpickled here. The engine gives a job whose worker
+has ended to another one, until the scheduler's `allowed-failures` is used up; we keep it from
+having more jobs than threads, so that only what was running is ever suspected. A worker must have
+the same book as we: it is asked for a fingerprint before each job, and what differs is told once.
+
+`distributed` is imported here alone, and only when a cluster is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import logging
+import platform
+import re
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ADDRESS = re.compile(r"(tcp|tls)://([^\s/:@]+|\[[0-9a-fA-F:.%]+\]):(\d{1,5})")
+PARTS = ("utils", "tools", "checkpoints")  # of the book: what a job reads
+PACKAGES = ("distributed", "torch", "numpy", "tokenizers", "safetensors", "matplotlib")
+CONNECT = 10  # seconds for a scheduler to answer
+LOOK = 1  # seconds between two looks at which workers there are
+MOST = 256  # jobs at a time, each of which waits in a thread of ours
+
+
+class ClusterError(Exception):
+    """There is nobody to work, or nobody who can; says what to do."""
+
+
+class JobError(Exception):
+    """One job has failed; the others go on."""
+
+
+class Cluster:
+    def __init__(self, address: str, *, needs: str | None = None, patience: float = 60):
+        """needs: names a function that says on a worker why it cannot work, or None if it can.
+        patience: seconds to wait for a worker, at first and whenever none is left. Raises
+        ClusterError if nobody can work there."""
+        self.address, self.needs, self.patience = check_address(address), needs, patience
+        self.client = connect(address)
+        self.unfit, self.threads, self.running = {}, {}, 0
+        self.stopped, self.looked, self.seen = False, 0.0, time.monotonic()
+        self.turn = threading.Condition()
+        try:
+            self.ask_the_scheduler()
+            self.wait_for_workers()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.stop()
+        with contextlib.suppress(Exception):
+            self.client.close(timeout=5)
+
+    def stop(self):
+        """Every call that waits ends at once, with an error."""
+        with self.turn:
+            self.stopped = True
+            self.turn.notify_all()
+
+    def __len__(self):
+        """How many jobs can run at a time."""
+        return sum(count for worker, count in self.threads.items() if worker not in self.unfit)
+
+    def call(self, function: str, message: dict) -> dict:
+        """Run `module:function`(message) on a worker that is free, and wait for what it returns.
+
+        Raises JobError if it fails, or ends the workers that run it, and ClusterError if no worker
+        is left. Any number of threads may call at a time.
+        """
+        with self.turn:
+            while self.running >= len(self):
+                self.look()
+                self.turn.wait(LOOK)
+            self.running += 1
+        try:
+            while True:
+                answer = self.run(function, json.dumps(message).encode())
+                if "unfit" not in answer:
+                    break
+                with self.turn:
+                    self.exclude(answer["worker"], answer["unfit"])
+        finally:
+            with self.turn:
+                self.running -= 1
+                self.turn.notify_all()
+        if "failed" in answer:
+            raise JobError(answer["failed"])
+        return answer["answer"]
+
+    def run(self, function, message):
+        """What `work` returns, wherever it did. With nobody unfit, anyone may; else those who fit,
+        and the job goes out again when all of those are gone."""
+        done, allowed = threading.Event(), None
+        while True:
+            with self.turn:
+                self.look()
+                fit = [one for one in self.threads if one not in self.unfit]
+                if done.is_set() or self.stopped:
+                    break
+                if allowed is None or (allowed and not set(allowed) & set(fit)):
+                    allowed = fit if self.unfit else []
+                    future = self.client.submit(
+                        *(work, function, message, fingerprint(), self.needs),
+                        **({"workers": allowed, "allow_other_workers": False} if allowed else {}),
+                        pure=False,
+                    )
+                    future.add_done_callback(lambda _: done.set())
+            done.wait(LOOK)
+        return self.outcome(future)
+
+    def outcome(self, future):
+        from distributed import KilledWorker
+
+        if self.stopped:
+            with contextlib.suppress(Exception):
+                future.cancel()
+            raise ClusterError("The work was stopped.")
+        try:
+            return json.loads(future.result())
+        except KilledWorker as error:
+            raise JobError(
+                f"{error.allowed_failures + 1} workers ended while they ran it, the last at "
+                f"{error.last_worker.address}"
+            ) from None
+        except Exception as error:  # the scheduler is gone, or a worker without the book
+            raise ClusterError(self.lost(error)) from None
+
+    def look(self):
+        """See which workers there are. Raises ClusterError if for too long there is none."""
+        now = time.monotonic()
+        if self.stopped:
+            raise ClusterError("The work was stopped.")
+        if now < self.looked + LOOK:
+            return
+        self.looked, reachable = now, True
+        try:
+            self.threads = dict(self.client.nthreads())
+        except Exception:
+            self.threads, reachable = {}, False
+        if len(self):
+            self.seen = now
+        elif now > self.seen + self.patience:
+            raise ClusterError(self.nobody() if reachable else self.lost())
+
+    def nobody(self):
+        if self.threads:
+            return f"No worker of {self.address} can do the work: {'; '.join(self.reasons())}."
+        return (
+            f"The scheduler at {self.address} has had no worker for {self.patience:g} seconds. "
+            f"Start one, in a clone of the book: .venv/bin/dask worker {self.address} --nthreads 1"
+        )
+
+    def reasons(self):
+        return [f"{one} {why}" for one, why in self.unfit.items() if one in self.threads]
+
+    def lost(self, error=None):
+        said = f" ({type(error).__name__}: {str(error)[:200]})" if error else ""
+        return f"The scheduler at {self.address} does not answer any more{said}."
+
+    def ask_the_scheduler(self):
+        try:
+            self.client.run_on_scheduler(fingerprint)
+        except Exception as error:
+            raise ClusterError(
+                f"The scheduler at {self.address} does not know the book "
+                f"({type(error).__name__}: {str(error)[:200]}). Start it, as its workers, from the "
+                "book's environment: .venv/bin/dask scheduler"
+            ) from None
+
+    def wait_for_workers(self):
+        with self.turn:
+            self.look()
+            while not self.threads:
+                time.sleep(LOOK)
+                self.look()
+        found = self.client.run(why_unfit, fingerprint(), self.needs, on_error="return")
+        for worker, why in found.items():
+            if isinstance(why, Exception):
+                why = f"does not know the book ({type(why).__name__}: {str(why)[:200]}): {SET_UP}"
+            if why:
+                self.exclude(worker, why)
+        if not len(self):
+            raise ClusterError(self.nobody())
+
+    def exclude(self, worker, why):
+        if worker not in self.unfit:
+            self.unfit[worker] = why
+            print(f"The worker {worker} {why}. It gets no work.", file=sys.stderr, flush=True)
+
+
+def check_address(address: str) -> str:
+    found = ADDRESS.fullmatch(address)
+    if not found or not 0 < int(found[3]) < 65536:
+        raise ClusterError(
+            f"{address!r} is no address of a Dask scheduler: give tcp://HOST:PORT or "
+            "tls://HOST:PORT, as `dask scheduler` prints it, such as tcp://10.0.0.1:8786."
+        )
+    return address
+
+
+def connect(address):
+    """A client of the scheduler at this address."""
+    try:
+        import distributed
+    except ImportError:
+        raise ClusterError(
+            "Work on several machines needs Dask's `distributed`: "
+            ".venv/bin/python -m pip install -r requirements-cluster.txt"
+        ) from None
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters, we say
+    if address.startswith("tls:") and not distributed.Security().tls_client_cert:
+        raise ClusterError(
+            "A tls:// address needs certificates. Dask reads where they are from its "
+            "configuration, or from DASK_DISTRIBUTED__COMM__TLS__CA_FILE and, for each of CLIENT, "
+            "SCHEDULER and WORKER, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and …__KEY."
+        )
+    try:
+        return distributed.Client(address, timeout=CONNECT, set_as_default=False)
+    except Exception as error:  # of a network, of TLS, or of another version
+        cause = error.__cause__ or error
+        raise ClusterError(
+            f"No Dask scheduler answers at {address} ({type(cause).__name__}: {str(cause)[:200]}). "
+            "Is it started, and can this machine reach it?"
+        ) from None
+
+
+# -- on a worker ---------------------------------------------------------------------------------
+
+SET_UP = "check out the same commit there, and start it from the environment that `make` makes"
+
+
+def work(function: str, message: bytes, wanted: dict, needs: str | None) -> bytes:
+    """Do a job, if here is what it takes. Returns JSON whatever happens."""
+    if why := why_unfit(wanted, needs):
+        from distributed import get_worker
+
+        return json.dumps({"unfit": why, "worker": get_worker().address}).encode()
+    try:
+        return json.dumps({"answer": named(function)(json.loads(message))}).encode()
+    except Exception as error:
+        return json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode()
+
+
+def named(function):
+    """The function that `module:function` names. `tools` is in no environment: it is beside us."""
+    if str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))
+    module, _, name = function.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def why_unfit(wanted: dict, needs: str | None) -> str | None:
+    """What this machine lacks, as the end of a sentence; None if nothing."""
+    here = fingerprint()
+    apart = [one for one in {**wanted, **here} if wanted.get(one) != here.get(one)]
+    if apart:
+        return f"has other versions than here of {', '.join(map(version, apart))}: {SET_UP}"
+    reason = named(needs)() if needs else None
+    return reason and f"cannot do this work: {reason.removesuffix('.')}"
+
+
+def version(name):
+    number = fingerprint().get(name, "none")
+    return name if len(number) == 64 else f"{name} ({number})"
+
+
+@functools.cache
+def fingerprint() -> dict[str, str]:
+    """What must be the same for the same results: {a part of the book: the hash of its files, a
+    package: its version}."""
+    found = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name).split("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "none"
+    return found | {f"{part}/": files(ROOT / part) for part in PARTS}
+
+
+def files(folder: Path) -> str:
+    """A hash of what is in a folder, by name and content, but for what programs leave there."""
+    every = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder).as_posix()
+        if path.is_file() and not re.search(r"(^|/)(\.|__pycache__/)|\.(pyc|part)$", inside):
+            every.update(f"{inside}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return every.hexdigest()
