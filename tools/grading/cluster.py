@@ -38,7 +38,7 @@ class Sandboxes:
                 "modules": list(modules),
             },
         )
-        return sandbox.Ended(answer["result"], answer["why"])
+        return sandbox.Ended(**answer)
 
     def stop(self):
         """End every run that we wait for. What a worker has begun ends there by its limits."""

@@ -211,7 +211,6 @@ class Job:
     def examine(self, one):
         """Run one submission; in a thread. Touches nothing but the sandbox, and parses no Python:
         that, in two threads at a time, some versions of Python cannot."""
-        start = time.perf_counter()
         rebuilt = rebuild.rebuild(self.template, rebuild.handed(one.data))
         ended = self.place.run(
             rebuilt.plan(self.template),
@@ -220,9 +219,9 @@ class Job:
             modules=self.template.modules,
             unsafe=self.unsafe,
         )
-        return rebuilt, ended, time.perf_counter() - start
+        return rebuilt, ended
 
-    def finish(self, one, rebuilt, ended, seconds, before, trusted):
+    def finish(self, one, rebuilt, ended, before, trusted):
         """Store what came out, in the order: notebook, gradebook, card."""
         same = before is not None and before.digest == one.digest
         earlier = scores.answers(self.course, one.student, one.assignment) if before else {}
@@ -248,7 +247,7 @@ class Job:
             doubts=doubts,
             accepted=accepted,
             stopped=ended.why,
-            seconds=round(seconds, 1),
+            seconds=round(ended.seconds, 1),
         )
         withheld = scores.fill_in(rebuilt, result, withhold=card.open)
         report.put_on_top(rebuilt, card)
