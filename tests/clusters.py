@@ -54,8 +54,11 @@ def started(kind, *arguments, book=ROOT, **environ):
         try:
             found = (re.search(TOLD, line) for line in process.stderr)
             address = next(filter(None, found))[1]
-            threading.Thread(target=process.stderr.read, daemon=True).start()  # it must not fill
+            reading = threading.Thread(target=process.stderr.read)  # else it fills, and all stops
+            reading.start()
             yield process, address
         finally:
             process.terminate()
             process.wait(30)
+            reading.join()
+            process.stderr.close()

@@ -124,6 +124,7 @@ def test_a_scheduler_that_ends_loses_nothing_that_is_done(tmp_path, monkeypatch,
 def test_nothing_runs_elsewhere_without_a_sandbox(tmp_path, monkeypatch):
     opened = class_of(tmp_path, ("alice", small.SOLUTION))
     monkeypatch.setattr(sandbox, "unavailable", lambda: "none here")  # which does not matter
+    monkeypatch.setattr("utils.checkpoints.cluster.CONNECT", 1)
     with pytest.raises(sandbox.NoSandbox, match="workers run nothing unsafe"):
         small.run(opened, unsafe=True, scheduler="tcp://127.0.0.1:1")
     with pytest.raises(ClusterError, match="No Dask scheduler answers at"):
