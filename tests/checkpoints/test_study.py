@@ -78,8 +78,8 @@ def test_a_training_ends_with_who_asked_for_it():
 
 @pytest.fixture
 def here(empty, tmp_path, monkeypatch):
-    """A folder for studies; what is made is made in this process, where the tiny recipes are. Yields
-    (folder, [what was made])."""
+    """(a folder for studies, [what has been made]); it is made in this process, where the tiny
+    recipes are."""
     made = []
 
     def make(message):

@@ -25,7 +25,7 @@ from tests.places import ROOT
 from tools import environment, lab
 from tools.grading.__main__ import number_of_workers
 
-FILES = ("requirements.txt", "requirements-nodeps.txt", "constraints.txt", "pyproject.toml")
+FILES = (*environment.PINS, "pyproject.toml")
 
 ODD = """mon église? #1 % ; & 'a' "b\""""  # a folder may be called this
 

@@ -2,7 +2,7 @@
 
 Each training is a process of its own with one thread, so that it comes out the same whether it ran
 here, as many at a time as there are processors, or on a cluster's worker. What it makes is kept in
-a folder beside `checkpoints`, in the same form: `load_seeds(name, range(50), folder=study.FOLDER)`.
+a folder beside `checkpoints`, in the same form: `load_checkpoint(name, 7, folder=study.FOLDER)`.
 What is there already, and up to date, is left alone.
 """
 
