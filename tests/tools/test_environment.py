@@ -108,7 +108,7 @@ def test_sets_up_once_then_starts_at_once(clone):
     assert min(seconds) < 1
 
 
-@pytest.mark.parametrize("name", FILES[:3])
+@pytest.mark.parametrize("name", environment.PINS)
 def test_sets_up_again_when_packages_change(clone, name):
     set_up(clone, "exit 0")
     with open(clone / name, "a") as file:

@@ -58,9 +58,9 @@ def study(
     """
     jobs = [
         (depth, name, seed)
-        for depth, name in with_parents(names)
+        for depth, name in _with_parents(names)
         for seed in seeds
-        if not up_to_date(at_seed(name, seed), folder)
+        if not _up_to_date(at_seed(name, seed), folder)
     ]
     left = len(jobs)
     if not jobs:
@@ -75,7 +75,7 @@ def study(
             for depth in sorted({depth for depth, _, _ in jobs}):
                 running = {}
                 for _, name, seed in (job for job in jobs if job[0] == depth):
-                    doing = pool.submit(made, name, seed, folder, away and away.call)
+                    doing = pool.submit(_made, name, seed, folder, away and away.call)
                     running[doing] = at_seed(name, seed)
                 for done in concurrent.futures.as_completed(running):
                     left -= 1
@@ -90,7 +90,7 @@ def study(
             raise
 
 
-def with_parents(names):
+def _with_parents(names):
     """(how many came before it, name) of these recipes and of all that they start from."""
     found = {}
     for name in names:
@@ -101,7 +101,7 @@ def with_parents(names):
     return [(depth, name) for name, depth in found.items()]
 
 
-def up_to_date(label, folder):
+def _up_to_date(label, folder):
     try:
         card = store.read_card(label, folder=folder)
         if card.weights_sha256:
@@ -111,7 +111,7 @@ def up_to_date(label, folder):
         return False
 
 
-def made(name, seed, folder, call):
+def _made(name, seed, folder, call):
     """Have one checkpoint made, and keep it. call: hands a job to a cluster; None: here."""
     recipe, _ = making.recipe_of(name)
     parent = recipe.parent and packed(at_seed(recipe.parent, seed), folder)
