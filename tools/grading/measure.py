@@ -45,10 +45,11 @@ def main():
         raise SystemExit("not all of them were graded without a question; this measures nothing")
     if points != {most}:
         raise SystemExit(f"solutions got {sorted(points)} points of {most}; this measures nothing")
+    where = f" at {asked.cluster}" if asked.cluster else ""
     print(
-        f"{asked.assignment}: {asked.students} submissions, {asked.workers} at a time"
-        f"{asked.cluster and f' at {asked.cluster}' or ''}: {wall:.0f} s by the clock, each in a "
-        f"sandbox for {seconds[len(seconds) // 2]:.1f} s; {cpu:.0f} s of processor time here "
+        f"{asked.assignment}: {asked.students} submissions, {asked.workers} at a time{where}: "
+        f"{wall:.0f} s by the clock, half of them in a sandbox for less than "
+        f"{seconds[len(seconds) // 2]:.1f} s; {cpu:.0f} s of processor time here "
         f"({cpu / asked.students:.1f} s each); load {os.getloadavg()[0]:.1f}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}"
     )
