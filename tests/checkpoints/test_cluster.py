@@ -4,7 +4,7 @@ import shutil
 import sys
 
 import pytest
-from distributed import Client
+from distributed import Client, Security
 
 from tests import clusters
 from tests.places import ROOT
@@ -88,9 +88,12 @@ def test_nobody_listens(monkeypatch):
         Cluster("tcp://127.0.0.1:9")
 
 
-def test_tls_needs_certificates():
-    with pytest.raises(ClusterError, match="A tls:// address needs certificates"):
+def test_tls_needs_certificates(tmp_path):
+    with pytest.raises(ClusterError, match="A tls:// address needs certificates. Dask reads"):
         Cluster("tls://127.0.0.1:9")
+    there = Security(tls_ca_file=str(tmp_path / "a.pem"), tls_client_cert=str(tmp_path / "b.pem"))
+    with pytest.raises(ClusterError, match=r"needs certificates \(FileNotFoundError: "):
+        cluster.check_certificates(there)
 
 
 def test_without_distributed_it_says_how_to_install_it(monkeypatch):

@@ -230,12 +230,8 @@ def connect(address):
             ".venv/bin/python -m pip install -r requirements-cluster.txt"
         ) from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters, we say
-    if address.startswith("tls:") and not distributed.Security().tls_client_cert:
-        raise ClusterError(
-            "A tls:// address needs certificates. Dask reads where they are from its "
-            "configuration, or from DASK_DISTRIBUTED__COMM__TLS__CA_FILE and, for each of CLIENT, "
-            "SCHEDULER and WORKER, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and …__KEY."
-        )
+    if address.startswith("tls:"):
+        check_certificates(distributed.Security())
     try:
         return distributed.Client(address, timeout=CONNECT, set_as_default=False)
     except Exception as error:  # of a network, of TLS, or of another version
@@ -244,6 +240,21 @@ def connect(address):
             f"No Dask scheduler answers at {address} ({type(cause).__name__}: {str(cause)[:200]}). "
             "Is it started, and can this machine reach it?"
         ) from None
+
+
+def check_certificates(security):
+    """Raise ClusterError if Dask's settings name none for us, or name what cannot be read."""
+    try:
+        if security.get_connection_args("client").get("ssl_context"):
+            return
+        said = ""
+    except Exception as error:  # of a disk, or of TLS
+        said = f" ({type(error).__name__}: {error})"
+    raise ClusterError(
+        f"A tls:// address needs certificates{said}. Dask reads where they are from its "
+        "configuration, or from DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__TLS__CLIENT__CERT and "
+        "…__TLS__CLIENT__KEY, and the same for SCHEDULER and WORKER."
+    )
 
 
 # -- on a worker ---------------------------------------------------------------------------------
