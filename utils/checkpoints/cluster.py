@@ -33,6 +33,7 @@ ADDRESS = re.compile(r"(tcp|tls)://([^\s/:@]+|\[[0-9a-fA-F:.%]+\]):(\d{1,5})")
 PARTS = ("utils", "tools", "checkpoints")  # of the book: what a job reads
 PACKAGES = ("distributed", "torch", "numpy", "tokenizers", "safetensors", "matplotlib")
 CONNECT = 10  # seconds for a scheduler to answer
+COLLECT = 600  # for what is done to arrive here, and to be done again if its worker is gone
 LOOK = 1  # seconds between two looks at which workers there are
 MOST = 256  # jobs at a time, each of which waits in a thread of ours
 
@@ -110,35 +111,30 @@ class Cluster:
         return answer["answer"]
 
     def run(self, function, message):
-        """What `work` returns, wherever it did. With nobody unfit, anyone may; else those who fit,
-        and the job goes out again when all of those are gone."""
-        done, allowed = threading.Event(), None
-        while True:
+        """What `work` returns, wherever it did. While nobody is unfit, anyone may do it; else those
+        who fit, and it goes out again if all of those are gone."""
+        future, done, allowed = None, threading.Event(), []
+        while not done.is_set():
             with self.turn:
                 self.look()
                 fit = [one for one in self.threads if one not in self.unfit]
-                if done.is_set() or self.stopped:
-                    break
-                if allowed is None or (allowed and not set(allowed) & set(fit)):
-                    allowed = fit if self.unfit else []
+                lost = future is None or (allowed and not set(allowed) & set(fit))
+                if lost and (fit or not self.unfit):
+                    allowed, done = fit if self.unfit else [], threading.Event()
                     future = self.client.submit(
                         *(work, function, message, fingerprint(), self.needs),
                         **({"workers": allowed, "allow_other_workers": False} if allowed else {}),
                         pure=False,
                     )
-                    future.add_done_callback(lambda _: done.set())
+                    future.add_done_callback(functools.partial(tell, done))
             done.wait(LOOK)
         return self.outcome(future)
 
     def outcome(self, future):
         from distributed import KilledWorker
 
-        if self.stopped:
-            with contextlib.suppress(Exception):
-                future.cancel()
-            raise ClusterError("The work was stopped.")
         try:
-            return json.loads(future.result())
+            return json.loads(future.result(timeout=COLLECT))
         except KilledWorker as error:
             raise JobError(
                 f"{error.allowed_failures + 1} workers ended while they ran it, the last at "
@@ -208,6 +204,10 @@ class Cluster:
         if worker not in self.unfit:
             self.unfit[worker] = why
             print(f"The worker {worker} {why}. It gets no work.", file=sys.stderr, flush=True)
+
+
+def tell(event, _future):
+    event.set()
 
 
 def check_address(address: str) -> str:
