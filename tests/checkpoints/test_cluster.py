@@ -28,6 +28,12 @@ def another_book(tmp_path_factory):
     return folder
 
 
+def there(address, number):
+    """Wait until so many workers are."""
+    with Client(address, set_as_default=False) as client:
+        client.wait_for_workers(number, 60)
+
+
 @pytest.mark.slow
 def test_only_workers_that_can_do_the_work_get_it(another_book, tmp_path, capsys):
     with (
@@ -35,8 +41,7 @@ def test_only_workers_that_can_do_the_work_get_it(another_book, tmp_path, capsys
         clusters.workers(address, PATH=str(tmp_path)),  # where there is no bubblewrap
         clusters.workers(address, book=another_book),
     ):
-        with Client(address, set_as_default=False) as client:
-            client.wait_for_workers(2, 60)
+        there(address, 2)
         with pytest.raises(ClusterError) as caught:
             Cluster(address, needs=SANDBOX)
         for said in (str(caught.value), capsys.readouterr().err):
@@ -54,9 +59,11 @@ def test_only_workers_that_can_do_the_work_get_it(another_book, tmp_path, capsys
 def test_a_worker_that_comes_later_is_asked_too(another_book, capsys):
     with clusters.scheduler() as address:
         with clusters.workers(address):
-            away = Cluster(address, patience=4)
+            there(address, 1)
+            away = Cluster(address, patience=2)
             assert away.call(SEEDS, "7") == [7]
         with away, clusters.workers(address, book=another_book):
+            there(address, 1)
             with pytest.raises(
                 ClusterError, match=r"No worker .* has other versions than here of utils/"
             ):

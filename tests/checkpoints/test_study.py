@@ -1,5 +1,6 @@
 """`remake NAME --seeds`: recipes at other seeds, here and on a cluster."""
 
+import re
 import subprocess
 import sys
 from dataclasses import asdict
@@ -39,10 +40,8 @@ def test_on_a_cluster_the_same_comes_out_as_here(tmp_path, monkeypatch, capsys):
         there = ["--cluster", address, "--folder", str(away)]
         assert main(["remake", QUICK, "--seeds", "3-4", *there]) == 0
     printed = capsys.readouterr().out
-    assert (
-        "1 left, about 0 min" in printed
-        and f"2 made, 0 failed; all of them are in {away}" in printed
-    )
+    assert re.search(r"; 1 left, about \d+ min\n", printed)
+    assert printed.endswith(f"2 made, 0 failed; all of them are in {away}\n")
     assert main(["remake", QUICK, "--seeds", "3", "--folder", str(here)]) == 0
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
