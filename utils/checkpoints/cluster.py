@@ -5,33 +5,27 @@
 
 A job is the name of a function of this book and a dict; what comes back is a dict. Both travel as
 JSON, so nothing that a job has read or run is unpickled here. The engine gives a job whose worker
-has ended to another one, until the scheduler's `allowed-failures` is used up; we keep it from
-having more jobs than threads, so that only what was running is ever suspected. A worker must have
-the same book as we: it is asked for a fingerprint before each job, and what differs is told once.
+has ended to another one, until the scheduler's `allowed-failures` is used up; it never has more
+jobs than threads, so hardly one is suspected that was only waiting there. A worker must have the
+same book as we (worker.py): it is asked before each job, and what differs is told once.
 
-`distributed` is imported here alone, and only when a cluster is asked for.
+`distributed` is imported only when a cluster is asked for.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
-import importlib
-import importlib.metadata
 import json
 import logging
-import platform
 import re
 import sys
 import threading
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from utils.checkpoints.worker import SET_UP, fingerprint, why_unfit, work
+
 ADDRESS = re.compile(r"(tcp|tls)://([^\s/:@]+|\[[0-9a-fA-F:.%]+\]):(\d{1,5})")
-PARTS = ("utils", "tools", "checkpoints")  # of the book: what a job reads
-PACKAGES = ("distributed", "torch", "numpy", "tokenizers", "safetensors", "matplotlib")
 CONNECT = 10  # seconds for a scheduler to answer
 COLLECT = 600  # for what is done to arrive here, and to be done again if its worker is gone
 LOOK = 1  # seconds between two looks at which workers there are
@@ -255,66 +249,3 @@ def check_certificates(security):
         "configuration, or from DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__TLS__CLIENT__CERT and "
         "…__TLS__CLIENT__KEY, and the same for SCHEDULER and WORKER."
     )
-
-
-# -- on a worker ---------------------------------------------------------------------------------
-
-SET_UP = "check out the same commit there, and start it from the environment that `make` makes"
-
-
-def work(function: str, message: bytes, wanted: dict, needs: str | None) -> bytes:
-    """Do a job, if here is what it takes. Returns JSON whatever happens."""
-    if why := why_unfit(wanted, needs):
-        from distributed import get_worker
-
-        return json.dumps({"unfit": why, "worker": get_worker().address}).encode()
-    try:
-        return json.dumps({"answer": named(function)(json.loads(message))}).encode()
-    except Exception as error:
-        return json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode()
-
-
-def named(function):
-    """The function that `module:function` names. `tools` is in no environment: it is beside us."""
-    if str(ROOT) not in sys.path:
-        sys.path.append(str(ROOT))
-    module, _, name = function.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def why_unfit(wanted: dict, needs: str | None) -> str | None:
-    """What this machine lacks, as the end of a sentence; None if nothing."""
-    here = fingerprint()
-    apart = [one for one in {**wanted, **here} if wanted.get(one) != here.get(one)]
-    if apart:
-        return f"has other versions than here of {', '.join(map(version, apart))}: {SET_UP}"
-    reason = named(needs)() if needs else None
-    return reason and f"cannot do this work: {reason.removesuffix('.')}"
-
-
-def version(name):
-    number = fingerprint().get(name, "none")
-    return name if len(number) == 64 else f"{name} ({number})"
-
-
-@functools.cache
-def fingerprint() -> dict[str, str]:
-    """What must be the same for the same results: {a part of the book: the hash of its files, a
-    package: its version}."""
-    found = {"Python": ".".join(platform.python_version_tuple()[:2])}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name).split("+")[0]
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "none"
-    return found | {f"{part}/": files(ROOT / part) for part in PARTS}
-
-
-def files(folder: Path) -> str:
-    """A hash of what is in a folder, by name and content, but for what programs leave there."""
-    every = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder).as_posix()
-        if path.is_file() and not re.search(r"(^|/)(\.|__pycache__/)|\.(pyc|part)$", inside):
-            every.update(f"{inside}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return every.hexdigest()

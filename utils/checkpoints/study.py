@@ -23,8 +23,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from utils.checkpoints import cluster, making, store
-from utils.checkpoints.cluster import ROOT, Cluster, JobError
+from utils.checkpoints.cluster import Cluster, JobError
 from utils.checkpoints.store import Card, at_seed
+from utils.checkpoints.worker import ROOT
 
 FOLDER = ROOT / "studies"
 MOST_SEEDS = 10_000
