@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -111,6 +111,17 @@ def test_parents_are_made_first_and_what_is_there_is_left_alone(here, empty, cap
     assert made == ["tiny-5", "tiny-6"] and "tiny-6 could not be made: no luck" in shown.out
     assert "there is no checkpoint 'tiny-6'" in shown.out  # for `more-6`
     assert "1 made, 2 failed" in shown.out
+
+
+def test_what_has_changed_is_made_again_with_all_that_starts_from_it(here, monkeypatch):
+    folder, made = here
+    assert main(["remake", "more", "--seeds", "5", "--folder", str(folder)]) == 0
+    changed = {**making.RECIPES, "tiny": replace(making.RECIPES["tiny"], lr=1e-3)}
+    monkeypatch.setattr(making, "RECIPES", changed)
+    made.clear()
+    for _ in range(2):
+        assert main(["remake", "more", "--seeds", "5", "--folder", str(folder)]) == 0
+    assert made == ["tiny-5", "more-5"]
 
 
 def test_what_comes_back_is_looked_at(here):

@@ -57,12 +57,7 @@ def study(
 
     Raises ValueError for a name without a recipe, ClusterError if nobody can work.
     """
-    jobs = [
-        (depth, name, seed)
-        for depth, name in _with_parents(names)
-        for seed in seeds
-        if not _up_to_date(at_seed(name, seed), folder)
-    ]
+    jobs = _waiting(names, seeds, folder)
     left = len(jobs)
     if not jobs:
         return
@@ -76,6 +71,9 @@ def study(
             for depth in sorted({depth for depth, _, _ in jobs}):
                 running = {}
                 for _, name, seed in (job for job in jobs if job[0] == depth):
+                    if depth and _up_to_date(at_seed(name, seed), folder):
+                        left -= 1  # its parent has come out as it was
+                        continue
                     doing = pool.submit(_made, name, seed, folder, away and away.call)
                     running[doing] = at_seed(name, seed)
                 for done in concurrent.futures.as_completed(running):
@@ -91,15 +89,22 @@ def study(
             raise
 
 
-def _with_parents(names):
-    """(how many came before it, name) of these recipes and of all that they start from."""
-    found = {}
+def _waiting(names, seeds, folder):
+    """[(how many come before it, recipe, seed)] of what is not there, or may not be when what it
+    starts from has been made anew."""
+    depths = {}
     for name in names:
         chain = [name]
         while (parent := making.recipe_of(chain[-1])[0].parent) is not None:
             chain.append(parent)
-        found |= {each: depth for depth, each in enumerate(reversed(chain))}
-    return [(depth, name) for name, depth in found.items()]
+        depths |= {each: depth for depth, each in enumerate(reversed(chain))}
+    jobs = {}
+    for seed in seeds:
+        for name, depth in sorted(depths.items(), key=lambda item: item[1]):
+            parent = making.recipe_of(name)[0].parent
+            if (parent, seed) in jobs or not _up_to_date(at_seed(name, seed), folder):
+                jobs[name, seed] = depth
+    return [(depth, name, seed) for (name, seed), depth in jobs.items()]
 
 
 def _up_to_date(label, folder):
