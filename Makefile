@@ -18,7 +18,7 @@ RUN = @command -v "$$PYTHON" >/dev/null || { \
 	exec "$$PYTHON" -E tools/environment.py
 
 .PHONY: help lab test check test-portable refresh site serve bench remake
-GRADING = release grade formgrader feedback export
+GRADING = release grade formgrader feedback export statistics similarity
 .PHONY: $(GRADING)
 help:
 	@echo 'make lab            read the book in JupyterLab (PORT=8888 HOST=127.0.0.1)'
@@ -33,7 +33,9 @@ help:
 	@echo 'make grade          grade what is handed in (STUDENT=ada hers again, FORCE=1 all of it, TRUST=ada'
 	@echo '                    counts what is withheld, WORKERS=4 at a time, CLUSTER=tcp://… on'
 	@echo '                    the machines of that Dask scheduler)'
-	@echo 'make formgrader     give points by hand; then make feedback, make export'
+	@echo 'make formgrader     give points by hand; then make feedback, make export (FORMAT=canvas or moodle)'
+	@echo 'make statistics     what the class did not understand (NAMES=1 says who), make similarity: whose work'
+	@echo '                    is alike, a list to look at'
 	@echo '                    (all of them: ASSIGNMENT=03_kv_cache for one, COURSE=… for a course elsewhere,'
 	@echo '                    GRADEBOOK=postgresql://… for a database)'
 	@echo 'make site / serve   render the site from the stored outputs (BASE=https://… if it has an'
@@ -86,6 +88,6 @@ remake:
 		$${CLUSTER:+--cluster "$$CLUSTER"}
 
 # The assignments; tools/grading/__main__.py says what else each takes.
-export ASSIGNMENT COURSE GRADEBOOK STUDENT FORCE TRUST WORKERS UNSAFE_NO_SANDBOX UNMARKED
+export ASSIGNMENT COURSE GRADEBOOK STUDENT FORCE TRUST WORKERS UNSAFE_NO_SANDBOX UNMARKED FORMAT NAMES
 $(GRADING):
 	$(RUN) -m tools.grading $@

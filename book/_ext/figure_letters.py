@@ -17,6 +17,10 @@ SCALE = 1 / 64  # the outline of a letter is drawn 64 times as large as it is pl
 LETTER = re.compile(r'<path id="([^"]+)"(?: d="([^"]*)")? transform="scale\(0\.015625\)"/>\s*')
 USE = r'<use href="#([^"]+)"( transform="[^"]*")?/>\s*'
 TEXT = re.compile(rf'<g( style="[^"]*")? transform="([^"]*)">\s*((?:{USE})+)</g>')
+# A line in a colour is seen on white and on black; letters are thinner, and have to stand out more
+# (WCAG 2.2, 1.4.3). So some of the text's own colour is added to theirs. White letters, and black
+# ones, stand on the colours of a heat map.
+COLOURED = re.compile("fill: (#(?!ffffff)[0-9a-f]{6})")
 PLACE = re.compile(r"translate\((\S+)(?: (\S+))?\)(?: scale\((\S+)\))?")
 
 
@@ -35,7 +39,8 @@ def join_letters(body: str) -> str:
             step, pen = relative(outlines[name], at, pen)
             steps.append(step)
         where = f"{transform} scale({SCALE})"
-        return f'<path{style or ""} transform="{where}" d="{"".join(steps)}"/>'
+        style = COLOURED.sub(r"fill: color-mix(in srgb, \1 70%, currentColor)", style or "")
+        return f'<path{style} transform="{where}" d="{"".join(steps)}"/>'
 
     return TEXT.sub(text, re.sub(r"<defs>\s*</defs>\s*", "", LETTER.sub("", body)))
 

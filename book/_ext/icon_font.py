@@ -22,12 +22,10 @@ def icons(out: Path) -> set[int]:
         codes.update(dict.fromkeys(re.findall(r"fa-[\w-]+", names), int(code, 16)))
     pages = [*out.rglob("*.html"), *(out / "_static" / "scripts").glob("*theme.js")]
     used = {name for path in pages for name in re.findall(r"fa-[\w-]+", path.read_text("utf-8"))}
-    drawn = {
-        code
-        for text in css.values()
-        for code in re.findall(r'"\\(f[0-9a-f]{3})', NAMED.sub("", text))
-    }
-    return {codes[name] for name in used & codes.keys()} | {int(code, 16) for code in drawn}
+    others = "".join(NAMED.sub("", text) for text in css.values())
+    spelt = {int(code, 16) for code in re.findall(r'"\\(f[0-9a-f]{3})', others)}
+    drawn = {ord(sign) for sign in re.findall("[\uf000-\uf8ff]", others)}
+    return {codes[name] for name in used & codes.keys()} | spelt | drawn
 
 
 def cut(app: Sphinx, failed: Exception | None) -> None:

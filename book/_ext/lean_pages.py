@@ -79,6 +79,7 @@ def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if "body" in context:
         body = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+        body = re.sub(r"Solution to(<a [^>]*>) ", r"Solution to \1", body)
         context["body"] = plain_code(tabulate(lead_to_pages(share(body))))
 
 

@@ -26,8 +26,18 @@ from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
 logger = logging.getLogger(__name__)
-# what the converter lacks: dots that know where they stand, and fractions without braces
-SPELT = {r"\\dots(?![a-zA-Z])": r"\\ldots", r"\\([td]?frac)(\d)(\d)": r"\\\1{\2}{\3}"}
+# what the converter lacks: dots that know where they stand, fractions without braces, and the room
+# that TeX leaves between the name of a function and what it is of, or a bracket before it
+SPELT = {
+    r"\\dots(?![a-zA-Z])": r"\\ldots",
+    r"\\([td]?frac)(\d)(\d)": r"\\\1{\2}{\3}",
+    r"(\\(?:log|ln|exp)(?![a-zA-Z])(?:_\w)?) *(?=[a-zA-Z\\])(?!\\(?:left|,|!))": r"\1\\,",
+    r"\) *(?=\\(?:log|ln|exp)(?![a-zA-Z]))": r")\\,",
+}
+# what is said of a brace stands under it, not beside it
+BRACED = re.compile(
+    r"(?s)<msub>(\s*<munder>(?:(?!<msub>|<munder>).)*<mo>⏟</mo>\s*</munder>.*?)</msub>"
+)
 
 
 def mathml(tex: str, block: bool = False) -> str:
@@ -36,7 +46,8 @@ def mathml(tex: str, block: bool = False) -> str:
         tex = re.sub(ours, theirs, tex)
     if block and r"\\" in tex and r"\begin" not in tex:
         tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
-    return tex2mathml(tex.strip(), as_block=block)
+    found = tex2mathml(tex.strip(), as_block=block).replace("<mo>‖", '<mo stretchy="false">‖')
+    return BRACED.sub(r"<munder>\1</munder>", found)
 
 
 def written(node: nodes.Element, block: bool) -> str:
@@ -71,7 +82,8 @@ def characters(pages: list[str]) -> set[int]:
     italics = {0x1D434 + i - ord("A") for i in text if ord("A") <= i <= ord("Z")}
     italics |= {0x1D44E + i - ord("a") for i in text if ord("a") <= i <= ord("z")}
     italics |= {0x1D6FC + i - ord("α") for i in text if ord("α") <= i <= ord("ω")}
-    return text | italics | {0x210E}  # the italic h is Planck's constant
+    root = {ord("√")} if any("<msqrt" in each for each in pages) else set()  # drawn, not written
+    return text | italics | root | {0x210E}  # the italic h is Planck's constant
 
 
 def write_font(app: Sphinx, failed: Exception | None) -> None:

@@ -1,6 +1,7 @@
 """The letters of a figure's text, put together to one shape, look as they did one by one."""
 
 import io
+import re
 import sys
 
 import matplotlib.pyplot as plt
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from tests.places import ROOT
-from utils.page import plotting
+from utils.page import plotting, theme
 
 ALT = "The more one measures, the less one knows."
 
@@ -68,6 +69,32 @@ def test_letters_in_any_form_of_a_stored_figure_are_joined(join_letters):
     d = "m0 10l64 0q6 0 6-10l-70 10zm1920 155l32 0q3 0 3-5l-35 5z"
     joined = join_letters(stored)
     assert joined == f'<svg><path style="fill: currentColor" transform="{place}" d="{d}"/></svg>'
+
+
+def light(colour):
+    """Its relative luminance (WCAG 2.2). colour: three shares of 255."""
+    return sum(
+        part * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4)
+        for part, c in zip((0.2126, 0.7152, 0.0722), (c / 255 for c in colour), strict=True)
+    )
+
+
+@pytest.mark.parametrize("colour", [theme.AR, theme.DIFFUSION, theme.BASELINE, theme.MASK])
+@pytest.mark.parametrize("ink, ground", [("#1f242b", "#fefdfb"), ("#d6dae0", "#15191f")])
+def test_letters_in_a_colour_stand_out_in_both_themes(join_letters, colour, ink, ground):
+    css = (ROOT / "book" / "_static" / "custom.css").read_text("utf-8")
+    assert f"--pst-color-text-base: {ink}" in css and f"--pst-color-background: {ground}" in css
+    text = '<g style="fill: %s" transform="translate(5 5)"><use href="#a"/></g>'
+    letter = '<path id="a" d="M 0 0L 64 0z" transform="scale(0.015625)"/>'
+    said = re.search(
+        r"color-mix\(in srgb, (\S+) (\d+)%, currentColor\)", join_letters(letter + text % colour)
+    )
+    rgb = [[int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in (said[1], ink, ground)]
+    share = int(said[2]) / 100
+    mixed = [share * a + (1 - share) * b for a, b in zip(*rgb[:2], strict=True)]
+    dark, bright = sorted([light(mixed), light(rgb[2])])
+    assert (bright + 0.05) / (dark + 0.05) >= 4.5
+    assert "fill: #ffffff" in join_letters(letter + text % "#ffffff")  # on a heat map
 
 
 def test_black_letters_have_no_style_and_stay(join_letters):

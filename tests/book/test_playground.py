@@ -233,6 +233,19 @@ def test_no_is_final_in_one_and_mended_in_the_other(playground, width):
     assert [answer for answer, _ in lanes(page)] == ["no" + " _" * 8] * 2
 
 
+def test_on_the_smallest_phone_nothing_sticks_out(playground):
+    page = playground(width=320)
+    press(page, "End")
+    page.locator(".pg-lane .pg-word").nth(9).click()  # "because", and the roads not taken
+    outside = """[...document.querySelectorAll(".pg-draft, .pg-lane, .pg-controls")]
+      .flatMap((box) => [...box.querySelectorAll("*")].filter(
+        (e) => e.getBoundingClientRect().right > box.getBoundingClientRect().right + 1))
+      .map((e) => e.outerHTML.slice(0, 80))"""
+    assert page.evaluate(outside) == []
+    tops = page.locator(".pg-controls button").evaluate_all("all => all.map((e) => e.offsetTop)")
+    assert len(set(tops)) == 1  # the steps in one row
+
+
 def test_it_plays_to_the_end_by_itself(playground):
     page = playground("#scene=once")
     press(page, "Play")

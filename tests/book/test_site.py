@@ -62,6 +62,14 @@ FAINT = """(limits) => {
 }"""
 
 
+# What scrolls sideways and has no shadow where there is more.
+UNMARKED = """[...document.querySelectorAll("article *")]
+  .filter((e) => e.checkVisibility() && e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+  .filter((e) => ["auto", "scroll"].includes(getComputedStyle(e).overflowX))
+  .filter((e) => !getComputedStyle(e).backgroundImage.includes("gradient"))
+  .map((e) => e.outerHTML.slice(0, 120))"""
+
+
 # --- every page -------------------------------------------------------------------------------
 
 
@@ -73,6 +81,12 @@ def test_a_page_is_quiet_legible_fits_and_has_words_for_pictures(visit, name, wi
     page.evaluate("scrollTo(0, document.body.scrollHeight)")  # whatever waits to be seen
     page.wait_for_load_state("networkidle")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(UNMARKED) == []
+    contents = page.locator(".bd-sidebar-secondary").count()  # which this button opens
+    assert page.locator(".secondary-toggle:visible").count() == (contents and width == PHONE)
+    colours = "all => [...new Set(all.map((a) => getComputedStyle(a).color))]"
+    links = page.locator("article :is(p, li, td) > a[href*='://']:not(.ott *)")
+    assert len(links.evaluate_all(colours)) <= 1  # in a quotation, too
     without_words = """[
         ...[...document.querySelectorAll("img")].filter((img) => !img.alt.trim()),
         ...[...document.querySelectorAll("main svg[viewBox]")]
@@ -180,6 +194,13 @@ def test_the_front_door_leads_in(visit):
     assert page.locator("article h1").inner_text().startswith("One Token at a Time?")
 
 
+def test_each_part_is_introduced(html):
+    for name in ("book/intro", "chapters/00_start_here"):
+        page = (html / f"{name}.html").read_text(encoding="utf-8")
+        for part in (part["caption"].split(" ·")[0] for part in TOC["parts"] if "numbered" in part):
+            assert f"<strong>{part}" in page, name
+
+
 def test_the_sidebar_has_every_page_by_parts(visit):
     links = visit("book/intro.html").locator(".bd-sidebar-primary")
     for part in TOC["parts"]:
@@ -227,11 +248,7 @@ CUT = """(boxes) => [...document.querySelectorAll("article *")]
 def test_what_is_printed_wraps_or_shows_that_it_scrolls(visit, chapter, width):
     page = visit(f"chapters/{chapter.stem}.html", width=width)
     assert page.evaluate(CUT, BOXES) == []
-    shadows = page.locator(".ott-columns, .cell_input .highlight pre").evaluate_all(
-        """(all) => all.map((e) => getComputedStyle(e))
-          .map((e) => e.overflowX === "auto" && e.backgroundImage.includes("gradient"))"""
-    )
-    assert shadows and all(shadows)
+    assert page.evaluate(UNMARKED) == []
     printed = page.locator(".cell_output .output:not(.text_html) pre").evaluate_all(
         "(all) => all.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText)"
     )
@@ -267,7 +284,7 @@ def test_lettering_in_figures_and_players_is_large_enough_on_a_phone(visit):
 # --- chapters ---------------------------------------------------------------------------------
 
 
-def test_mathematics_is_set_and_numbered(visit):
+def test_mathematics_is_set_and_numbered(visit, html):
     page = visit("chapters/01_markov_chains.html")
     assert page.locator(".math .eqno").first.inner_text().startswith("(1.1)")
     sizes = page.locator("article .math > math").evaluate_all(
@@ -275,6 +292,8 @@ def test_mathematics_is_set_and_numbered(visit):
           .map((one) => one.getBoundingClientRect().height)"""
     )
     assert len(sizes) > 5 and min(sizes) > 8
+    drawn = TTFont(next(html.rglob("mathematics.woff"))).getBestCmap()
+    assert ord("√") in drawn  # of chapter 02, where attention divides by a root
     fonts = """document.fonts.ready.then((all) =>
       [...all].filter((font) => font.status === "loaded").map((font) => font.family))"""
     assert any("Book Math" in family for family in page.evaluate(fonts))
@@ -306,7 +325,7 @@ def test_the_player_steps_and_plays(visit, width):
     player = page.locator(".ott-player").first
     stage = player.locator(".ott-stage")
     first = stage.inner_text()
-    assert "step 1 of" in first  # at rest, since on the step before a box is empty
+    assert "step 1 of" in first  # at rest, since before it nothing is written
     assert player.locator(".ott-now").count() >= 1
     player.get_by_role("button", name="Step forward").click()
     assert "step 2 of" in stage.inner_text() and first != stage.inner_text()
@@ -339,6 +358,7 @@ def test_a_chapter_opens_with_something_to_play(visit, chapter):
         )
     )
     assert min(words) > 0  # and it is not an empty box
+    assert "nothing written yet" not in page.locator(".ott-player").first.inner_text()
 
 
 @pytest.mark.parametrize(
@@ -417,6 +437,15 @@ def test_a_folded_solution_opens(visit):
     content.locator("p, pre, div").first.wait_for(state="visible")
 
 
+def test_what_is_folded_says_what_it_is(html):
+    fold = r'<div class="[^"]*\bdropdown\b[^"]*"[^>]*>\s*<p class="admonition-title">(.*?)</p>'
+    for chapter in CHAPTERS:
+        page = (html / "chapters" / f"{chapter.stem}.html").read_text(encoding="utf-8")
+        titles = re.findall(fold, page)
+        assert titles and "Note" not in titles, chapter.stem
+        assert "Solution to<a" not in page and not re.search(r"Solution to <a [^>]*> ", page)
+
+
 def test_code_can_be_copied(visit):
     page = visit("chapters/01_markov_chains.html")
     assert page.locator("div.cell_input button.copybtn").count() >= 10
@@ -472,7 +501,13 @@ def test_the_search_index_is_loaded_where_one_searches(html):
 def test_search_finds_a_word(visit):
     page = visit("book/intro.html")
     page.locator(".search-button-field").first.click()
-    page.locator("#pst-search-dialog input").fill("perplexity")
+    field = page.locator("#pst-search-dialog input")
+    icon = page.locator("#pst-search-dialog i").first.bounding_box()
+    room = field.bounding_box()["x"] + field.evaluate(
+        "(e) => parseFloat(getComputedStyle(e).paddingLeft)"
+    )
+    assert icon["x"] + icon["width"] <= room  # what one types does not begin on the icon
+    field.fill("perplexity")
     page.keyboard.press("Enter")
     results = page.locator("ul.search > li")
     results.first.wait_for()
@@ -661,12 +696,18 @@ def test_the_icon_font_has_every_icon_of_the_pages(visit, html):
     font = next(html.rglob("fa-solid-900.woff"))
     assert font.stat().st_size < 12_000
     drawn = TTFont(font).getBestCmap()
-    page = visit("chapters/01_markov_chains.html")
-    asked = page.evaluate("""[...document.querySelectorAll("*")]
-      .flatMap((e) => ["::before", "::after"].map((part) => getComputedStyle(e, part)))
-      .filter((style) => style.fontFamily.includes("Awesome") && style.content.length === 3)
-      .map((style) => style.content.codePointAt(1))""")
-    assert len(asked) > 5 and set(asked) <= set(drawn)
+    for name in ("book/playground", "chapters/04_forced_prefix"):  # with a note, and an aside
+        page = visit(f"{name}.html", reduced_motion="reduce")
+        asked = page.evaluate("""[...document.querySelectorAll("*")]
+          .flatMap((e) => ["::before", "::after"].map((part) => getComputedStyle(e, part)))
+          .filter((style) => style.fontFamily.includes("Awesome") && style.content.length === 3)
+          .map((style) => style.content.codePointAt(1))""")
+        assert len(asked) > 5 and set(asked) <= set(drawn)
+    folds = page.locator("details.hide > summary > p").evaluate_all(
+        """all => all.map((e) => [getComputedStyle(e).fontWeight,
+          getComputedStyle(e.closest("details")).boxShadow].join())"""
+    )
+    assert set(folds) == {"500,none"}  # code that is folded away does not shout
 
 
 # --- how heavy a page is ----------------------------------------------------------------------

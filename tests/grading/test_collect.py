@@ -14,7 +14,7 @@ import pytest
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
 from tests.places import ROOT
-from tools.grading import collect, feedback, scores, submissions
+from tools.grading import collect, export, scores, submissions
 from tools.grading import course as courses
 
 ROSTER = """id,name,email
@@ -287,7 +287,7 @@ def test_everyone_on_the_roster_has_a_row_and_points_are_the_same_everywhere(cou
 
 def exported(course):
     """{student: line of the table}"""
-    path, _, _ = feedback.export(course)
+    path = export.export(course).paths[0]
     with path.open(encoding="utf-8", newline="") as file:
         return {row["student_id"]: row for row in csv.DictReader(file)}
 

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.grading import small_course as small
-from tools.grading.feedback import export, feedback
+from tools.grading.export import export
+from tools.grading.feedback import feedback
 from tools.grading.release import release
 
 ODD = """my course? #1 % : ; & 'a' "b" 100%20"""
@@ -31,6 +32,6 @@ def test_a_course_in_a_folder_of_any_name(tmp_path):
     feedback(course, unmarked=True)
     pages = {path.parent.parent.name for path in (course.root / "feedback").rglob("*.html")}
     assert pages == {"ada", "bob"}
-    path, _, _ = export(course)
+    path = export(course).paths[0]
     assert "ada" in path.read_text() and path.parent == course.root
     assert [path.name for path in tmp_path.iterdir()] == [ODD]

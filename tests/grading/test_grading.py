@@ -30,6 +30,7 @@ from tests.grading.small_course import NAME, POINTS, SOLUTION, STUB
 from tools.grading import __main__ as commands
 from tools.grading import course as courses
 from tools.grading import (
+    export,
     feedback,
     grade,
     progress,
@@ -325,7 +326,7 @@ def test_another_assignment_is_recognised(course, capsys):
         assert "is 02_other, by the names of its cells, and not 01_small" in told
         assert f"NEEDS YOU  {student}" in printed and "not graded" in report_row(course, student)
     assert small.points(course, "carol") == POINTS
-    path, _, _ = feedback.export(course, NAME)
+    path = export.export(course, NAME).paths[0]
     assert [row["status"] for row in read(path)] == ["unreadable", "unreadable", "not final"]
 
 
@@ -570,7 +571,8 @@ def test_one_that_is_broken_does_not_stop_the_others(course):
     for student in [f"broken-{number}" for number in range(len(BROKEN))] + ["zoe"]:
         (told,) = small.sentences(course, student)
         assert "This submission " in told, student
-    path, open_ones, _ = feedback.export(course)
+    done = export.export(course)
+    path, open_ones = done.paths[0], done.open
     table = {row["student_id"]: row for row in read(path)}
     assert (table["broken-3"]["score"], table["broken-3"]["status"]) == ("", "unreadable")
     assert any(who == "broken-3" and "cannot be graded" in why for who, _, why in open_ones)
@@ -994,7 +996,14 @@ def test_the_commandfrom_release_to_export(course, grading):
     assert list(rows) == ["alice", "bob"]
     assert float(rows["alice"]["score"]) == 0 and float(rows["bob"]["score"]) == 5
     assert float(rows["bob"]["max_score"]) == 10
-    for command in ("release", "grade", "feedback", "export"):
+    assert f"grades_moodle/{NAME}.csv" not in exported
+    _, wrong = grading("export", FORMAT="moodle")
+    assert wrong.startswith("FORMAT=moodle needs the column `email` in ")
+    assert f"{NAME}-statistics.html" in grading("statistics", NAMES="1")[0]
+    assert f"to look at: {NAME}, pairs: 0" in grading("similarity")[0]
+    for command in commands.COMMANDS:
+        if command == "formgrader":  # becomes a server
+            continue
         _, wrong = grading(command, ASSIGNMENT="02_none")
         assert wrong == f"There is no assignment '02_none'. There are: {NAME}."
 
@@ -1015,7 +1024,7 @@ def test_elsewhere_than_on_a_terminal_progress_is_lines(course, grading, monkeyp
 
 def test_make_calls_the_commands():
     """Only what `make` would run: running it here could set the environment up anew."""
-    for command in ("release", "grade", "formgrader", "feedback", "export"):
+    for command in commands.COMMANDS:
         shown = subprocess.run(
             ["make", "--no-print-directory", "-n", command, "ASSIGNMENT=x"],
             cwd=ROOT,

@@ -359,6 +359,7 @@ PROMPT = "is 2 + 9 = 11 ?"
 
 def test_stepping_with_the_buttons(page):
     page.set_content(html(left_to_right()))
+    press(page, "First step")
     assert text(page) == PROMPT
     press(page, "Step forward")
     assert text(page) == f"{PROMPT} no"
@@ -379,6 +380,7 @@ def test_stepping_with_the_buttons(page):
 def test_stepping_with_the_keyboard_alone(page):
     page.set_content(html(left_to_right()))
     page.keyboard.press("Tab")  # to the stage
+    page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     assert text(page) == f"{PROMPT} no ,"
@@ -435,6 +437,7 @@ def test_what_was_taken_back_is_told(page):
     )
     page.set_content(html(trace))
     told = page.locator("[aria-live=polite]")
+    press(page, "First step")
     press(page, "Step forward")
     assert told.inner_text() == "Step 1: wrote nothing"
     press(page, "Step forward")
@@ -446,7 +449,7 @@ def test_what_was_taken_back_is_told(page):
 def test_two_traces_step_together_and_the_shorter_waits(page):
     page.set_content(html(left_to_right(), any_order()))
     assert page.get_by_role("button", name="Play").count() == 1
-    for _ in range(6):
+    for _ in range(5):
         press(page, "Step forward")
     assert text(page, 0) == f"{PROMPT} no , because 2 + 9"
     assert text(page, 1) == f"{PROMPT} yes , because 2 + 9 = 11 ."
@@ -459,10 +462,18 @@ def test_two_traces_step_together_and_the_shorter_waits(page):
 
 
 def test_at_rest_no_box_is_empty(page):
-    """Where nothing was given, a player opens on its first word."""
+    """A player opens on a step at which each of its writers has written something."""
     bare = Trace([Step([2, WORDS.mask_id], [0], [0.5]), Step([2, 2], [1], [0.5])], label="anywhere")
+    late = Trace([Step([2], [], []), Step([2, 3], [1], [0.5])], label="first a look", kind="ar")
+    for traces, rests in ([bare], 1), ([left_to_right()], 1), ([left_to_right(), late], 2):
+        page.set_content(html(*traces))
+        counts = page.locator(".ott-name span").all_inner_texts()
+        assert {count.split(" of ")[0] for count in counts} == {f"step {rests}"}
+        panels = page.locator(".ott-choices:not(.ott-ghost)")
+        assert all(panels.nth(i).locator("li").count() for i in range(len(traces)))
+        told = page.locator(".ott-panels p").all_inner_texts()
+        assert all(each.startswith("wrote “") for each in told)
     page.set_content(html(bare))
-    assert page.locator(".ott-name span").all_inner_texts() == ["step 1 of 2"]
     press(page, "First step")
     assert text(page) == "▒ ▒"
 
@@ -473,11 +484,12 @@ def test_players_on_one_page_do_not_meddle_even_when_identical(page):
     assert players.count() == 3
     players.nth(1).get_by_role("button", name="Step forward").click()
     counts = page.locator(".ott-name span").all_inner_texts()
-    assert counts == ["step 0 of 9", "step 1 of 9", "step 0 of 4"]
+    assert counts == ["step 1 of 9", "step 2 of 9", "step 1 of 4"]
 
 
 def test_the_page_does_not_jump_while_stepping(page):
     page.set_content(html(left_to_right(), any_order()))
+    press(page, "First step")
     heights = set()
     for _ in range(9):
         press(page, "Step forward")
@@ -499,14 +511,13 @@ def test_inserted_as_jupyterlab_does_it(page):
         html(left_to_right()),
     )
     press(page, "Step forward")
-    assert text(page) == f"{PROMPT} no"
+    assert text(page) == f"{PROMPT} no ,"
 
 
 def test_hostile_tokens_are_played_as_text(page):
     bad = "</script><img src=x onerror=document.title='bad'>"
     trace = Trace([Step([0, 1], 1, 0.5, bad, [[(0, 0.4)]])], label=bad, kind="ar")
     page.set_content(player.html(trace, Pieces(bad, " שלום"), title=bad, alt=f"{bad} stays text"))
-    press(page, "Step forward")
     assert text(page) == f"{bad} שלום"
     assert page.title() == "" and page.locator("img").count() == 0
 

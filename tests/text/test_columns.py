@@ -40,6 +40,11 @@ def test_a_table_of_rates_has_its_heads_its_cells_and_its_n():
     assert "<pre>n = 2,000</pre>" in html
 
 
+@pytest.mark.parametrize("cell", ["–", "± 10", "-0.3", "1,200"])
+def test_a_column_of_numbers_is_set_to_the_right(cell):
+    assert f"<td>{cell}</td>" in columns.html(f"one model    12.5\nanother      {cell}")
+
+
 def test_a_cell_breaks_before_its_interval_and_not_within():
     assert "88.2% [86.8,\N{NO-BREAK SPACE}89.6]" in columns.html(RATES)
 
@@ -52,6 +57,7 @@ def test_a_cell_breaks_before_its_interval_and_not_within():
         "one  gap in the first line,\nnone at all in the second",
         "gaps   here\nand there     too",
         "  an indented line\n  and another",
+        "tensor([[  1,   2,  76, 142],\n        [127,  44,   2,   3]])",
         "",
         "\n\n",
     ],

@@ -7,6 +7,7 @@
     cluster      the same on other machines
     scores       what came out, into nbgrader's gradebook
     release feedback export   the rest of a term; `course` knows where things are
+    statistics similarity     what the class did not understand; whose work is alike
 
 nbgrader keeps the gradebook, the pages for grading by hand, the feedback and the table of grades.
 Running and judging is our own: there a student's code would run with the teacher's rights, and in a

@@ -1,9 +1,10 @@
-"""python -m tools.grading release|grade|formgrader|feedback|export, for the Makefile's targets.
+"""python -m tools.grading COMMAND, for the Makefile's targets: release, grade, formgrader,
+feedback, export, statistics, similarity.
 
 Each takes ASSIGNMENT from the environment (else all), COURSE (else `assignments`) and GRADEBOOK (an
 SQLAlchemy URL, else COURSE/gradebook.db). grade also takes STUDENT and TRUST, each one or several
 student,student, FORCE=1, WORKERS=2 and CLUSTER=tcp://host:port; formgrader HOST and PORT; feedback
-UNMARKED=1.
+UNMARKED=1; export FORMAT=canvas or moodle; statistics NAMES=1.
 """
 
 import os
@@ -16,11 +17,14 @@ from utils.checkpoints.cluster import ClusterError
 
 from . import sandbox
 from .course import GradingError, open_course
-from .feedback import export, feedback
+from .export import export
+from .feedback import feedback
 from .formgrader import formgrader
 from .grade import grade
 from .release import release
+from .similarity import similarity
 
+COMMANDS = "release grade formgrader feedback export statistics similarity".split()
 MOST_WORKERS = 256  # each is a program with memory of its own
 
 
@@ -60,14 +64,24 @@ def main(command):
     elif command == "formgrader":
         formgrader(course, say("HOST") or "127.0.0.1", lab.port_number(say("PORT") or "8888"))
     elif command == "export":
-        path, open_ones, missing = export(course, only)
-        print(path)
-        for student, name, why in open_ones:
+        done = export(course, only, say("FORMAT") or None)
+        print(*done.paths, sep="\n")
+        for student, name, why in done.open:
             print(f"  not final: {student}, {name}: {why}")
-        for name, absent in missing.items():
+        for name, absent in done.missing.items():
             print(f"  not handed in: {name}, by {', '.join(sorted(absent))}")
+        for sentence in done.left_out:
+            print(f"  left out: {sentence}")
+    elif command == "statistics":
+        from .statistics import statistics  # draws, which takes long to load
+
+        print(*statistics(course, only, with_names=yes("NAMES")), sep="\n")
+    elif command == "similarity":
+        paths, pairs = similarity(course, only)
+        print(*paths, sep="\n")
+        print(f"  to look at: {', '.join(f'{name}, pairs: {n}' for name, n in pairs.items())}")
     else:
-        raise GradingError(f"{command!r} is not release, grade, formgrader, feedback or export.")
+        raise GradingError(f"{command!r} is none of {', '.join(COMMANDS)}.")
     return 0
 
 

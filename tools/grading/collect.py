@@ -1,7 +1,8 @@
 """What a learning platform gives out, taken as it is: from `downloaded` into `submitted`.
 
     downloaded/ASSIGNMENT/     the platform's zip, or the folder that it becomes
-    students.csv               the roster: id, name, email; or first_name, last_name for name
+    students.csv               the roster: id, name, email; or first_name, last_name for name;
+                               or the gradebook as Canvas exports it
 
 Moodle puts each student's files into a folder, Canvas puts names in front of files, Gradescope has
 numbers and a list of whose they are. Each file is given to the one student on the roster whose id,
@@ -30,13 +31,19 @@ DEPTH = 3  # of zips in zips
 LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe"})
 
 
+FIELDS = ("id", "name", "email", "first_name", "last_name")
+
+
 @dataclasses.dataclass(frozen=True)
 class Student:
+    """canvas: {column: text} of the columns by which Canvas knows a student."""
+
     id: str
     name: str = ""
     email: str = ""
     first_name: str = ""
     last_name: str = ""
+    canvas: dict = dataclasses.field(default_factory=dict)
 
     @property
     def about(self):
@@ -64,31 +71,50 @@ def squeezed(text):
     return plain(text).replace(" ", "")
 
 
+def table(path):
+    """The rows of a small table, dicts, with commas or semicolons between its columns."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    first = text.partition("\n")[0]
+    between = ";" if first.count(";") > first.count(",") else ","
+    return list(csv.DictReader(io.StringIO(text), delimiter=between))
+
+
+CANVAS = ("ID", "SIS User ID", "SIS Login ID", "Section")  # columns of its gradebook
+
+
 def roster(course):
     """[Student] of students.csv, [] if there is none. Raises GradingError if it is none."""
     path = course.root / "students.csv"
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    dialect = (
-        ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
-    )
-    rows = list(csv.DictReader(io.StringIO(text), delimiter=dialect))
+    rows = table(path)
+    if rows and "id" not in rows[0] and {"Student", "Section"} <= set(rows[0]):
+        rows = of_canvas(rows)
     if not rows or "id" not in rows[0]:
         raise GradingError(f"{path} needs a first line with `id`, and better `id,name,email`.")
     found = []
     for row in rows:
-        fields = [one.name for one in dataclasses.fields(Student)]
-        one = {key: " ".join((row.get(key) or "").split()) for key in fields}
+        one = {key: " ".join((row.get(key) or "").split()) for key in FIELDS}
         one["name"] = one["name"] or f"{one['first_name']} {one['last_name']}".strip()
         if not submissions.STUDENT.fullmatch(one["id"]):
             raise GradingError(
                 f"{path} has the id {one['id']!r}; an id is of letters a to z, digits and . _ - + @"
             )
-        found.append(Student(**one))
+        found.append(Student(**one, canvas={key: row[key] or "" for key in CANVAS if key in row}))
     ids = [one.id for one in found]
     if len(set(ids)) != len(ids):
         raise GradingError(f"{path} has an id more than once.")
+    return found
+
+
+def of_canvas(rows):
+    """The students of a gradebook as Canvas exports it, known by what they sign in with."""
+    found = []
+    for row in rows:
+        last, _, first = (row["Student"] or "").partition(",")
+        number = row.get("SIS Login ID") or row.get("SIS User ID") or row["ID"]
+        if number and last.strip() != "Points Possible" and row["Student"] != "Student, Test":
+            found.append({**row, "id": number, "first_name": first, "last_name": last})
     return found
 
 

@@ -1,18 +1,16 @@
-"""`make feedback`: a page for each student, by nbgrader; `make export`: the table of grades."""
+"""`make feedback`: a page for each student, by nbgrader; and whose grades are not settled."""
 
-import csv
-import io
 import logging
 import re
 
 from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateFeedback
 
-from . import collect, rebuild, submissions
+from . import collect, pages, rebuild, submissions
 from .course import GradingError, template, write
 from .grade import read_card
 from .progress import Progress
-from .scores import penalise_all, standing
+from .scores import standing
 
 
 def feedback(course, only=None, *, unmarked=False):
@@ -43,16 +41,9 @@ def feedback(course, only=None, *, unmarked=False):
     return made, held_back
 
 
-# A page runs nothing and loads nothing: a host that it asked for a script would learn who looks at
-# it when. Formulas are shown as they were written.
-ALONE = (
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-    "style-src 'unsafe-inline'; img-src data:; font-src data:\">"
-)
-
-
 def page(course, student, name):
-    """Let nbgrader make one page. Returns its path."""
+    """Let nbgrader make one page, that runs and loads nothing; formulas are shown as they were
+    written. Returns its path."""
     converter = GenerateFeedback(
         coursedir=course.directory(name, student), config=course.config, force=True
     )
@@ -64,79 +55,8 @@ def page(course, student, name):
         raise GradingError(f"nbgrader cannot make {student}'s {name}: {error}") from error
     path = course.folder("feedback", student, name) / f"{name}.html"
     text = re.sub(r"<script\b.*?</script\s*>", "", path.read_text("utf-8"), flags=re.S | re.I)
-    write(path, text.replace("<head>", f"<head>\n{ALONE}", 1))
+    write(path, text.replace("<head>", f"<head>\n{pages.ALONE}", 1))
     return path
-
-
-COLUMNS = (  # nbgrader's, and one more
-    "assignment duedate timestamp student_id last_name first_name email raw_score"
-    " late_submission_penalty score max_score status"
-).split()
-
-
-def export(course, only=None):
-    """Write grades.csv, of what somebody has handed in, with a line for everybody. Returns (its
-    path, [(student, assignment, why)] of grades that are not final, {assignment: those who have
-    handed in nothing}).
-
-    The columns are those of nbgrader's export, and `status`: final, not final (answers wait for
-    points by hand), undecided, not graded, unreadable, no notebook, missing. There are points for
-    the first two only: an empty field is no zero.
-    """
-    table, open_ones, missing = io.StringIO(), [], {}
-    rows = csv.DictWriter(table, COLUMNS, lineterminator="\n")
-    rows.writeheader()
-    names = course.names(only)
-    with course.gradebook() as book:
-        names = [name for name in names if graded(book, name)]
-        if not names:
-            raise GradingError("There are no grades yet: run `make grade` first.")
-        collect.enter(course, book, submissions.students(course)[0])
-        students = [(one.id, about(one)) for one in book.students]
-    for name in names:
-        penalise_all(course, name)
-        states = unsettled(course, name)
-        with course.gradebook() as book:
-            for student, them in students:
-                status, why = states.get(student, ("final", ""))
-                rows.writerow({**them, **grade_of(book, name, student, status), "status": status})
-                if status == "missing":
-                    missing.setdefault(name, []).append(student)
-                elif why:
-                    open_ones.append((student, name, why))
-    path = course.root / "grades.csv"
-    write(path, table.getvalue())
-    return path, open_ones, missing
-
-
-def about(student):
-    """What a line says of a student, whoever wrote it into the gradebook."""
-    known = {key: getattr(student, key) for key in ("last_name", "first_name", "email")}
-    known = {key: " ".join((text or "").split()) for key, text in known.items()}
-    return {"student_id": student.id, **known}
-
-
-def grade_of(book, name, student, status):
-    """What a line says of the assignment and of a student's grade; no points if there are none."""
-    assignment = book.find_assignment(name)
-    found = {"assignment": name, "duedate": assignment.duedate, "max_score": assignment.max_score}
-    try:
-        one = book.find_submission(name, student)
-    except MissingEntry:
-        return found
-    found["timestamp"] = one.timestamp
-    if status not in ("final", "not final"):
-        return found
-    penalty = one.late_submission_penalty
-    points = {"raw_score": one.score, "score": max(0.0, one.score - penalty)}
-    return {**found, **points, "late_submission_penalty": penalty}
-
-
-def graded(book, name):
-    try:
-        return bool(book.assignment_submissions(name))
-    except MissingEntry:
-        return False
 
 
 def unsettled(course, name):

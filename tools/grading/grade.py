@@ -34,7 +34,7 @@ class Card:
     notes: sentences about what was unusual. looks: about what the teacher should look at, and what
     counts all the same. decisions: about what only the teacher can settle; doubts: those of them
     that the files in `submitted` gave rise to. accepted: the teacher has settled it. stopped: why
-    it could not be run to its end, or "". seconds: by the clock.
+    it could not be run to its end, or "". seconds: by the clock; times: of each test.
     """
 
     student: str
@@ -48,6 +48,7 @@ class Card:
     accepted: bool = False
     stopped: str = ""
     seconds: float = 0
+    times: dict = dataclasses.field(default_factory=dict)
     version: int = VERSION
 
     @property
@@ -248,6 +249,7 @@ class Job:
             accepted=accepted,
             stopped=ended.why,
             seconds=round(ended.seconds, 1),
+            times=scores.times(rebuilt, result),
         )
         withheld = scores.fill_in(rebuilt, result, withhold=card.open)
         report.put_on_top(rebuilt, card)

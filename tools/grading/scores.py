@@ -6,9 +6,7 @@ is only handed a session in which all of one submission is written, or nothing o
 
 import base64
 import contextlib
-import csv
 import dataclasses
-import io
 import re
 import struct
 import sys
@@ -17,6 +15,7 @@ import nbformat
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from nbgrader.utils import parse_utc
 
+from . import collect
 from .course import GradingError, marks
 from .rebuild import title
 
@@ -50,6 +49,16 @@ def fill_in(rebuilt, result, *, withhold):
     for cell in rebuilt.notebook.cells:
         cell.source = harmless(cell.source, code=cell.cell_type == "code")
     return withheld
+
+
+def times(rebuilt, result):
+    """{name of a test: seconds it ran}; of those that came to run."""
+    cells = zip(rebuilt.code(), rebuilt.code_kinds(), result["cells"], strict=True)
+    return {
+        marks(cell)["grade_id"]: round(got["seconds"], 2)
+        for cell, kind, got in cells
+        if kind == "test" and "seconds" in got
+    }
 
 
 TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -165,17 +174,37 @@ def penalise_all(course, assignment, times=None):
 
 
 def late_by(course, submission, student, assignment):
-    """Seconds by which it is late, less the days that extensions.csv (id, assignment, days) gives;
-    a line without an assignment is for all of them."""
-    path, days = course.root / "extensions.csv", 0.0
-    if path.exists():
-        for row in csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))):
-            if row.get("id") == student and row.get("assignment") in (assignment, "", None):
-                try:
-                    days = max(days, float(row.get("days") or 0))
-                except ValueError:
-                    raise GradingError(f"{path}: {row['days']!r} is no number of days") from None
+    """Seconds by which it is late, less the days of an extension."""
+    days = extension(course, student, assignment)
     return max(0, submission.total_seconds_late - 86_400 * days)
+
+
+def extension(course, student, assignment):
+    """The days that extensions.csv (id, assignment, days) gives; a line without an assignment is
+    for all of them, and of several the most days count. Raises GradingError for a line that means
+    nobody, nothing or no days: it would be passed over in silence."""
+    path, found = course.root / "extensions.csv", [0.0]
+    if not path.exists():
+        return 0.0
+    known, names = {one.id for one in collect.roster(course)}, course.names()
+    for number, row in enumerate(collect.table(path), start=2):
+        who, what, text = ((row.get(key) or "").strip() for key in ("id", "assignment", "days"))
+        try:
+            days = float(text)
+        except ValueError:
+            days = -1
+        if not 0 <= days < 1000:
+            raise GradingError(f"{path}, line {number}: {text!r} is no number of days.")
+        if not who or (known and who not in known):
+            raise GradingError(f"{path}, line {number}: {who!r} is no id of students.csv.")
+        if what and what not in names:
+            raise GradingError(
+                f"{path}, line {number}: there is no assignment {what!r}. There are: "
+                f"{', '.join(names)}; an empty field means all."
+            )
+        if who == student and what in (assignment, ""):
+            found.append(days)
+    return max(found)
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ window.oneTokenPlayer = (id, words, films) => {
 
   function drawText(film, k, go) {
     const { text, when } = film.frames[Math.min(k, film.end)];
-    const step = k > 0 && k <= film.end ? film.steps[k - 1] : null;
+    const step = film.steps[k - 1];
     const long = film.frames[film.end].text.length > 80 ? " ott-long" : "";
     const box = set(make("div", "ott-text" + long), { dir: "auto" });
     let before = false;
@@ -246,10 +246,10 @@ window.oneTokenPlayer = (id, words, films) => {
       event.preventDefault();
     };
     window.addEventListener("beforeprint", () => (fold.open = true));
-    // Among knobs one compares outcomes, so there a player opens on its last step. Else on its first,
-    // or, where a box would show no word at all, on the one after.
-    const empty = films.some(({ start }) => start.every((w) => bare[w] ?? true));
-    go(root.closest(".ott-knobs") ? last : +empty);
+    // Among knobs one compares outcomes, so there a player opens on its last step. Else on the first
+    // by which each has written something: before it there would be nothing to see but empty panels.
+    const begun = ({ steps }) => 1 + steps.findIndex((step) => step[2].length);
+    go(root.closest(".ott-knobs") ? last : Math.max(...films.map(begun)));
   }
 
   for (const root of document.querySelectorAll('[id="' + id + '"]:not(.ott-live)')) start(root);

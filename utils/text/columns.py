@@ -19,7 +19,8 @@ from utils.text.publish import publish
 
 _APART = re.compile(r"(^|\S) {2,}\S")  # in a line of a table, cells are two spaces apart or more
 _TOGETHER = re.compile(r"[\[(][^\[\]()]*[\])](?: of [\d,]+)?")  # an interval, and of how many
-_NUMBER = re.compile(r"[-+]?[\d.,e+]+%?( [\[(][^\[\]()]*[\])])?( of [\d,]+)?|")
+_NUMBER = re.compile(r"–|(?:± ?|[-+])?[\d.,e+]+%?( [\[(][^\[\]()]*[\])])?( of [\d,]+)?|")
+_VALUE = re.compile(r"\s*(tensor|array)\(")  # numbers in columns, and no table: a printed tensor
 _ALIGNED = re.compile(r".*(█|  ).*|[\d. ]+ [\d. ]+")  # a bar, or several things in one cell
 
 
@@ -44,6 +45,8 @@ def has_table(text: str) -> bool:
 
 def parts(text: str) -> list[str | list[list[str]]]:
     """What was printed, piece by piece: other text, or a table as its rows, lists of cells."""
+    if _VALUE.match(text):
+        return [text.strip("\n")]
     lines, found, at = text.split("\n"), [], 0
     while at < len(lines):
         start, end, gaps = _next_table(lines, at)

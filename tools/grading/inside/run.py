@@ -266,9 +266,12 @@ class Examiner:
                 results[index] = self.judge(index, source, namespace, hidden)
                 results[index]["seconds"] = round(time.monotonic() - start, 3)
             elif reading.hidden_lines(cell["source"]):
+                start, first = time.monotonic(), results[index]
                 second = self.judge(index, cell["source"], namespace, True)
-                error = second["error"] and (results[index]["error"] or second["error"])
-                results[index] |= {"verdict": second["verdict"], "error": error}
+                error = second["error"] and (first["error"] or second["error"])
+                seconds = first.get("seconds", 0) + time.monotonic() - start
+                results[index] = {**first, "verdict": second["verdict"], "error": error}
+                results[index]["seconds"] = round(seconds, 3)
 
     def judge(self, index, source, namespace, hidden):
         """The result of a test cell, run in a fork."""

@@ -1,0 +1,366 @@
+"""A teacher's week: grades for a platform, late days, statistics of a class, work that is alike."""
+
+import csv
+import datetime
+import itertools
+import random
+import re
+
+import pytest
+
+from tests.grading import small_course as small
+from tests.grading.small_course import NAME
+from tools.grading import course as courses
+from tools.grading import export, measure, pages, rebuild, scores, similarity, statistics
+
+CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,01 small (48213),Final Score
+,,,,,Manual Posting,
+    Points Possible,,,,,10,(read only)
+"Lovelace, Ada",901,s-1,ada,Morning,,
+"=HYPERLINK(""http://x.org"")",902,s-2,bob,Evening,,
+"Dee, Cyd",903,s-3,cyd,Evening,,
+"Student, Test",904,,3f0c,Morning,,
+"""
+PLAIN = """id,name,email
+ada,Ada Lovelace,ada@example.edu
+bob,"=HYPERLINK(""http://x.org"")",b@example.edu
+cyd,Cyd Dee,
+dan,Dan;=1+1,+dan@example.edu
+eve,Eve,eve@example.edu
+"""
+LIES = """class HiddenTest(Exception):
+    pass
+
+def shout(words):
+    raise HiddenTest("<script>alert(1)</script> cyd was here")"""
+HANDED_IN = {
+    "ada": small.SOLUTION,
+    "bob": {"double": "def double(x):\n    return x * x", "shout": small.SHOUT},
+    "cyd": small.SOLUTION | {"shout": LIES},
+    "dan": small.SOLUTION | {"double": "def double(n):\n    return n + n if n == 3 else 0"},
+}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """Four have handed in, a fifth has not; the written answers of all but cyd are marked."""
+    course = small.make(tmp_path_factory.mktemp("week"))
+    (course.root / "students.csv").write_text(PLAIN, "utf-8")
+    for student, answers in HANDED_IN.items():
+        small.submit(course, student, answers)
+    small.run(course)
+    with course.gradebook() as book:
+        for student in ("ada", "bob", "dan"):
+            grade = book.find_grade("explain", NAME, NAME, student)
+            grade.manual_score, grade.needs_manual_grade = 1.5, False
+        said = book.find_comment("explain", NAME, NAME, "bob")
+        said.manual_comment = "=why? <b>see me</b>"
+        book.db.commit()
+    return course
+
+
+@pytest.fixture
+def course(graded):
+    """The same, with the roster as it was and nothing late."""
+    (graded.root / "students.csv").write_text(PLAIN, "utf-8")
+    (graded.root / "extensions.csv").unlink(missing_ok=True)
+    yield graded
+    with graded.gradebook() as book:
+        book.update_or_create_assignment(NAME, duedate=None)
+
+
+def read(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_canvas_gets_the_columns_of_its_own_gradebook_and_no_grade_that_may_change(course):
+    """Names, ids, Section last of what is no assignment, a row of what is to be had at most, and
+    the assignment by the name and number that Canvas has for it."""
+    (course.root / "students.csv").write_text(CANVAS, "utf-8")
+    done = export.export(course, NAME, "canvas")
+    header, possible, *rows = read(course.root / "grades_canvas" / f"{NAME}.csv")
+    assert header == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "01 small (48213)"]
+    assert possible[0].strip() == "Points Possible" and possible[1:] == ["", "", "", "", "10"]
+    lines = {row[1]: row for row in rows}
+    assert lines["901"] == ["Lovelace, Ada", "901", "s-1", "ada", "Morning", "9.5"]
+    assert lines["902"][0].startswith("'=") and lines["902"][5] == "4.5"
+    assert set(lines) == {"901", "902"}  # cyd's is not final, the student for tests is none
+    assert [(student, name) for student, name, _ in done.open] == [("cyd", NAME)]
+    assert done.left_out == [f"dan, {NAME}: has none of Canvas's ids in students.csv"]
+
+
+def test_a_plain_roster_may_have_canvas_columns_too(course):
+    text = "id,name,SIS Login ID,Section\nada,Ada Lovelace,ada@uni,\nbob,Bob,=1+1,\n"
+    (course.root / "students.csv").write_text(text, "utf-8")
+    course.config.Export.columns = {NAME: "Homework (7)"}
+    done = export.export(course, NAME, "canvas")
+    del course.config.Export
+    header, _, *rows = read(done.paths[-1])
+    assert header[-1] == "Homework (7)"
+    assert rows == [["Ada Lovelace", "", "", "ada@uni", "", "9.5"]]
+    assert f"bob, {NAME}: has an id or a section that begins as a formula does" in done.left_out
+
+
+def test_moodle_gets_an_address_a_grade_and_feedback(course):
+    with course.gradebook() as book:
+        when = datetime.datetime(2026, 3, 5, 12, tzinfo=datetime.UTC)
+        book.find_submission(NAME, "bob").timestamp = when.replace(tzinfo=None)
+        book.update_or_create_assignment(NAME, duedate="2026-03-04T00:00:00")
+    done = export.export(course, NAME, "moodle")
+    header, *rows = read(course.root / "grades_moodle" / f"{NAME}.csv")
+    assert header == ["Email address", NAME, f"Feedback: {NAME}"]
+    found = {address: (points, said) for address, points, said in rows}
+    assert set(found) == {"ada@example.edu", "b@example.edu"}  # none is empty: see export.py
+    assert found["ada@example.edu"] == ("9.5", "explain: 1.5 of 2")
+    points, said = found["b@example.edu"]
+    assert points == "4.5" and "test-double: 0 of 4" in said and said.endswith("late: 1.5 days")
+    assert "=why? &lt;b&gt;see me&lt;/b&gt;" in said
+    assert done.left_out == [f"dan, {NAME}: has an email that begins as a formula does"]
+    with course.gradebook() as book:
+        book.find_submission(NAME, "bob").timestamp = None
+        book.db.commit()
+
+
+def test_a_platform_is_told_no_other_points_where_no_grade_is_final(tmp_path):
+    course = small.make(tmp_path)
+    (tmp_path / "students.csv").write_text(CANVAS, "utf-8")
+    small.submit(course, "ada")
+    small.run(course)
+    assert [row[-1] for row in read(export.export(course, NAME, "canvas").paths[-1])[1:]] == ["10"]
+
+
+@pytest.mark.parametrize(
+    "form, roster, told",
+    [
+        ("canvas", PLAIN, "`Section` and one of `SIS Login ID`"),
+        ("canvas", "id,name,SIS User ID\nada,Ada,1\n", "`Section`"),
+        ("moodle", "id,name\nada,Ada\n", "needs the column `email`"),
+        ("moodle", "id,name,email\nada,Ada,\n", "filled in"),
+        ("blackboard", PLAIN, "FORMAT=blackboard is none of canvas, moodle"),
+    ],
+)
+def test_what_a_platform_needs_and_the_roster_lacks_is_said(course, form, roster, told):
+    (course.root / "students.csv").write_text(roster, "utf-8")
+    with pytest.raises(courses.GradingError, match=told):
+        export.export(course, NAME, form)
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@A1", "\t=1", "\r=1", " =1", "＝1", "a;=1"])
+def test_nothing_begins_as_a_formula_does(text):
+    """Where a program parts fields at commas, and where it parts them at semicolons."""
+    for part in re.split("[;,]", export.safe(text)):
+        assert part.lstrip()[:1] not in tuple("=+-@＝＋－＠")
+    assert export.safe("O'Neil-Weiß, Ann a@b.org 3+4") == "O'Neil-Weiß, Ann a@b.org 3+4"
+    assert export.safe(-1.5) == -1.5
+
+
+def test_no_file_that_is_exported_has_a_formula(course):
+    (course.root / "extensions.csv").write_text(f"id,assignment,days\neve,{NAME},2\n")
+    paths = export.export(course, NAME, "moodle").paths
+    assert [path.name for path in paths] == ["grades.csv", "late_days.csv", f"{NAME}.csv"]
+    for path, between in itertools.product(paths, ",;"):
+        for row in csv.reader(path.read_text("utf-8").splitlines(), delimiter=between):
+            assert not [
+                field
+                for field in row
+                if field.lstrip(" \t\r'\"")[:1] in tuple("=+-@") and not field.startswith("'")
+            ], (path, row)
+
+
+def test_late_days_and_extensions_are_a_table(course):
+    with course.gradebook() as book:
+        one = book.find_submission(NAME, "ada")
+        one.timestamp = datetime.datetime(2026, 3, 5, 12)
+        book.update_or_create_assignment(NAME, duedate="2026-03-04T00:00:00")
+    (course.root / "extensions.csv").write_text("id;assignment;days\nada;;1\neve;01_small;2\n")
+    header, *rows = read(export.export(course).paths[1])
+    assert header == ["id", "assignment", "days_late", "extension", "points_off"]
+    assert sorted(rows) == [["ada", NAME, "1.50", "1", "0"], ["eve", NAME, "", "2", ""]]
+    with course.gradebook() as book:
+        book.find_submission(NAME, "ada").timestamp = None
+        book.db.commit()
+
+
+@pytest.mark.parametrize(
+    "line, told",
+    [
+        (f"adda,{NAME},2", "line 2: 'adda' is no id of students.csv"),
+        (",,2", "line 2: '' is no id"),
+        ("ada,01_smal,2", "no assignment '01_smal'. There are: 01_small"),
+        ("ada,,-1", "'-1' is no number of days"),
+        ("ada,,nan", "'nan' is no number of days"),
+        ("ada,,", "'' is no number of days"),
+    ],
+)
+def test_an_extension_that_would_mean_nothing_is_not_passed_over(course, line, told):
+    (course.root / "extensions.csv").write_text(f"id,assignment,days\n{line}\n")
+    with pytest.raises(courses.GradingError, match=re.escape(told)):
+        scores.penalise_all(course, NAME)
+
+
+def words_of(path):
+    """A page's text, without style and pictures."""
+    text = re.sub(r"<(style|svg)\b.*?</\1>", "", path.read_text("utf-8"), flags=re.S)
+    return re.sub(r"<[^>]*>", "", text)
+
+
+def test_statistics_say_which_check_failed_for_how_many_in_the_teachers_words(course):
+    (path,) = statistics.statistics(course)
+    page, text = path.read_text("utf-8"), words_of(path)
+    assert path.name == f"{NAME}-statistics.html" and page.count("<svg") == 2
+    assert "4 graded: from 4.5 to 9.5 of 10 points, median 6.75." in text
+    assert "Not counted: 1 missing." in text
+    assert "test-double: 1 of 4 failed" in text
+    assert "1 × assert double(3) == 6, double(3) (line 1)" in text
+    assert (
+        "test-double-text: 2 of 4 failed" in text
+        and "2 × secret message about texts (line 3)" in text
+    )
+    assert "explain: median 1.5 of 2, 3 marked; 1 to be marked" in text
+    for student in HANDED_IN:
+        assert student not in text
+    (path,) = statistics.statistics(course, with_names=True)
+    assert "2 × secret message about texts (line 3) (bob, dan)" in words_of(path)
+
+
+def test_statistics_hold_no_words_of_a_students(course):
+    """Who calls their exception HiddenTest speaks as little there as anybody else."""
+    (path,) = statistics.statistics(course, NAME)
+    page = path.read_text("utf-8")
+    assert "was here" not in page and "<script" not in page and "default-src 'none'" in page
+    assert "test-shout: 1 of 4 failed" in words_of(path)
+
+
+def test_statistics_tell_not_written_from_wrong(tmp_path):
+    course = small.make(tmp_path)
+    for student in ("ann", "ben"):
+        small.submit(course, student, {"shout": "def shout(words):\n    return list(words) * 2"})
+    small.submit(course, "cat", {}, edit=lambda notebook: notebook.cells.clear())  # refused
+    small.run(course)
+    (path,) = statistics.statistics(course)
+    text = words_of(path)
+    assert "test-double: 2 of 2 failed" in text and "Not counted: 1 unreadable." in text
+    assert text.count("2 × Not written: the cell is as it was released.") == 2
+    assert "2 × assert shout([&quot;a&quot;, &quot;b&quot;])" in text
+
+
+def test_the_time_of_a_test_has_its_hidden_part_in_it(tmp_path):
+    course = small.make(tmp_path)
+    slow = 'import time\ndef double(x):\n    time.sleep(0.4 * (x == "ab"))\n    return 2 * x'
+    small.submit(course, "ann", small.SOLUTION | {"double": slow})
+    small.run(course)
+    times = small.card(course, "ann").times
+    assert set(times) == set(small.POINTS)
+    assert times["test-double-text"] >= 0.4 > times["test-double"]
+
+
+def test_of_nothing_there_are_no_statistics_and_no_pairs(tmp_path):
+    course = small.make(tmp_path)
+    with pytest.raises(courses.GradingError, match="run `make grade` first"):
+        statistics.statistics(course)
+    with pytest.raises(courses.GradingError, match="no two hand-ins"):
+        similarity.similarity(course)
+
+
+WORK = '''
+def shout(words):
+    """All of them, loudly."""
+    found = []
+    for place, word in enumerate(words):
+        letters = [letter for letter in reversed(word)]
+        if place >= 0 and letters:
+            found.append("".join(reversed(letters)).upper())
+        else:
+            found += [word.upper()]
+    return found
+'''
+DISGUISED = """
+def shout(w):
+    # I wrote this by myself <script>alert(1)</script>
+    loud = []
+    for (i, one) in enumerate(w):
+
+        signs = [s for s in reversed(one)]
+        if (i >= 0 and
+                signs):
+            loud.append(''.join(reversed(signs)).upper())   # turn round
+        else: loud += [one.upper()]
+    return loud
+""".replace("(i, one)", "i, one").replace("(i >= 0 and\n                signs)", "i >= 0 and signs")
+OTHER = """
+def shout(words):
+    at, result = 0, []
+    while at < len(words):
+        result = result + [str(words[at]).upper()]
+        at = at + 1
+    return result
+"""
+
+
+def test_a_copy_in_disguise_is_listed_and_other_work_is_not(tmp_path):
+    course = small.make(tmp_path)
+    for student, shout in (("ann", WORK), ("ben", DISGUISED), ("cat", OTHER)):
+        small.submit(course, student, {"shout": shout, "double": small.DOUBLE})
+    (path,), pairs = similarity.similarity(course)
+    page, text = path.read_text("utf-8"), words_of(path)
+    assert pairs == {NAME: 1} and "3 hand-ins, 3 pairs" in text
+    assert "ann and ben: 100% of what ann has written, 100% of ben" in text
+    assert "A list to look at, and no verdict." in text and "cat" not in text
+    assert page.count("<div class=pair>") == 1  # `double` is the instructor's own
+    assert "<script" not in page and "default-src 'none'" in page
+    assert "<mark>found.append(" in page and "<mark>loud.append(" in page
+
+
+@pytest.mark.parametrize("name", ["01_markov_chains", "05_text_diffusion"])
+def test_thirty_who_have_the_instructors_solution_are_not_accused(tmp_path, name):
+    course = measure.fill(tmp_path, name, 30)
+    works = similarity.read(course, courses.template(course, name))
+    pairs, usual = similarity.compare(works)
+    assert len(works) == 30 and pairs == [] and usual == 0
+    assert not any(one.own for one in works)
+
+
+def test_what_all_have_counts_nothing_and_what_many_have_little():
+    assert similarity.weigh(30, 2) == 1 and similarity.weigh(30, 30) == 0
+    assert 0 < similarity.weigh(30, 20) < similarity.weigh(30, 5) < 1
+    assert similarity.weigh(2, 2) == 1
+
+
+def work(student, words):
+    handed = rebuild.Handed("code", "a", None, " ".join(words))
+    cell = similarity.cell(handed, "a", set(words))
+    return similarity.Work(student, [cell], frozenset(cell.grams))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_run_in_common_of_a_certain_length_is_always_found(seed):
+    """Winnowing's guarantee: of K + WINDOW - 1 tokens both have a fingerprint, of K - 1 neither."""
+    rng = random.Random(seed)
+
+    def both_with(length):
+        shared = [f"s{rng.randrange(9)}" for _ in range(length)]
+        for who in "ab":
+            before, after = ([f"{who}{rng.randrange(99)}" for _ in range(30)] for _ in "12")
+            yield similarity.fingerprints(work(who, [*before, *shared, *after]))
+
+    one, other = both_with(similarity.K + similarity.WINDOW - 1)
+    assert one & other
+    one, other = both_with(similarity.K - 1)
+    assert not one & other
+
+
+def test_what_is_no_python_is_compared_as_far_as_it_is_some(tmp_path):
+    course = small.make(tmp_path)
+    broken = WORK + "\n    return found)\n'''"
+    small.submit(course, "ann", {"shout": broken})
+    small.submit(course, "ben", {"shout": broken.replace("found", "all_of")})
+    assert similarity.similarity(course)[1] == {NAME: 1}
+
+
+def test_a_page_shows_what_is_written_and_runs_nothing(tmp_path):
+    path = pages.put(
+        tmp_path / "a.html", "<b>&", [f"<p>{pages.text('<i>' + chr(27) + chr(0x202E))}"]
+    )
+    page = path.read_text("utf-8")
+    assert "<b>&" not in page and "&lt;i&gt;\\x1b\\u202e" in page and "default-src 'none'" in page
