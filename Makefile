@@ -27,10 +27,12 @@ help:
 	@echo 'make test-portable  run the notebooks (or NOTEBOOK=…) as a computer with older instructions would'
 	@echo 'make refresh        run the notebooks and store their outputs (NOTEBOOK=chapters/… for one)'
 	@echo 'make bench          race the code against what a reader would otherwise use (NAME=decoding for one)'
-	@echo 'make remake         train the checkpoints again, all of them or NAME=sentences-ar'
+	@echo 'make remake         train the checkpoints again, all of them or NAME=sentences-ar; with'
+	@echo '                    SEEDS=0-49 at these seeds, into studies/ (CLUSTER=tcp://… on other machines)'
 	@echo 'make release        make the students'\'' versions of the assignments, a zip each'
 	@echo 'make grade          grade what is handed in (STUDENT=ada hers again, FORCE=1 all of it, TRUST=ada'
-	@echo '                    counts what is withheld, WORKERS=4 at a time)'
+	@echo '                    counts what is withheld, WORKERS=4 at a time, CLUSTER=tcp://… on'
+	@echo '                    the machines of that Dask scheduler)'
 	@echo 'make formgrader     give points by hand; then make feedback, make export (FORMAT=canvas or moodle)'
 	@echo 'make statistics     what the class did not understand (NAMES=1 says who), make similarity: whose work'
 	@echo '                    is alike, a list to look at'
@@ -47,7 +49,7 @@ endif
 ifeq ($(origin NAME),environment)
 NAME =
 endif
-export HOST PORT NAME NOTEBOOK BASE REPO BRANCH
+export HOST PORT NAME NOTEBOOK BASE REPO BRANCH SEEDS CLUSTER
 lab:
 	$(RUN) tools/lab.py $${HOST:+--host "$$HOST"} $${PORT:+--port "$$PORT"}
 
@@ -82,7 +84,8 @@ bench:
 	$(RUN) benchmarks/run.py --opponents $$NAME
 
 remake:
-	$(RUN) -m utils.checkpoints remake $${NAME:---all}
+	$(RUN) -m utils.checkpoints remake $${NAME:---all} $${SEEDS:+--seeds "$$SEEDS"} \
+		$${CLUSTER:+--cluster "$$CLUSTER"}
 
 # The assignments; tools/grading/__main__.py says what else each takes.
 export ASSIGNMENT COURSE GRADEBOOK STUDENT FORCE TRUST WORKERS UNSAFE_NO_SANDBOX UNMARKED FORMAT NAMES

@@ -853,6 +853,7 @@ EXEMPT = {
     "stars.filled_in passes": "checked by `diffusion.sample`, as steps",
     "chance.integers below": "a size of the library's own, to draw from",
     "forced_answers.force n": HANDED_ON,
+    "cluster.Cluster patience": "seconds to wait for a worker, a constant but for tests",
     "kept_answers.accept n": "how many questions are asked once more, for tests",
     **{f"gaps.{name} size": "a place in a text of the library's own" for name in GAPS},
     **{

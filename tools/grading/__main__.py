@@ -3,8 +3,8 @@ feedback, export, statistics, similarity.
 
 Each takes ASSIGNMENT from the environment (else all), COURSE (else `assignments`) and GRADEBOOK (an
 SQLAlchemy URL, else COURSE/gradebook.db). grade also takes STUDENT and TRUST, each one or several
-student,student, FORCE=1 and WORKERS=2; formgrader HOST and PORT; feedback UNMARKED=1; export
-FORMAT=canvas or moodle; statistics NAMES=1.
+student,student, FORCE=1, WORKERS=2 and CLUSTER=tcp://host:port; formgrader HOST and PORT; feedback
+UNMARKED=1; export FORMAT=canvas or moodle; statistics NAMES=1.
 """
 
 import os
@@ -13,6 +13,7 @@ import sys
 from sqlalchemy.exc import SQLAlchemyError
 
 from tools import lab
+from utils.checkpoints.cluster import ClusterError
 
 from . import sandbox
 from .course import GradingError, open_course
@@ -52,6 +53,7 @@ def main(command):
             trust=students("TRUST"),
             workers=number_of_workers(say("WORKERS")),
             unsafe=unsafe == sandbox.CONSENT,
+            scheduler=say("CLUSTER") or None,
         )
         return int(failures > 0)
     elif command == "feedback":
@@ -111,6 +113,8 @@ def ended(command=""):
         return main(command)
     except (GradingError, sandbox.NoSandbox) as error:
         return str(error)
+    except ClusterError as error:
+        return f"{error} What is graded is kept; the same command goes on from there."
     except KeyboardInterrupt:
         return "\nStopped. The same command goes on where this one was."
     except (OSError, SQLAlchemyError) as error:  # of a disk, or of a database

@@ -7,6 +7,7 @@ that was interrupted goes on where it stopped, and a second run changes nothing.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import os
@@ -16,7 +17,9 @@ import time
 import nbformat
 from nbgrader.api import MissingEntry
 
-from . import collect, rebuild, report, sandbox, scores, submissions
+from utils.checkpoints.cluster import MOST, ClusterError, JobError
+
+from . import cluster, collect, rebuild, report, sandbox, scores, submissions
 from .course import register, template, write
 from .inside.cells import OURS
 from .progress import Progress
@@ -83,23 +86,30 @@ def grade(
     workers=None,
     limits=None,
     unsafe=False,
+    scheduler=None,
 ):
     """Grade what `submitted` holds. Returns the number of submissions that could not be graded.
 
     only: one assignment. force: grade again what has not changed; again: that of these students.
     trust: students whose flagged work counts, because the teacher has looked at it. unsafe: run
-    without a sandbox. Raises sandbox.NoSandbox where there is none.
+    without a sandbox. scheduler: the address of Dask's, whose workers run the work in sandboxes of
+    theirs. Raises sandbox.NoSandbox where there is none, ClusterError where nobody can work.
     """
-    if not unsafe and (reason := sandbox.unavailable()):
+    if unsafe and scheduler:
+        raise sandbox.NoSandbox("UNSAFE_NO_SANDBOX and CLUSTER: workers run nothing unsafe.")
+    if not unsafe and not scheduler and (reason := sandbox.unavailable()):
         raise sandbox.NoSandbox(reason)
     found = {name: collect.collect(course, name) for name in course.names(only)}
     failures, strays = 0, submissions.strays(course)
     strays += [(None, name, sentence) for name, one in found.items() for sentence in one.said]
-    for name in course.names(only):
-        job = Job(course, template(course, name), limits or sandbox.Limits(), unsafe, found[name])
-        job.strays = [sentence for _, meant, sentence in strays if meant in (None, name)]
-        again = set(job.students if force else again)
-        failures += job.run(again=again, trust=set(trust), workers=workers or os.cpu_count() or 2)
+    workers = workers or (MOST if scheduler else os.cpu_count() or 2)
+    with cluster.Sandboxes(scheduler) if scheduler else contextlib.nullcontext(sandbox) as place:
+        for name in course.names(only):
+            work = template(course, name)
+            job = Job(course, work, limits or sandbox.Limits(), unsafe, found[name], place)
+            job.strays = [sentence for _, meant, sentence in strays if meant in (None, name)]
+            again = set(job.students if force else again)
+            failures += job.run(again=again, trust=set(trust), workers=workers)
     for _, _, sentence in strays:
         print(f"  NEEDS YOU  {report.printable(sentence)}")
     return failures
@@ -108,10 +118,11 @@ def grade(
 class Job:
     """The grading of one assignment."""
 
-    def __init__(self, course, template, limits, unsafe, found=None):
-        """found: what was downloaded, a collect.Found."""
+    def __init__(self, course, template, limits, unsafe, found=None, place=sandbox):
+        """found: what was downloaded, a collect.Found. place: where work runs, here or away."""
         self.found = found or collect.Found()
         self.course, self.template, self.limits, self.unsafe = course, template, limits, unsafe
+        self.place = place
         self.refused, self.failed, self.cards = {}, {}, {}
         self.strays, self.graded, self.unfinished, self.times = [], 0, [], {}
         self.roster = collect.roster(course)
@@ -135,12 +146,16 @@ class Job:
                         self.finish(one, *done.result(), before, one.student in trust)
                     except submissions.Refused as reason:
                         self.refused[one.student] = str(reason)
+                    except ClusterError:  # nobody can work any more
+                        raise
+                    except JobError as error:
+                        self.failed[one.student] = str(error)
                     except Exception as error:  # ours, or the database's; the others go on
                         self.failed[one.student] = f"{type(error).__name__}: {error}"
                     progress.step()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            sandbox.stop()
+            self.place.stop()
             done = {*self.cards, *self.refused, *self.failed}
             self.unfinished = sorted({one.student for one, _ in waiting} - done)
             report.write_report(self)
@@ -197,18 +212,17 @@ class Job:
     def examine(self, one):
         """Run one submission; in a thread. Touches nothing but the sandbox, and parses no Python:
         that, in two threads at a time, some versions of Python cannot."""
-        start = time.perf_counter()
         rebuilt = rebuild.rebuild(self.template, rebuild.handed(one.data))
-        ended = sandbox.run(
+        ended = self.place.run(
             rebuilt.plan(self.template),
             self.limits,
             course=self.course.root,
             modules=self.template.modules,
             unsafe=self.unsafe,
         )
-        return rebuilt, ended, time.perf_counter() - start
+        return rebuilt, ended
 
-    def finish(self, one, rebuilt, ended, seconds, before, trusted):
+    def finish(self, one, rebuilt, ended, before, trusted):
         """Store what came out, in the order: notebook, gradebook, card."""
         same = before is not None and before.digest == one.digest
         earlier = scores.answers(self.course, one.student, one.assignment) if before else {}
@@ -234,7 +248,7 @@ class Job:
             doubts=doubts,
             accepted=accepted,
             stopped=ended.why,
-            seconds=round(seconds, 1),
+            seconds=round(ended.seconds, 1),
             times=scores.times(rebuilt, result),
         )
         withheld = scores.fill_in(rebuilt, result, withhold=card.open)

@@ -1,7 +1,8 @@
 """How long a class takes: python -m tools.grading.measure 01_markov_chains --students 30
 
 Makes a course in a temporary folder in which everybody has handed in the instructor's solution,
-each with a line of their own, grades it as `make grade` does, and says how long that took.
+each with a line of their own, grades it as `make grade` does, and says how long that took; with
+--cluster tcp://… on the workers of a Dask scheduler.
 """
 
 import argparse
@@ -25,13 +26,15 @@ def main():
     parser.add_argument("assignment")
     parser.add_argument("--students", type=int, default=30)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--cluster", help="the address of a Dask scheduler")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         course = fill(Path(folder), asked.assignment, asked.students)
         start, before = time.perf_counter(), used()
-        failures = grade(course, asked.assignment, workers=asked.workers)
+        failures = grade(course, asked.assignment, workers=asked.workers, scheduler=asked.cluster)
         wall, cpu = time.perf_counter() - start, used() - before
         cards = [read_card(course, name(one), asked.assignment) for one in range(asked.students)]
+        seconds = sorted(card.seconds for card in cards if card)
         points = {standing(course, name(one), asked.assignment).points for one in range(len(cards))}
         most = sum(
             courses.marks(cell)["points"]
@@ -42,9 +45,11 @@ def main():
         raise SystemExit("not all of them were graded without a question; this measures nothing")
     if points != {most}:
         raise SystemExit(f"solutions got {sorted(points)} points of {most}; this measures nothing")
+    where = f" at {asked.cluster}" if asked.cluster else ""
     print(
-        f"{asked.assignment}: {asked.students} submissions, {asked.workers} at a time: "
-        f"{wall:.0f} s by the clock, {cpu:.0f} s of processor time "
+        f"{asked.assignment}: {asked.students} submissions, {asked.workers} at a time{where}: "
+        f"{wall:.0f} s by the clock, half of them in a sandbox for less than "
+        f"{seconds[len(seconds) // 2]:.1f} s; {cpu:.0f} s of processor time here "
         f"({cpu / asked.students:.1f} s each); load {os.getloadavg()[0]:.1f}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}"
     )

@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 from utils.checkpoints import (
     kept_answers,
@@ -17,7 +18,9 @@ from utils.checkpoints import (
     kept_states,
     making,
     store,
+    study,
 )
+from utils.checkpoints.cluster import ClusterError
 from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
 
@@ -52,7 +55,15 @@ def main(arguments: list[str] | None = None) -> int:
             command.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(RECIPES)}")
         if name not in ("list", "show"):
             command.add_argument("--all", action="store_true", help="all that have a recipe")
+        if name == "remake":
+            command.add_argument("--seeds", help="at these, such as 0-49, and not into the book")
+            command.add_argument("--folder", type=Path, help="for these (else studies/)")
+            command.add_argument("--cluster", help="make these there: tcp://… of a Dask scheduler")
     options = parser.parse_args(arguments)
+    if getattr(options, "seeds", None):
+        return at_seeds(parser, options)
+    if getattr(options, "folder", None) or getattr(options, "cluster", None):
+        parser.error("--folder and --cluster are for --seeds, such as --seeds 0-49")
     every = options.command == "list" or getattr(options, "all", False)
     names = list(NAMES) if every else options.names
     allowed = [*NAMES, *(KEPT if options.command in ("remake", "accept") else ())]
@@ -67,6 +78,33 @@ def main(arguments: list[str] | None = None) -> int:
         except (ValueError, OSError) as error:
             failures += 1
             print(error, file=sys.stderr)
+    return int(failures > 0)
+
+
+def at_seeds(parser, options):
+    """remake NAMES --seeds: a line for each as it is done, with an estimate."""
+    names = list(RECIPES) if options.all else options.names
+    if unknown := [name for name in names if name not in RECIPES]:
+        parser.error(f"there is no recipe {unknown[0]!r}; there are: {', '.join(RECIPES)}")
+    if not names:
+        parser.error(f"name a recipe; there are: {', '.join(RECIPES)}")
+    folder, begun = options.folder or study.FOLDER, time.perf_counter()
+    done = failures = 0
+    try:
+        wanted = study.seeds(options.seeds)
+        for name, card, left in study.study(
+            names, wanted, folder=folder, scheduler=options.cluster
+        ):
+            done += 1
+            failures += isinstance(card, str)
+            line = card if isinstance(card, str) else _made(card)
+            rest = (time.perf_counter() - begun) / done * left
+            print(f"{name:24} {line}; {left} left, about {rest / 60:.0f} min", flush=True)
+    except (ValueError, OSError, ClusterError) as error:
+        sys.exit(f"{error}")
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. The same command goes on where this one was.")
+    print(f"{done - failures} made, {failures} failed; all of them are in {folder}")
     return int(failures > 0)
 
 
@@ -133,12 +171,16 @@ def _line(name: str) -> str:
     if not (store.FOLDER / f"{name}.json").exists():
         return f"{name:24} not made yet"
     card = store.read_card(name)
+    old = [done for done, names in making.stale(name).items() if names]
+    note = f"; changed since it was {' and '.join(old)}" if old else ""
+    return f"{name:24} {_made(card)}{note}"
+
+
+def _made(card) -> str:
     results = [f"{key} {value}" for key, value in card.results.items()]
     more = f" and {len(results) - MOST} more" if len(results) > MOST else ""
     found = ", ".join(results[:MOST]) + more
-    old = [done for done, names in making.stale(name).items() if names]
-    note = f"; changed since it was {' and '.join(old)}" if old else ""
-    return f"{name:24} {card.parameters:9,} parameters, {card.seconds:5.0f} s: {found}{note}"
+    return f"{card.parameters:9,} parameters, {card.seconds:5.0f} s: {found}"
 
 
 if __name__ == "__main__":

@@ -18,11 +18,15 @@ NAMES = {at_seed(name, seed): (name, seed) for name, r in RECIPES.items() for se
 
 
 def recipe_of(name: str) -> tuple[Recipe, int]:
-    """The recipe and the seed of a checkpoint. Raises ValueError for a name without one."""
-    if name not in NAMES:
-        raise ValueError(f"there is no recipe for {name!r}; there are: {', '.join(NAMES)}")
-    recipe, seed = NAMES[name]
-    return RECIPES[recipe], seed
+    """The recipe and the seed of a checkpoint, one of the book's or at another seed. Raises
+    ValueError for a name without one."""
+    if name in NAMES:
+        recipe, seed = NAMES[name]
+        return RECIPES[recipe], seed
+    recipe, _, seed = name.rpartition("-")
+    if recipe in RECIPES and seed.isdecimal() and at_seed(recipe, int(seed)) == name:
+        return RECIPES[recipe], int(seed)
+    raise ValueError(f"there is no recipe for {name!r}; there are: {', '.join(NAMES)}")
 
 
 def remake(name: str, *, folder: Path = FOLDER, progress=True) -> Card:

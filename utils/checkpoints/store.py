@@ -96,10 +96,14 @@ def read_card(name: str, *, folder: Path = FOLDER) -> Card:
         known = ", ".join(sorted(card.stem for card in folder.glob("*.json"))) or "none"
         raise FileNotFoundError(f"there is no checkpoint {name!r} in {folder}; there are: {known}")
     try:
-        entries = json.loads(path.read_text("utf-8"))
-        return Card(**(entries | {"config": TransformerConfig(**entries["config"])}))
+        return as_card(json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is not a card ({error}); {_again(name)}") from error
+
+
+def as_card(entries: dict) -> Card:
+    """A card from what its file holds."""
+    return Card(**(entries | {"config": TransformerConfig(**entries["config"])}))
 
 
 def write_checkpoint(card: Card, weights: bytes | None, *, folder: Path = FOLDER) -> None:
