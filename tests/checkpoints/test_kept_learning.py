@@ -4,7 +4,7 @@ from utils.checkpoints import kept_learning as kept
 from utils.experiments.learned import chosen, mean, of_arm
 
 PRESENT = sorted(kept.JOBS)
-SIZES = 300, 1000, 10_000
+SIZES = 300, 1000, 10_000, 16_000
 FIVE = {  # {(language, kind): how many texts}
     ("chain", "causal"): (100, *SIZES),
     ("chain", "diffusion"): (100, *SIZES),

@@ -116,6 +116,14 @@ JOBS = {
         Job("chain", 10_000, (DENOISER,), 2, 8000, first=3),
         Job("chain", 10_000, (GENTLE,), 5, 8000),
     ),
+    "learning-sixteen": (
+        Job("chain", 16_000, LIGHT, 5, 5000),
+        Job("chain", 16_000, (DENOISER,), 5, 10_000),
+    ),
+    "learning-sixteen-gentle": (
+        Job("chain, backwards", 16_000, LIGHT, 5, 5000),
+        Job("chain", 16_000, (GENTLE,), 5, 10_000),
+    ),
     "learning-many-five": (Job("chain", 1000, (DENOISER, GENTLE), 2, 6000, errors=True, first=3),),
     "learning-fresh-five": (Job("chain", None, (DENOISER,), 2, 8000, first=3),),
     "learning-orders-few": (Job("chain", 100, (SHUFFLED, Arm("permuted", 1.0, 0.2)), 5, 2000),),
