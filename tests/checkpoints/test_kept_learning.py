@@ -10,8 +10,8 @@ FIVE = {  # {(language, kind): how many texts}
     ("chain", "diffusion"): (100, *SIZES),
     ("chain", "permuted"): (100, 1000),
     ("chain, backwards", "causal"): SIZES,
-    ("twin", "causal"): (100,),
-    ("twin", "diffusion"): (100,),
+    ("twin", "causal"): (100, 1000),
+    ("twin", "diffusion"): (100, 1000),
 }
 
 

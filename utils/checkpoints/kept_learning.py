@@ -128,6 +128,15 @@ JOBS = {
     "learning-fresh-five": (Job("chain", None, (DENOISER,), 2, 8000, first=3),),
     "learning-orders-few": (Job("chain", 100, (SHUFFLED, Arm("permuted", 1.0, 0.2)), 5, 2000),),
     "learning-orders-many": (Job("chain", 1000, (SHUFFLED, Arm("permuted", 0.1, 0.1)), 5, 5000),),
+    "learning-twin-causal-five": (
+        Job("twin", 1000, LIGHT, 2, 1500, errors=True, first=3),
+        Job("twin", None, (AS_IS,), 2, 3000, first=3),
+        Job("twin, backwards", 1000, LIGHT, 2, 1500, first=3),
+        Job("twin", None, (DENOISER,), 2, 6000, first=3),
+    ),
+    "learning-twin-many-five": (
+        Job("twin", 1000, (DENOISER, GENTLE), 2, 5000, errors=True, first=3),
+    ),
     "learning-averaged-five": (Job("twin", 100, THREE, 2, 2500, average=True, first=3),),
 }
 APART = "learning-masks", "learning-averaged", "learning-averaged-five"
