@@ -22,6 +22,7 @@ from .formgrader import formgrader
 from .grade import grade
 from .release import release
 from .similarity import similarity
+from .statistics import statistics
 
 COMMANDS = "release grade formgrader feedback export statistics similarity".split()
 MOST_WORKERS = 256  # each is a program with memory of its own
@@ -71,8 +72,6 @@ def main(command):
         for sentence in done.left_out:
             print(f"  left out: {sentence}")
     elif command == "statistics":
-        from .statistics import statistics  # draws, which takes long to load
-
         print(*statistics(course, only, with_names=yes("NAMES")), sep="\n")
     elif command == "similarity":
         paths, pairs = similarity(course, only)
