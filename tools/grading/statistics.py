@@ -3,7 +3,7 @@
 It is read off what grading has left: the gradebook, the graded notebooks and the cards. No
 student's code runs, and nothing on the page is in a student's words: of a check that failed it has
 the teacher's words for that check, or its line, and outside hidden lines the values that came out,
-as far as they are numbers and words of the test; of an error the name that Python has for it.
+as far as they are numbers and words of the assignment; of an error the name that Python has for it.
 """
 
 import builtins
@@ -130,11 +130,12 @@ def gather(course, pattern):
     """The Class, of an assignment's template."""
     found, defined = Class({}), solutions(course, pattern.name)
     titles = titles_of(pattern.notebook)
+    words = re.findall(r"[^\W\d]\w*", "\n".join(one.source for one in pattern.notebook.cells))
+    known = {*PYTHONS, *pattern.names, *words}
     for cell in pattern.notebook.cells:
         mark = marks(cell)
         if mark.get("grade") and mark["points"]:
             asks = names(cell.source)[1] & set().union(*defined.values())
-            known = {*PYTHONS, *pattern.names, *re.findall(r"[^\W\d]\w*", cell.source)}
             name, written = mark["grade_id"], bool(mark.get("solution"))
             one = Question(name, titles[name], mark["points"], written, asks, known)
             found.questions[one.name] = one

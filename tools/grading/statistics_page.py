@@ -12,7 +12,8 @@ from . import pages
 from .statistics import HOLE
 
 FEW = 2  # who failed a test: it is folded, after the others
-NAMED = 10  # of a check, at most
+NAMED = 10  # under a check that no more failed
+SHOWN = 8  # values under a check
 
 
 def parts(found, with_names):
@@ -96,10 +97,11 @@ def test_in_words(question, found, with_names):
     for why, those in sorted(question.failed.items(), key=lambda item: -len(item[1])):
         said = f"<li>{len(those)} × {sentence(question, why, those, openly=with_names)}"
         said += pages.text(elsewhere(question, why, those, found))
-        if with_names:
-            said += pages.text(f" ({', '.join(sorted(those)[:NAMED])}{'…'[: len(those) > NAMED]})")
-        values = ", ".join(differing(question, why, those, openly=with_names))
-        yield said + (f"<br><span class=muted>{pages.text(values)}</span></li>" if values else "")
+        if with_names and len(those) <= NAMED:
+            said += pages.text(f" ({', '.join(sorted(those))})")
+        for line in differing(question, why, those, openly=with_names):
+            said += f"<br><span class=muted>{pages.text(line)}</span>"
+        yield f"{said}</li>"
     yield "</ul>"
 
 
@@ -115,29 +117,25 @@ def sentence(question, why, those, *, openly=False):
 
 
 def differing(question, why, those, *, openly):
-    """The values that are not the same for all, with the word before each and how many had it:
-    ["got 4.000 (2)", "1.822 (1)"]; at most eight."""
+    """What is not the same for all, and how many had it, at most eight of it: one value as ["got
+    4.000 (2), 1.822 (1)"], of several a line each with the words between them."""
     before = why.split(HOLE)[:-1]
-    places = [
-        place
-        for place in range(len(before))
-        if len({values[place] for values in those.values()}) > 1
-    ]
+    differ = [len({values[at] for values in those.values()}) > 1 for at in range(len(before))]
+    if not any(differ):
+        return []
+    last = max(at for at, one in enumerate(differ) if one)
     counts = Counter(
-        tuple(question.words(values[place], openly=openly) for place in places)
+        tuple(question.words(one, openly=openly) for one in values[: last + 1])
         for values in those.values()
     )
-    labels = [(before[place].split() or [""])[-1] for place in places]
-    if len(places) == 1:
-        found = [f"{value} ({n})" for (value,), n in counts.most_common(8)]
-        found[0] = f"{labels[0]} {found[0]}"
-    elif places:
-        rows = (zip(labels, values, strict=True) for values, _ in counts.most_common(8))
-        rows = [" ".join(f"{label} {value}" for label, value in row) for row in rows]
-        found = [f"{row} ({n})" for row, (_, n) in zip(rows, counts.most_common(8), strict=True)]
-    else:
-        return []
-    return [*found, f"{len(counts) - 8} others"] if len(counts) > 8 else found
+    more = [f"and {len(counts) - SHOWN} others"] if len(counts) > SHOWN else []
+    if sum(differ) == 1:
+        found = ", ".join([*(f"{one[last]} ({n})" for one, n in counts.most_common(SHOWN)), *more])
+        return [f"{(before[last].split() or [''])[-1]} {found}".strip()]
+    return [
+        "".join(part for pair in zip(before, one, strict=False) for part in pair) + f" ({n})"
+        for one, n in counts.most_common(SHOWN)
+    ] + more
 
 
 def elsewhere(question, why, those, found):
@@ -170,12 +168,10 @@ def took(found):
     """For whoever runs the machine: how long grading took, and the three slowest tests."""
     slow = [one for one in found.questions.values() if one.seconds]
     slow = sorted(slow, key=lambda one: -max(one.seconds))[:3]
-    tests = [
-        f"{one.name} {median(one.seconds):.2f} s (longest {max(one.seconds):.2f})" for one in slow
-    ]
+    tests = [f"{one.name} {max(one.seconds):.1f} s" for one in slow]
     yield (
         f"<p class=muted>Grading one took {median(found.seconds):.0f} s (median; the longest "
-        f"{max(found.seconds):.0f} s). The slowest tests: {pages.text('; '.join(tests))}.</p>"
+        f"{max(found.seconds):.0f} s). The slowest tests, at most: {pages.text(', '.join(tests))}.</p>"
     )
 
 
