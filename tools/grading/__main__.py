@@ -21,6 +21,7 @@ from .feedback import feedback
 from .formgrader import formgrader
 from .grade import grade
 from .release import release
+from .report import printable
 from .similarity import similarity
 from .statistics import statistics
 
@@ -65,12 +66,16 @@ def main(command):
     elif command == "export":
         done = export(course, only, say("FORMAT") or None)
         print(*done.paths, sep="\n")
-        for student, name, why in done.open:
-            print(f"  not final: {student}, {name}: {why}")
+        for student, name, status, why in done.open:
+            print(f"  {status}: {student}, {name}: {why}")
         for name, absent in done.missing.items():
             print(f"  not handed in: {name}, by {', '.join(sorted(absent))}")
         for sentence in done.left_out:
             print(f"  left out: {sentence}")
+        for student, name, sentence in done.looks:
+            print(printable(f"  to look at before you import: {student}, {name}: {sentence}"))
+        for sentence in done.said:
+            print(f"  {sentence}")
     elif command == "statistics":
         print(*statistics(course, only, with_names=yes("NAMES")), sep="\n")
     elif command == "similarity":

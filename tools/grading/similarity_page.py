@@ -29,7 +29,10 @@ def parts(works, pairs, usual, listed, given, failed):
         same = failed.get((pair.one.student, pair.other.student), [])
         yield from side_by_side(pair, works, given, same)
     if word_for_word := [one for one in works if one.copied]:
-        yield "<h2>The instructor's word for word</h2><p>Comments included, and counted nowhere:</p>"
+        yield (
+            "<h2>The instructor's word for word</h2><p>Names, comments and all. These cells are "
+            "counted nowhere above.</p>"
+        )
         named = [f"{one.student}: {', '.join(one.copied)}" for one in word_for_word]
         yield f"<ul>{''.join(f'<li>{pages.text(one)}</li>' for one in named)}</ul>"
 

@@ -280,6 +280,7 @@ def titles_of(notebook):
         if marks(cell).get("grade"):
             said = re.match(r"\s*(?:\*\*|#+ +)(.+?)(?:\*\*|$)", above, re.M)
             said = said[1].strip().removesuffix(".") if said else ""
+            said = re.sub(r" \([^()]*points?\b[^()]*\)$", "", said)
             found[marks(cell)["grade_id"]] = said.removeprefix("Check: ")
         above = cell.source if cell.cell_type == "markdown" else ""
     return found

@@ -160,7 +160,7 @@ def written_in_words(found):
             marked = [points for who, points in one.points.items() if who not in one.waiting]
             said = f"median {median(marked):g} of {one.most:g}, " if marked else ""
             waits = f"; {len(one.waiting)} to be marked" if one.waiting else ""
-            yield f"<li>{pages.text(one.name)}: {said}{len(marked)} marked{waits}</li>"
+            yield f"<li>{pages.text(one.called)}: {said}{len(marked)} marked{waits}</li>"
         yield "</ul>"
 
 
@@ -169,9 +169,10 @@ def took(found):
     slow = [one for one in found.questions.values() if one.seconds]
     slow = sorted(slow, key=lambda one: -max(one.seconds))[:3]
     tests = [f"{one.name} {max(one.seconds):.1f} s" for one in slow]
+    tests = pages.text(", ".join(tests))
     yield (
         f"<p class=muted>Grading one took {median(found.seconds):.0f} s (median; the longest "
-        f"{max(found.seconds):.0f} s). The slowest tests, at most: {pages.text(', '.join(tests))}.</p>"
+        f"{max(found.seconds):.0f} s). The slowest tests, at most: {tests}.</p>"
     )
 
 
