@@ -575,7 +575,7 @@ def test_one_that_is_broken_does_not_stop_the_others(course):
     path, open_ones = done.paths[0], done.open
     table = {row["student_id"]: row for row in read(path)}
     assert (table["broken-3"]["score"], table["broken-3"]["status"]) == ("", "unreadable")
-    assert any(who == "broken-3" and "cannot be graded" in why for who, _, why in open_ones)
+    assert any(who == "broken-3" and "cannot be graded" in why for who, _, _, why in open_ones)
 
 
 def spoiled(course, student, zipped="assignment"):

@@ -20,11 +20,13 @@ def parts(found, with_names):
     """The page's parts, HTML."""
     tests = [one for one in found.questions.values() if not one.written]
     tests.sort(key=lambda one: (-new(one), -one.number_failed))
-    failed = [one for one in tests if one.number_failed > FEW]
-    few = [one for one in tests if 0 < one.number_failed <= FEW]
+    failed = [one for one in tests if one.failed]
+    few = [one for one in failed if one.number_failed <= FEW]
+    few = few if len(few) < len(failed) else []
+    many = [one for one in failed if one not in few]
     passed = [one.called for one in tests if not one.failed]
     yield from ["<p><b>With names: not for the class.</b></p>"] if with_names else []
-    yield from summary(found, [*failed, *few])
+    yield from summary(found, failed)
     yield plotting.html(*totals_drawn(found))
     yield plotting.html(*questions_drawn(found))
     yield (
@@ -33,7 +35,7 @@ def parts(found, with_names):
         "come the tests that most failed who had failed none before of the same function. Lines "
         "are those of the test in your source; … is in place of a value.</p>"
     )
-    for one in failed:
+    for one in many:
         yield from test_in_words(one, found, with_names)
     if few:
         yield f"<details><summary>Failed by {FEW} or fewer: {listed(few)}</summary>"
