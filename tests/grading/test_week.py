@@ -132,7 +132,7 @@ def test_who_is_graded_is_not_entered_once_more_by_another_id(tmp_path):
     small.run(course)
     theirs = CANVAS.replace("s-1,ada", "s-1,ada@example.edu")
     (tmp_path / "students.csv").write_text(theirs, "utf-8")
-    with pytest.raises(courses.GradingError, match="ada@example.edu, who was ada"):
+    with pytest.raises(courses.GradingError, match=r"ada@example\.edu, who was ada"):
         export.export(course, NAME, "canvas")
     with course.gradebook() as book:
         assert "ada@example.edu" not in {one.id for one in book.students}
