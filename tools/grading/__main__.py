@@ -59,6 +59,8 @@ def main(command):
     elif command == "feedback":
         made, held_back = feedback(course, only, unmarked=yes("UNMARKED"))
         print(f"{len(made)} pages in {course.root / 'feedback'}")
+        for path in sorted((course.root / "grades_moodle").glob("*-feedback.zip")):
+            print(f"{path}, for Moodle")
         for student, name, why in held_back:
             print(f"  none yet for {student}, {name}: {why}")
     elif command == "formgrader":

@@ -1,7 +1,14 @@
-"""`make feedback`: a page for each student, by nbgrader; and whose grades are not settled."""
+"""`make feedback`: a page for each student, by nbgrader; and whose grades are not settled.
 
+Where the work came from Moodle the pages go into a zip, too, that it gives out again: its importer
+(mod/assign/feedback/file/importziplib.php, of Moodle 4.1 and newer) finds a student by the folder's
+name, NAME_NUMBER_assignsubmission_file.
+"""
+
+import io
 import logging
 import re
+import zipfile
 
 from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateFeedback
@@ -11,6 +18,9 @@ from .course import GradingError, template, write
 from .grade import read_card
 from .progress import Progress
 from .scores import standing
+
+
+MOODLES = re.compile(r".+?_\d+_assignsubmission_file(?=_|$)")  # a student's folder
 
 
 def feedback(course, only=None, *, unmarked=False):
@@ -33,12 +43,30 @@ def feedback(course, only=None, *, unmarked=False):
                 except GradingError as error:  # something in this work; the others get theirs
                     held_back.append((student, name, str(error)))
                 progress.step()
+        zip_for_moodle(course, name, {one: made[one, name] for one in ready if (one, name) in made})
         held_back += [
             (student, name, why)
             for student, (status, why) in states.items()
             if student not in ready and status != "missing"
         ]
     return made, held_back
+
+
+def zip_for_moodle(course, name, made):
+    """Write grades_moodle/ASSIGNMENT-feedback.zip, in which each page lies in the folder that
+    Moodle gave its student in the zip of submissions; none if nobody's came from Moodle."""
+    path = course.root / "grades_moodle" / f"{name}-feedback.zip"
+    path.unlink(missing_ok=True)
+    chosen, data = collect.look(course, name).chosen, io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for student, page in made.items():
+            parts = chosen[student].path.parts if student in chosen else ()
+            found = [match for one in parts if (match := MOODLES.match(one))]
+            if found:
+                archive.write(page, f"{found[0][0]}/{name}.html")
+        empty = not archive.namelist()
+    if not empty:
+        write(path, data.getvalue())
 
 
 def page(course, student, name):
