@@ -19,7 +19,6 @@ from .grade import read_card
 from .progress import Progress
 from .scores import standing
 
-
 MOODLES = re.compile(r".+?_\d+_assignsubmission_file(?=_|$)")  # a student's folder
 
 
