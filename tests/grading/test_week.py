@@ -444,6 +444,7 @@ def test_a_line_that_the_assignment_gives_is_not_marked_whatever_its_names():
     course = courses.open_course()
     given = similarity.given_lines(courses.template(course, "01_markov_chains"))
     assert given("def next_probs(tabs, past, words, part):") and not given("    return lower")
+    assert given("import math") and not given("import statistics")
 
 
 def test_what_all_have_counts_nothing_and_what_many_have_little():

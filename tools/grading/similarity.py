@@ -168,10 +168,12 @@ def solutions(course, pattern, kept):
 
 
 def given_lines(pattern):
-    """Whether a line of code is one of the assignment's, whatever its names."""
+    """Whether a line of code is one of the assignment's; of a function's first line, whatever its
+    names."""
     cells = [one.source for one in pattern.notebook.cells if one.cell_type == "code"]
-    given = {signs(line) for one in cells for line in one.splitlines()}
-    return lambda line: signs(line) in given
+    lines = {line.strip() for one in cells for line in one.splitlines()}
+    heads = {signs(line) for line in lines if line.startswith("def ")}
+    return lambda line: line.strip() in lines or signs(line) in heads
 
 
 def signs(line):

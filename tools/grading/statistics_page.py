@@ -2,6 +2,7 @@
 
 from collections import Counter
 from statistics import median
+from textwrap import shorten
 
 from matplotlib.figure import Figure
 
@@ -68,7 +69,8 @@ def summary(found, failed):
         yield "<p>Most often failed:</p><ul>"
         for one in failed[:3]:
             why, who = max(one.failed.items(), key=lambda item: len(item[1]))
-            mostly = f"; {len(who)}: {sentence(one, why, who)}" if len(who) > 1 else ""
+            said = pages.text(shorten(sentence(one, why, who), 110, placeholder=" …"))
+            mostly = f"; {len(who)}: {said}" if len(who) > 1 else ""
             too = follows(one, one.follows)
             too = f" ({pages.text(too)})" if too else ""
             yield (
@@ -97,7 +99,8 @@ def test_in_words(question, found, with_names):
     yield f"<h3>{pages.text(heading)}</h3>"
     yield f"<p class=muted>{pages.text('; '.join(about))}</p><ul>"
     for why, those in sorted(question.failed.items(), key=lambda item: -len(item[1])):
-        said = f"<li>{len(those)} × {sentence(question, why, those, openly=with_names)}"
+        said = f"<li>{len(those)} × "
+        said += pages.text(sentence(question, why, those, openly=with_names))
         said += pages.text(elsewhere(question, why, those, found))
         if with_names and len(those) <= NAMED:
             said += pages.text(f" ({', '.join(sorted(those))})")
@@ -108,14 +111,14 @@ def test_in_words(question, found, with_names):
 
 
 def sentence(question, why, those, *, openly=False):
-    """Why some failed, HTML; a value that is the same for all of them stands in its place."""
+    """Why some failed, in words; a value that is the same for all of them stands in its place."""
     first, *others = why.split(HOLE)
     said = first
     for place, text in enumerate(others):
         values = {values[place] for values in those.values()}
         said += question.words(values.pop(), openly=openly) if len(values) == 1 else "…"
         said += text
-    return pages.text(said)
+    return said
 
 
 def differing(question, why, those, *, openly):
