@@ -6,13 +6,25 @@ import itertools
 import json
 import random
 import re
+import zipfile
 
+import nbformat
 import pytest
 
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
 from tools.grading import course as courses
-from tools.grading import export, grade, measure, pages, rebuild, scores, similarity, statistics
+from tools.grading import (
+    export,
+    feedback,
+    grade,
+    measure,
+    pages,
+    rebuild,
+    scores,
+    similarity,
+    statistics,
+)
 
 CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,01 small (48213),Final Score
 ,,,,,Manual Posting,
@@ -139,6 +151,28 @@ def test_who_is_graded_is_not_entered_once_more_by_another_id(tmp_path):
     namesake = PLAIN.replace("ada,Ada Lovelace,ada@", "ada2,Ada Lovelace,ada2@")
     (tmp_path / "students.csv").write_text(namesake, "utf-8")
     export.export(course, NAME)
+
+
+def test_moodle_gets_each_page_in_the_folder_that_it_gave_the_student(tmp_path):
+    """And in no other's, whatever a student calls a folder in a zip of their own."""
+    course = small.make(tmp_path)
+    (tmp_path / "students.csv").write_text(PLAIN, "utf-8")
+    notebook = nbformat.writes(small.answered(course, small.SOLUTION))
+    folder = tmp_path / "downloaded" / NAME
+    for one in (
+        "Ada Lovelace_48000_assignsubmission_file",
+        "cyd/Cyd Dee_48000_assignsubmission_file",
+    ):
+        (folder / one).mkdir(parents=True)
+        (folder / one / f"{NAME}.ipynb").write_text(notebook, "utf-8")
+    (folder / "eve.ipynb").write_text(notebook, "utf-8")
+    page = tmp_path / "page.html"
+    page.write_text("a page", "utf-8")
+    feedback.zip_for_moodle(course, NAME, dict.fromkeys(("ada", "cyd", "eve"), page))
+    with zipfile.ZipFile(tmp_path / "grades_moodle" / f"{NAME}-feedback.zip") as archive:
+        assert archive.namelist() == [f"Ada Lovelace_48000_assignsubmission_file/{NAME}.html"]
+    feedback.zip_for_moodle(course, NAME, {"eve": page})
+    assert not (tmp_path / "grades_moodle" / f"{NAME}-feedback.zip").exists()
 
 
 def test_a_platform_is_told_no_other_points_where_no_grade_is_final(tmp_path):

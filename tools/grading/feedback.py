@@ -57,15 +57,25 @@ def zip_for_moodle(course, name, made):
     path = course.root / "grades_moodle" / f"{name}-feedback.zip"
     path.unlink(missing_ok=True)
     chosen, data = collect.look(course, name).chosen, io.BytesIO()
+    spelled = {one.id: one.spellings() for one in collect.roster(course)}
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for student, page in made.items():
-            parts = chosen[student].path.parts if student in chosen else ()
-            found = [match for one in parts if (match := MOODLES.match(one))]
-            if found:
-                archive.write(page, f"{found[0][0]}/{name}.html")
+            if folder := student in chosen and folder_of(chosen[student].path, spelled[student]):
+                archive.write(page, f"{folder}/{name}.html")
         empty = not archive.namelist()
     if not empty:
         write(path, data.getvalue())
+
+
+def folder_of(path, spellings):
+    """The folder that Moodle gave a student; None if there is none, or if the student is named
+    further out: then it lies in a zip of their own, and may bear another's number."""
+    for part in path.parts:
+        if found := MOODLES.match(part):
+            return found[0]
+        if collect.squeezed(part) in spellings:
+            return None
+    return None
 
 
 def page(course, student, name):
