@@ -1265,7 +1265,7 @@ def test_what_a_cell_of_the_assignment_hands_over_is_watched_too(tmp_path):
     small.run(course)
     assert small.points(course, "alice") == POINTS and small.sentences(course, "alice") == []
     (told,) = small.sentences(course, "bob")
-    assert "'show'" in told and "calls `shout`, which changes in place what it is given" in told
+    assert "'show'" in told and "calls 'shout', which changes in place what it is given" in told
 
 
 def test_what_is_printed_and_raised_holds_no_orders(course):
