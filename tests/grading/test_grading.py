@@ -999,7 +999,7 @@ def test_the_commandfrom_release_to_export(course, grading):
     assert f"grades_moodle/{NAME}.csv" not in exported
     _, wrong = grading("export", FORMAT="moodle")
     assert wrong.startswith("FORMAT=moodle needs the column `email` in ")
-    assert f"{NAME}-statistics.html" in grading("statistics", NAMES="1")[0]
+    assert f"{NAME}-statistics-names.html" in grading("statistics", NAMES="1")[0]
     assert f"to look at: {NAME}, pairs: 0" in grading("similarity")[0]
     for command in commands.COMMANDS:
         if command == "formgrader":  # becomes a server
