@@ -30,8 +30,7 @@ def loss_without(model, rows, slips):
 
 
 def multi_token_loss(model, rows, slips):
-    """The same of a `MultiToken`: the sum over its heads, each of which has a target of its own
-    (Gloeckle et al. 2024, equation 2)."""
+    """The same of a `MultiToken`: the sum over its heads, each of which has a target of its own."""
     targets = pad(rows.masked_fill(slips, NO_TARGET), (0, model.heads - 1), value=NO_TARGET)
     targets = targets[:, 1:].unfold(1, model.heads, 1)  # (batch, length - 1, heads)
     first = int((targets != NO_TARGET).any(-1).any(0).nonzero()[0])  # before it nothing is asked
