@@ -154,7 +154,7 @@ RECIPES = {
     ),
     "graphs-blind": BLIND,
     "graphs-blind-long": replace(BLIND, **LONG),
-    "graphs-several": replace(SEVERAL, seeds=(0,)),
+    "graphs-several": replace(SEVERAL, seeds=(0, 1)),
     "graphs-diffusion": DIFFUSION,
     "graphs-forward-two": with_arms(2, seeds=(0, 1, 2)),
     "graphs-forward-four": with_arms(4, seeds=(0,)),
