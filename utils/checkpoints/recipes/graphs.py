@@ -109,7 +109,6 @@ LONG = {
     "about": "The same, trained three times as long.",
     "data": "Graphs(3, 3), 6000 batches of 128 stars",
     "steps": 6000,
-    "seeds": (0,),
 }
 SEVERAL = replace(
     FORWARD,
@@ -132,15 +131,16 @@ DIFFUSION = replace(
 )
 
 
-def with_arms(arms, seeds):
-    """The forward model on stars with so many arms, measured at the end alone."""
+def with_arms(recipe, arms, seeds=(0, 1, 2)):
+    """The same model on stars with so many arms, measured at the end alone."""
     return replace(
-        FORWARD,
+        recipe,
         data=f"Graphs({arms}, 3), 2000 batches of 128 stars",
-        world=partial(Graphs, arms),
+        world=partial(recipe.world, arms),
         progress=None,
         progress_at=(),
         seeds=seeds,
+        weights_of=(),
     )
 
 
@@ -154,9 +154,10 @@ RECIPES = {
     ),
     "graphs-blind": BLIND,
     "graphs-blind-long": replace(BLIND, **LONG),
-    "graphs-several": replace(SEVERAL, seeds=(0, 1)),
+    "graphs-several": SEVERAL,
     "graphs-diffusion": DIFFUSION,
-    "graphs-forward-two": with_arms(2, seeds=(0, 1, 2)),
-    "graphs-forward-four": with_arms(4, seeds=(0,)),
-    "graphs-forward-five": with_arms(5, seeds=(0,)),
+    "graphs-diffusion-two": with_arms(DIFFUSION, 2),
+    "graphs-forward-two": with_arms(FORWARD, 2),
+    "graphs-forward-four": with_arms(FORWARD, 4),
+    "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
 }
