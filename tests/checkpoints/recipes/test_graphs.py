@@ -6,6 +6,7 @@ from utils.checkpoints.recipes.graphs import RECIPES
 from utils.checkpoints.store import at_seed, load_checkpoint, read_card
 
 OTHER_ARMS = [f"graphs-forward-{arms}" for arms in ("two", "four", "five")]
+OTHER_ARMS += ["graphs-diffusion-two"]
 OF_THREE = [name for name in RECIPES if name not in OTHER_ARMS]
 
 
