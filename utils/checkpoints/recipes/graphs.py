@@ -157,8 +157,8 @@ RECIPES = {
     "graphs-blind-long": replace(BLIND, **LONG),
     "graphs-several": SEVERAL,
     "graphs-diffusion": DIFFUSION,
-    "graphs-diffusion-two": with_arms(DIFFUSION, 2),
+    "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
     "graphs-forward-two": with_arms(FORWARD, 2),
-    "graphs-forward-four": with_arms(FORWARD, 4),
+    "graphs-forward-four": with_arms(FORWARD, 4, seeds=(0, 1)),
     "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
 }
