@@ -159,6 +159,6 @@ RECIPES = {
     "graphs-diffusion": DIFFUSION,
     "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
     "graphs-forward-two": with_arms(FORWARD, 2),
-    "graphs-forward-four": with_arms(FORWARD, 4, seeds=(0, 1)),
+    "graphs-forward-four": with_arms(FORWARD, 4),
     "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
 }
