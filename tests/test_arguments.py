@@ -57,6 +57,7 @@ from utils.measure.probes import Doubt, Linear, control_labels, patched
 from utils.models import markov
 from utils.models.kv_cache import KVCache
 from utils.models.looped import looped
+from utils.models.multi_token import MultiToken
 from utils.models.recurrent import Recurrent
 from utils.models.temperature import at_temperature, check_temperature
 from utils.models.transformer import Transformer, TransformerConfig
@@ -715,6 +716,9 @@ def struck(count=1, seed=0):
 
 
 ARGUMENTS |= {  # of serial steps
+    "multi_token.MultiToken heads": a_whole(
+        lambda v: MultiToken(CAUSAL, v)(TEXT), 1, least=1, most=CAUSAL.config.n_layers
+    ),
     "looped.looped loops": a_whole(lambda v: looped(CAUSAL, v)(TEXT), 1, 3, least=1),
     "groups.Groups n": a_whole(lambda v: Groups(n=v).length, 3, least=1),
     "groups.Groups.sample n": a_whole(lambda v: GAME.sample(v, seed=0), 0, 3),
@@ -794,6 +798,7 @@ ARGUMENTS |= {  # of topics, and of what is in a state
 HANDED_ON = "handed on to a function that checks it"
 EXEMPT = {
     "probes.control_labels words": "the words to be labelled, a tensor",
+    "transformer.rotate heads": "vectors, a tensor",
     "couplets.Couplets.write last": "words of the library's own, a tensor",
     "recipe.Recipe.keeps seed": "looked up among those of the recipe",
     "proofreading.proof place": "places, a tensor",

@@ -3,15 +3,28 @@
 import csv
 import datetime
 import itertools
+import json
 import random
 import re
+import zipfile
 
+import nbformat
 import pytest
 
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
 from tools.grading import course as courses
-from tools.grading import export, measure, pages, rebuild, scores, similarity, statistics
+from tools.grading import (
+    export,
+    feedback,
+    grade,
+    measure,
+    pages,
+    rebuild,
+    scores,
+    similarity,
+    statistics,
+)
 
 CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,01 small (48213),Final Score
 ,,,,,Manual Posting,
@@ -86,8 +99,9 @@ def test_canvas_gets_the_columns_of_its_own_gradebook_and_no_grade_that_may_chan
     assert lines["901"] == ["Lovelace, Ada", "901", "s-1", "ada", "Morning", "9.5"]
     assert lines["902"][0].startswith("'=") and lines["902"][5] == "4.5"
     assert set(lines) == {"901", "902"}  # cyd's is not final, the student for tests is none
-    assert [(student, name) for student, name, _ in done.open] == [("cyd", NAME)]
-    assert done.left_out == [f"dan, {NAME}: has none of Canvas's ids in students.csv"]
+    assert [one[:3] for one in done.open] == [("cyd", NAME, "not final")]
+    assert done.left_out == [f"dan, {NAME}: is not in students.csv"]
+    assert done.said == [f"{NAME} is of 10 points, in Canvas's column '01 small (48213)'."]
 
 
 def test_a_plain_roster_may_have_canvas_columns_too(course):
@@ -122,12 +136,64 @@ def test_moodle_gets_an_address_a_grade_and_feedback(course):
         book.db.commit()
 
 
+def test_who_is_graded_is_not_entered_once_more_by_another_id(tmp_path):
+    """Canvas's list knows them by their addresses; the gradebook by the ids of your own."""
+    course = small.make(tmp_path)
+    (tmp_path / "students.csv").write_text(PLAIN, "utf-8")
+    small.submit(course, "ada")
+    small.run(course)
+    theirs = CANVAS.replace("s-1,ada", "s-1,ada@example.edu")
+    (tmp_path / "students.csv").write_text(theirs, "utf-8")
+    with pytest.raises(courses.GradingError, match=r"ada@example\.edu, who was ada"):
+        export.export(course, NAME, "canvas")
+    with course.gradebook() as book:
+        assert "ada@example.edu" not in {one.id for one in book.students}
+    namesake = PLAIN.replace("ada,Ada Lovelace,ada@", "ada2,Ada Lovelace,ada2@")
+    (tmp_path / "students.csv").write_text(namesake, "utf-8")
+    export.export(course, NAME)
+
+
+def test_moodle_gets_each_page_in_the_folder_that_it_gave_the_student(tmp_path):
+    """And in no other's, whatever a student calls a folder in a zip of their own."""
+    course = small.make(tmp_path)
+    (tmp_path / "students.csv").write_text(PLAIN, "utf-8")
+    notebook = nbformat.writes(small.answered(course, small.SOLUTION))
+    folder = tmp_path / "downloaded" / NAME
+    for one in (
+        "Ada Lovelace_48000_assignsubmission_file",
+        "cyd/Cyd Dee_48000_assignsubmission_file",
+    ):
+        (folder / one).mkdir(parents=True)
+        (folder / one / f"{NAME}.ipynb").write_text(notebook, "utf-8")
+    (folder / "eve.ipynb").write_text(notebook, "utf-8")
+    page = tmp_path / "page.html"
+    page.write_text("a page", "utf-8")
+    feedback.zip_for_moodle(course, NAME, dict.fromkeys(("ada", "cyd", "eve"), page))
+    with zipfile.ZipFile(tmp_path / "grades_moodle" / f"{NAME}-feedback.zip") as archive:
+        assert archive.namelist() == [f"Ada Lovelace_48000_assignsubmission_file/{NAME}.html"]
+    feedback.zip_for_moodle(course, NAME, {"eve": page})
+    assert not (tmp_path / "grades_moodle" / f"{NAME}-feedback.zip").exists()
+
+
 def test_a_platform_is_told_no_other_points_where_no_grade_is_final(tmp_path):
     course = small.make(tmp_path)
     (tmp_path / "students.csv").write_text(CANVAS, "utf-8")
     small.submit(course, "ada")
     small.run(course)
-    assert [row[-1] for row in read(export.export(course, NAME, "canvas").paths[-1])[1:]] == ["10"]
+    done = export.export(course, NAME, "canvas")
+    assert [row[-1] for row in read(done.paths[-1])[1:]] == ["10"]
+
+
+def test_what_is_exported_says_what_to_look_at_and_what_a_platform_will_do(course):
+    (course.root / "students.csv").write_text(PLAIN, "utf-8")
+    path = grade.card_path(course, "ada", NAME)
+    before = path.read_text("utf-8")
+    card = json.loads(before) | {"looks": ["The cell 'shout' uses `world`."]}
+    path.write_text(json.dumps(card), "utf-8")
+    done = export.export(course, NAME, "moodle")
+    path.write_text(before, "utf-8")
+    assert ("ada", NAME, "The cell 'shout' uses `world`.") in done.looks
+    assert done.said == [f"{NAME} is of 10 points: set that maximum in Moodle first."]
 
 
 @pytest.mark.parametrize(
@@ -175,8 +241,8 @@ def test_late_days_and_extensions_are_a_table(course):
         book.update_or_create_assignment(NAME, duedate="2026-03-04T00:00:00")
     (course.root / "extensions.csv").write_text("id;assignment;days\nada;;1\neve;01_small;2\n")
     header, *rows = read(export.export(course).paths[1])
-    assert header == ["id", "assignment", "days_late", "extension", "points_off"]
-    assert sorted(rows) == [["ada", NAME, "1.50", "1", "0"], ["eve", NAME, "", "2", ""]]
+    assert header == ["id", "assignment", "days_late", "extension", "days_counted", "points_off"]
+    assert sorted(rows) == [["ada", NAME, "1.50", "1", "1", "0"], ["eve", NAME, "", "2", "", ""]]
     with course.gradebook() as book:
         book.find_submission(NAME, "ada").timestamp = None
         book.db.commit()
@@ -209,10 +275,11 @@ def test_statistics_say_which_check_failed_for_how_many_in_the_teachers_words(co
     (path,) = statistics.statistics(course)
     page, text = path.read_text("utf-8"), words_of(path)
     assert path.name == f"{NAME}-statistics.html" and page.count("<svg") == 2
-    assert "4 graded: from 4.5 to 9.5 of 10 points, median 6.75." in text
+    assert "4 graded: from 4.5 to 9.5 of 10 points, median 6.75, before" in text
+    assert "; 1 not fully marked." in text
     assert "Not counted: 1 missing." in text
     assert "test-double: 1 of 4 failed" in text
-    assert "1 × assert double(3) == 6, double(3) (line 1)" in text
+    assert "1 × assert double(3) == 6, double(3): 9 (line 1)" in text
     assert (
         "test-double-text: 2 of 4 failed" in text
         and "2 × secret message about texts (line 3)" in text
@@ -221,6 +288,8 @@ def test_statistics_say_which_check_failed_for_how_many_in_the_teachers_words(co
     for student in HANDED_IN:
         assert student not in text
     (path,) = statistics.statistics(course, with_names=True)
+    assert path.name == f"{NAME}-statistics-names.html"  # the page for the class stays
+    assert "With names: not for the class." in words_of(path)
     assert "2 × secret message about texts (line 3) (bob, dan)" in words_of(path)
 
 
@@ -243,6 +312,66 @@ def test_statistics_tell_not_written_from_wrong(tmp_path):
     assert "test-double: 2 of 2 failed" in text and "Not counted: 1 unreadable." in text
     assert text.count("2 × Not written: the cell is as it was released.") == 2
     assert "2 × assert shout([&quot;a&quot;, &quot;b&quot;])" in text
+
+
+CHECK = '''for x in (2, 3):
+    assert double(x) == 2 * x, f"double of {x}: expected {2 * x}, got {double(x)!r}"'''
+
+
+def test_statistics_keep_the_values_that_came_out_and_rank_what_follows_last(tmp_path):
+    """Of an earlier test's failure and of a later one's, the later is no news where both call the
+    same function; and what a student's function returns writes nothing on the page."""
+    cells = [list(one) for one in small.CELLS]
+    at = next(at for at, one in enumerate(cells) if one[1] == "test-double")
+    cells[at][2] = CHECK
+    cells.insert(at, ["markdown", "check", "**Check: twice as much.** Of numbers.", {}])
+    course = small.make(tmp_path, cells)
+    doubles = {
+        "ann": "x * x * x",
+        "ben": "x * x * x",
+        "cat": "'secretly <b>cheers'",
+        "dan": "x + nowhere",
+    }
+    for student, what in doubles.items():
+        small.submit(
+            course, student, small.SOLUTION | {"double": f"def double(x):\n    return {what}"}
+        )
+    small.submit(course, "eve", {})
+    small.run(course)
+    (path,) = statistics.statistics(course)
+    text = words_of(path)
+    assert "test-double (twice as much): 5 of 5 failed" in text
+    assert (
+        "3 × double of 2: expected 4, got … (line 2)got 8 (2), &#x27;… &lt;b&gt;…&#x27; (1)" in text
+    )
+    assert "1 × NameError: …, called in line 2" in text and "nowhere" not in text
+    assert "5 of them failed test-double, too, which tests the same function" in text
+    assert text.index("test-double (twice as much), 5 of 5") < text.index("test-double-text, 5")
+    assert "Without any point: 1" in text
+    (path,) = statistics.statistics(course, with_names=True)
+    assert "1 × NameError: nowhere, called in line 2" in words_of(path)
+    assert small.sentences(course, "eve") == [
+        "- **eve**: It has no points; 2 of 2 parts are as released."
+    ]
+
+
+@pytest.mark.parametrize(
+    "words, said, values",
+    [
+        ("a …, b …", "a 1, b 2, b 3", ("1", "2, b 3")),
+        ("… …", "1 2", ("1", "2")),
+        ("a …", "b 1", ()),
+        ("a … b", "a b", ()),
+        ("no holes", "no holes", ()),
+    ],
+)
+def test_values_are_read_out_of_a_message(words, said, values):
+    assert statistics.in_holes(words, said) == values
+
+
+def test_a_long_value_is_cut():
+    one = statistics.Question("t", "", 1, False, set(), {"a"})
+    assert one.words("[" + "1, " * 999) == "[" + "1, " * 19 + "1…" and one.words("a b") == "a …"
 
 
 def test_the_time_of_a_test_has_its_hidden_part_in_it(tmp_path):
@@ -312,6 +441,30 @@ def test_a_copy_in_disguise_is_listed_and_other_work_is_not(tmp_path):
     assert "<mark>found.append(" in page and "<mark>loud.append(" in page
 
 
+def test_a_page_of_pairs_says_who_else_has_it_and_what_is_the_instructors(tmp_path):
+    cells = [list(one) for one in small.CELLS]
+    at = next(at for at, one in enumerate(cells) if one[1] == "double")
+    long = (
+        "def double(x):\n    # twice\n    y = "
+        + " + ".join(["x - x"] * 15)
+        + "\n    return y + x + x"
+    )
+    cells[at][2] = f"### BEGIN SOLUTION\n{long}\n### END SOLUTION"
+    course = small.make(tmp_path, cells)
+    wrong = WORK.replace("return found", "return found * 2")
+    for student in ("ann", "ben", "cat"):
+        double = long if student == "ann" else long.replace("twice", "2")
+        small.submit(course, student, {"shout": wrong, "double": double})
+    for student in ("dan", "eve", "fay"):
+        small.submit(course, student, {"shout": OTHER.replace("+ 1", f"+ 1 + {student!r}")})
+    small.run(course)
+    (path,), _ = similarity.similarity(course)
+    text = words_of(path)
+    assert "Also in: cat." in text
+    assert "Both failed test-shout by the same check (3 of 6 did)" in text
+    assert text.rstrip().endswith("ann: double")  # the others' comment is their own
+
+
 @pytest.mark.parametrize("name", ["01_markov_chains", "05_text_diffusion"])
 def test_thirty_who_have_the_instructors_solution_are_not_accused(tmp_path, name):
     course = measure.fill(tmp_path, name, 30)
@@ -319,6 +472,13 @@ def test_thirty_who_have_the_instructors_solution_are_not_accused(tmp_path, name
     pairs, usual = similarity.compare(works)
     assert len(works) == 30 and pairs == [] and usual == 0
     assert not any(one.own for one in works)
+
+
+def test_a_line_that_the_assignment_gives_is_not_marked_whatever_its_names():
+    course = courses.open_course()
+    given = similarity.given_lines(courses.template(course, "01_markov_chains"))
+    assert given("def next_probs(tabs, past, words, part):") and not given("    return lower")
+    assert given("import math") and not given("import statistics")
 
 
 def test_what_all_have_counts_nothing_and_what_many_have_little():

@@ -3,8 +3,14 @@ import torch
 
 from tests.small_models import lively, tokens
 from tests.verdicts import WORLD, small
+from utils.models.multi_token import MultiToken
 from utils.models.transformer import TransformerConfig
-from utils.training.losses import answer_loss, loss_without, next_token_loss
+from utils.training.losses import (
+    answer_loss,
+    loss_without,
+    multi_token_loss,
+    next_token_loss,
+)
 from utils.worlds import Totals
 from utils.worlds.mistakes import taken_back, with_undo
 
@@ -43,3 +49,23 @@ def test_of_totals_only_the_answers_are_learned():
     log_probs = model(rows).log_softmax(-1)
     surprises = [-log_probs[b, t - 1, rows[b, t]] for b in range(3) for t in (2, 4, 6, 8)]
     assert torch.allclose(answer_loss(model, rows), torch.stack(surprises).mean())
+
+
+def test_of_several_tokens_at_once_each_head_has_its_own_target():
+    """The sum of the heads' mean losses, of those targets alone that are to be learned."""
+    shape = {"d_model": 16, "n_layers": 4, "n_heads": 2, "max_len": 16}
+    model = MultiToken(lively(TransformerConfig(10, **shape)), 3)
+    rows, given = tokens(3, 9, 10), torch.zeros(3, 9, dtype=torch.bool)
+    given[:, :6] = True  # the last three tokens are the targets
+    log_probs = model(rows).log_softmax(-1)
+    loss = sum(
+        -torch.stack([log_probs[b, t - 1 - i, i, rows[b, t]] for b in range(3) for t in (6, 7, 8)])
+        .mean()
+        .item()
+        for i in range(3)
+    )
+    assert multi_token_loss(model, rows, given).item() == pytest.approx(loss, rel=1e-5)
+    one = MultiToken(model.model, 1)
+    assert torch.allclose(
+        multi_token_loss(one, rows, given), loss_without(model.model, rows, given)
+    )

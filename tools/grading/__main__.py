@@ -22,7 +22,9 @@ from .feedback import feedback
 from .formgrader import formgrader
 from .grade import grade
 from .release import release
+from .report import printable
 from .similarity import similarity
+from .statistics import statistics
 
 COMMANDS = "release grade formgrader feedback export statistics similarity".split()
 MOST_WORKERS = 256  # each is a program with memory of its own
@@ -59,6 +61,8 @@ def main(command):
     elif command == "feedback":
         made, held_back = feedback(course, only, unmarked=yes("UNMARKED"))
         print(f"{len(made)} pages in {course.root / 'feedback'}")
+        for path in sorted((course.root / "grades_moodle").glob("*-feedback.zip")):
+            print(f"{path}, for Moodle")
         for student, name, why in held_back:
             print(f"  none yet for {student}, {name}: {why}")
     elif command == "formgrader":
@@ -66,15 +70,17 @@ def main(command):
     elif command == "export":
         done = export(course, only, say("FORMAT") or None)
         print(*done.paths, sep="\n")
-        for student, name, why in done.open:
-            print(f"  not final: {student}, {name}: {why}")
+        for student, name, status, why in done.open:
+            print(f"  {status}: {student}, {name}: {why}")
         for name, absent in done.missing.items():
             print(f"  not handed in: {name}, by {', '.join(sorted(absent))}")
         for sentence in done.left_out:
             print(f"  left out: {sentence}")
+        for student, name, sentence in done.looks:
+            print(printable(f"  to look at before you import: {student}, {name}: {sentence}"))
+        for sentence in done.said:
+            print(f"  {sentence}")
     elif command == "statistics":
-        from .statistics import statistics  # draws, which takes long to load
-
         print(*statistics(course, only, with_names=yes("NAMES")), sep="\n")
     elif command == "similarity":
         paths, pairs = similarity(course, only)

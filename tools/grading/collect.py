@@ -119,12 +119,46 @@ def of_canvas(rows):
 
 
 def enter(course, book, students=()):
-    """Put the roster, and others by their ids, into the gradebook."""
-    for one in roster(course):
+    """Put the roster, and others by their ids, into the gradebook. Raises GradingError where the
+    roster has another id for somebody who is graded: they would be in it twice."""
+    listed = roster(course)
+    if changed := [f"{new}, who was {old}" for old, new in renamed(book, listed)]:
+        many = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise GradingError(
+            f"{course.root / 'students.csv'} has other ids for students who are graded already: "
+            f"{'; '.join(changed[:3])}{many}. Leave `id` as "
+            "it was, and add the other columns, such as Canvas's, to your own list."
+        )
+    for one in listed:
         book.update_or_create_student(one.id, **one.about)
     for student in sorted(students):
         if submissions.STUDENT.fullmatch(student):
             book.update_or_create_student(student)
+
+
+def renamed(book, listed):
+    """[(id in the gradebook, id on the roster)] of those with work by an id that is no more on the
+    roster, while somebody with the same address or name is, and has no work."""
+    if not listed:
+        return []
+    working = {one.id: one for one in book.students if one.submissions}
+    gone = [one for one in working.values() if one.id not in {each.id for each in listed}]
+    return [
+        (old.id, new.id)
+        for old in gone
+        for new in listed
+        if new.id not in working and same_person(old, new)
+    ]
+
+
+def same_person(old, new):
+    """old: a student of nbgrader's gradebook; new: one of the roster."""
+    before, now = {old.email, old.id} - {None, ""}, {new.email, new.id} - {""}
+    if {one.casefold() for one in before} & {one.casefold() for one in now}:
+        return True
+    names = [f"{one.first_name or ''} {one.last_name or ''}" for one in (old, new)]
+    names = [sorted(plain(one).split()) for one in (names[0], names[1].strip() or new.name)]
+    return bool(names[0]) and names[0] == names[1] and not (old.email and new.email)
 
 
 @dataclasses.dataclass

@@ -15,34 +15,41 @@ import csv
 import dataclasses
 import html
 import io
+import math
 import re
 
 from nbgrader.api import MissingEntry
 
 from . import collect, submissions
-from .course import GradingError, write
+from .course import GradingError, template, write
 from .feedback import unsettled
+from .grade import read_card
 from .report import lateness
-from .scores import extension, penalise_all, standing
+from .scores import extension, late_by, penalise_all, standing
+from .statistics import titles_of
 
 COLUMNS = (  # nbgrader's, and one more
     "assignment duedate timestamp student_id last_name first_name email raw_score"
     " late_submission_penalty score max_score status"
 ).split()
-LATE = "id assignment days_late extension points_off".split()
+LATE = "id assignment days_late extension days_counted points_off".split()
 PLATFORMS = ("canvas", "moodle")
 
 
 @dataclasses.dataclass
 class Exported:
-    """paths: of the files. open: [(student, assignment, why)] of grades that are not final.
-    missing: {assignment: those who have handed in nothing}. left_out: sentences about those who
-    are in no file for a platform although their grade is final."""
+    """paths: of the files. open: [(student, assignment, status, why)] of grades that are not final.
+    missing: {assignment: those who have handed in nothing}. looks: [(student, assignment,
+    sentence)] about final grades that you were asked to look at. left_out: sentences about those
+    who are in no file for a platform although their grade is final. said: sentences about what
+    the platform will do."""
 
-    paths: list
-    open: list
-    missing: dict
-    left_out: list
+    paths: list = dataclasses.field(default_factory=list)
+    open: list = dataclasses.field(default_factory=list)
+    missing: dict = dataclasses.field(default_factory=dict)
+    looks: list = dataclasses.field(default_factory=list)
+    left_out: list = dataclasses.field(default_factory=list)
+    said: list = dataclasses.field(default_factory=list)
 
 
 def export(course, only=None, form=None):
@@ -65,7 +72,7 @@ def export(course, only=None, form=None):
             raise GradingError("There are no grades yet: run `make grade` first.")
         collect.enter(course, book, submissions.students(course)[0])
         students = [(one.id, about(one)) for one in book.students]
-    rows, done, late = [], Exported([], [], {}, []), []
+    rows, done, late = [], Exported(), []
     for name in names:
         penalise_all(course, name)
         states = unsettled(course, name)
@@ -78,7 +85,11 @@ def export(course, only=None, form=None):
                 if status == "missing":
                     done.missing.setdefault(name, []).append(student)
                 elif why:
-                    done.open.append((student, name, why))
+                    done.open.append((student, name, status, why))
+                else:
+                    done.looks += [
+                        (student, name, one) for one in to_look_at(course, student, name)
+                    ]
     done.paths.append(put(course.root / "grades.csv", COLUMNS, rows))
     done.paths.append(put(course.root / "late_days.csv", LATE, late))
     for name in names if form else ():
@@ -88,7 +99,27 @@ def export(course, only=None, form=None):
         done.left_out += [f"{one}, {name}: {why}" for one, why in nameless]
         path = course.root / f"grades_{form}" / f"{name}.csv"
         done.paths.append(put(path, columns, lines))
+        done.said.append(on_import(form, name, columns, mine[0]["max_score"]))
     return done
+
+
+def to_look_at(course, student, name):
+    """What the report asks you to look at in work that counts all the same."""
+    card = read_card(course, student, name)
+    return [] if card is None or card.accepted else card.looks
+
+
+def on_import(form, name, columns, most):
+    """What to know before a file is imported."""
+    if form == "moodle":
+        return f"{name} is of {number(most)} points: set that maximum in Moodle first."
+    if re.search(r"\(\d+\)\s*$", columns[-1]):
+        return f"{name} is of {number(most)} points, in Canvas's column {columns[-1]!r}."
+    return (
+        f"{name} is of {number(most)} points. Canvas will make a new assignment {columns[-1]!r}; "
+        "to fill one that is there, give its name and number in nbgrader_config.py: "
+        f'c.Export.columns = {{"{name}": "Homework 1 (48213)"}}.'
+    )
 
 
 def put(path, columns, rows):
@@ -129,8 +160,8 @@ def grade_of(book, name, student, status):
     found["timestamp"] = one.timestamp
     if status not in ("final", "not final"):
         return found
-    penalty = one.late_submission_penalty
-    points = {"raw_score": one.score, "score": max(0.0, one.score - penalty)}
+    penalty = round(one.late_submission_penalty, 2)
+    points = {"raw_score": one.score, "score": max(0.0, round(one.score - penalty, 2))}
     return {**found, **points, "late_submission_penalty": penalty}
 
 
@@ -142,7 +173,8 @@ def graded(book, name):
 
 
 def late_days(course, book, name, student):
-    """The line about lateness, in a list: [] for who was in time and has no extension."""
+    """The line about lateness, in a list: [] for who was in time and has no extension.
+    days_counted: those that have begun after an extension."""
     more = extension(course, student, name)
     line = {"id": student, "assignment": name, "extension": f"{more:g}" if more else ""}
     try:
@@ -152,7 +184,9 @@ def late_days(course, book, name, student):
     days = one.total_seconds_late / 86_400
     if not days and not more:
         return []
-    return [{**line, "days_late": f"{days:.2f}", "points_off": f"{one.late_submission_penalty:g}"}]
+    counted = math.ceil(late_by(course, one, student, name) / 86_400)
+    off = number(one.late_submission_penalty)
+    return [{**line, "days_late": f"{days:.2f}", "days_counted": counted, "points_off": off}]
 
 
 def needed(course, form, known):
@@ -164,8 +198,9 @@ def needed(course, form, known):
     if form == "canvas" and ("Section" not in columns or not columns - {"Section"}):
         raise GradingError(
             f"FORMAT=canvas needs the columns `Section` and one of `SIS Login ID`, `SIS User ID`, "
-            f"`ID` in {path}. Canvas's own export of its gradebook has them: put that there, or "
-            "add the columns to yours."
+            f"`ID` in {path}. Canvas's own export of its gradebook has them. If you have graded "
+            "already, add the columns to your own list and leave `id` as it is; before that, put "
+            "the export there in place of it."
         )
 
 
@@ -177,7 +212,9 @@ def for_canvas(course, name, given, known):
     for row in final(given):
         one = known.get(row["student_id"])
         ids = {} if one is None else {key: one.canvas.get(key, "") for key in collect.CANVAS}
-        if not any(text for key, text in ids.items() if key != "Section"):
+        if one is None:
+            nameless.append((row["student_id"], "is not in students.csv"))
+        elif not any(text for key, text in ids.items() if key != "Section"):
             nameless.append((row["student_id"], "has none of Canvas's ids in students.csv"))
         elif any(safe(text) != text for text in ids.values()):
             nameless.append((one.id, "has an id or a section that begins as a formula does"))
@@ -223,9 +260,11 @@ def in_words(course, name, student):
     """Where points were lost, what lateness took, and your comments."""
     with course.gradebook() as book:
         notebook = book.find_submission_notebook(name, name, student)
-        grades = sorted(notebook.grades, key=lambda one: one.name)
+        titles = titles_of(template(course, name).notebook)
+        place = {title: number for number, title in enumerate(titles)}
+        grades = sorted(notebook.grades, key=lambda one: place.get(one.name, len(place)))
         said = [
-            f"{one.name}: {one.score:g} of {one.max_score:g}"
+            f"{titles.get(one.name) or one.name}: {one.score:g} of {one.max_score:g}"
             for one in grades
             if one.score < one.max_score
         ]

@@ -1,7 +1,14 @@
-"""`make feedback`: a page for each student, by nbgrader; and whose grades are not settled."""
+"""`make feedback`: a page for each student, by nbgrader; and whose grades are not settled.
 
+Where the work came from Moodle the pages go into a zip, too, that it gives out again: its importer
+(mod/assign/feedback/file/importziplib.php, of Moodle 4.1 and newer) finds a student by the folder's
+name, NAME_NUMBER_assignsubmission_file.
+"""
+
+import io
 import logging
 import re
+import zipfile
 
 from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateFeedback
@@ -11,6 +18,8 @@ from .course import GradingError, template, write
 from .grade import read_card
 from .progress import Progress
 from .scores import standing
+
+MOODLES = re.compile(r".+?_\d+_assignsubmission_file(?=_|$)")  # a student's folder
 
 
 def feedback(course, only=None, *, unmarked=False):
@@ -33,12 +42,40 @@ def feedback(course, only=None, *, unmarked=False):
                 except GradingError as error:  # something in this work; the others get theirs
                     held_back.append((student, name, str(error)))
                 progress.step()
+        zip_for_moodle(course, name, {one: made[one, name] for one in ready if (one, name) in made})
         held_back += [
             (student, name, why)
             for student, (status, why) in states.items()
             if student not in ready and status != "missing"
         ]
     return made, held_back
+
+
+def zip_for_moodle(course, name, made):
+    """Write grades_moodle/ASSIGNMENT-feedback.zip, in which each page lies in the folder that
+    Moodle gave its student in the zip of submissions; none if nobody's came from Moodle."""
+    path = course.root / "grades_moodle" / f"{name}-feedback.zip"
+    path.unlink(missing_ok=True)
+    chosen, data = collect.look(course, name).chosen, io.BytesIO()
+    spelled = {one.id: one.spellings() for one in collect.roster(course)}
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for student, page in made.items():
+            if folder := student in chosen and folder_of(chosen[student].path, spelled[student]):
+                archive.write(page, f"{folder}/{name}.html")
+        empty = not archive.namelist()
+    if not empty:
+        write(path, data.getvalue())
+
+
+def folder_of(path, spellings):
+    """The folder that Moodle gave a student; None if there is none, or if the student is named
+    further out: then it lies in a zip of their own, and may bear another's number."""
+    for part in path.parts:
+        if found := MOODLES.match(part):
+            return found[0]
+        if collect.squeezed(part) in spellings:
+            return None
+    return None
 
 
 def page(course, student, name):

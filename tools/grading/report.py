@@ -2,7 +2,8 @@
 
 import nbformat
 
-from .course import write
+from . import scores
+from .course import marks, write
 from .scores import standing
 
 ONLY = "*The grading speaks in this first cell and in no other.*"
@@ -53,12 +54,27 @@ def lines(job):
         now = standing(job.course, student, job.template.name)
         for name, points, most in now.beyond:
             urgent.append((student, f"{name!r} has {points:g} points by hand, of {most:g}."))
+        if not now.points + now.off and not now.waiting and not card.open:
+            urgent.append((student, f"It has no points; {as_released(job, student)}."))
         if now.late and (file := by_its_file(job, student)):
             noted.append((student, f"It is late by the time of its file, {file}. {ELSE}"))
     return tuple(
         sorted((printable(student), printable(sentence)) for student, sentence in told)
         for told in (urgent, noted)
     )
+
+
+def as_released(job, student):
+    """How many parts with code a student has left as they were released."""
+    released = job.template.released
+    answers = scores.answers(job.course, student, job.template.name)
+    parts = [
+        marks(one)["grade_id"]
+        for one in job.template.notebook.cells
+        if one.cell_type == "code" and marks(one).get("solution")
+    ]
+    same = sum(answers.get(one, "").strip() == released[one].strip() for one in parts)
+    return f"{same} of {len(parts)} parts are as released"
 
 
 ELSE = (  # what to do about a time that is wrong

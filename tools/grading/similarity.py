@@ -24,7 +24,9 @@ from collections import Counter, defaultdict
 from functools import cached_property
 from statistics import median
 
-from . import pages, rebuild, similarity_page, submissions
+import nbformat
+
+from . import pages, rebuild, similarity_page, statistics, submissions
 from .course import GradingError, marks, template
 from .inside import magics, reading
 
@@ -34,6 +36,7 @@ SHARE = 0.3  # of what one of the two has written
 AT_MOST = 30  # pairs on a page
 SKIPPED = {"COMMENT", "NL", "NEWLINE", "INDENT", "DEDENT", "ENCODING", "ENDMARKER"}
 SKIPPED |= {"FSTRING_MIDDLE", "FSTRING_END"}
+MARK = re.compile(r"\s*### (BEGIN|END) SOLUTION")
 KEPT = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
 
 
@@ -54,11 +57,13 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """cells: of a student, as far as anything in them is their own. own: the hashes of that."""
+    """cells: of a student, as far as anything in them is their own. own: the hashes of that.
+    copied: names of cells that are the instructor's solution word for word."""
 
     student: str
     cells: list
     own: frozenset
+    copied: tuple = ()
 
     @cached_property
     def size(self):
@@ -96,13 +101,15 @@ def similarity(course, only=None):
     ([path], {assignment: pairs listed}). Nothing that students wrote is run."""
     paths, counts = [], {}
     for name in course.names(only):
-        works = read(course, template(course, name))
+        pattern = template(course, name)
+        works = read(course, pattern)
         if len(works) < 2:
             continue
         pairs, usual = compare(works)
         counts[name] = len(pairs)
         listed = f"at least {SHARE:.0%} and {LEAST} tokens"
-        parts = similarity_page.parts(works, pairs, usual, listed)
+        failed = statistics.alike(statistics.gather(course, pattern))
+        parts = similarity_page.parts(works, pairs, usual, listed, given_lines(pattern), failed)
         path = course.root / "reports" / f"{name}-similarity.html"
         paths.append(pages.put(path, f"{name}: alike", parts))
     if not paths:
@@ -124,6 +131,7 @@ def read(course, pattern):
         for name in [marks(one).get("grade_id")]
     ]
     known = {gram for one in given for gram in cell(one, "", kept).grams}
+    solved = solutions(course, pattern, kept)
     as_given = {one.source.strip() for one in given}
     found = []
     for student in submissions.students(course)[0]:
@@ -140,8 +148,37 @@ def read(course, pattern):
             ]
             cells = [each for each in cells if not known.issuperset(each.grams)]
             own = frozenset(gram for each in cells for gram in each.grams) - known
-            found.append(Work(student, cells, own))
+            copied = [one.name for one in handed if one.source.split() == solved.get(one.name)]
+            found.append(Work(student, cells, own, tuple(copied)))
     return found
+
+
+def solutions(course, pattern, kept):
+    """{name of a cell: the words of the instructor's solution, comments included}, of those that
+    are too long to be the same by chance."""
+    source = course.folder("source", assignment=pattern.name) / f"{pattern.name}.ipynb"
+    found = {}
+    for one in nbformat.read(source, 4).cells:
+        if one.cell_type == "code" and marks(one).get("solution"):
+            lines = [line for line in one.source.splitlines() if not MARK.match(line)]
+            handed = rebuild.Handed("code", marks(one)["grade_id"], None, "\n".join(lines))
+            if len(cell(handed, "", kept).lines) >= LEAST:
+                found[handed.name] = handed.source.split()
+    return found
+
+
+def given_lines(pattern):
+    """Whether a line of code is one of the assignment's; of a function's first line, whatever its
+    names."""
+    cells = [one.source for one in pattern.notebook.cells if one.cell_type == "code"]
+    lines = {line.strip() for one in cells for line in one.splitlines()}
+    heads = {signs(line) for line in lines if line.startswith("def ")}
+    return lambda line: line.strip() in lines or signs(line) in heads
+
+
+def signs(line):
+    """The tokens of a line of code, one sign for every name and every text in quotes."""
+    return tuple(word for word, _, _ in of_code(line.strip(), KEPT))
 
 
 def cell(one, name, kept):

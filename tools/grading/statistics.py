@@ -2,17 +2,27 @@
 
 It is read off what grading has left: the gradebook, the graded notebooks and the cards. No
 student's code runs, and nothing on the page is in a student's words: of a check that failed it has
-the teacher's words for that check, or its line; of an error the name that Python has for it.
+the teacher's words for that check, or its line, and outside hidden lines the values that came out,
+as far as they are numbers and words of the assignment; of an error the name that Python has for it.
 """
 
 import builtins
+import collections
 import dataclasses
+import functools
+import itertools
+import keyword
+import math
+import operator
+import random
 import re
+import string
+import sys
 
 import nbformat
 from nbgrader.api import MissingEntry
 
-from . import pages, statistics_page
+from . import pages
 from .course import GradingError, marks, template
 from .feedback import unsettled
 from .grade import read_card
@@ -24,21 +34,30 @@ STOPPED = {"CellTimeout", "TestEnded", "SessionEnded", "NotRun", "Stopped"}
 NOT_WRITTEN = "Not written: the cell is as it was released."
 DID_NOT_END = "It was stopped, or did not come to its end."
 HIDDEN = "A hidden test failed."
+HOLE = "\0"  # in a sentence about a check: what a value stands in
+LONGEST = 60  # signs of a value
+USUAL = (builtins, collections, functools, itertools, math, operator, random, string)
+PYTHONS = {*keyword.kwlist, *sys.stdlib_module_names, "inf", "nan"}.union(*map(dir, USUAL))
 
 
 @dataclasses.dataclass
 class Question:
-    """A cell with points. asks: what a test calls of the students'; nothing for a written answer.
-    points: {student: what they have}; waiting: whose answer nobody has marked. failed: {why:
-    [students]}. seconds: that the test ran, of each student."""
+    """A cell with points. title: what the cell above calls it. asks: what a test calls of the
+    students'; nothing for a written answer. points: {student: what they have}; waiting: whose
+    answer nobody has marked. failed: {why, with a HOLE for each value: {student: the values}}.
+    follows: {student: tests before it that they failed, too, and that call the same functions}.
+    seconds: that the test ran, of each student."""
 
     name: str
+    title: str
     most: float
     written: bool
     asks: set
+    known: set
     points: dict = dataclasses.field(default_factory=dict)
     waiting: list = dataclasses.field(default_factory=list)
     failed: dict = dataclasses.field(default_factory=dict)
+    follows: dict = dataclasses.field(default_factory=dict)
     seconds: list = dataclasses.field(default_factory=list)
 
     def shares(self):
@@ -51,6 +70,19 @@ class Question:
     def number_failed(self):
         return sum(map(len, self.failed.values()))
 
+    @property
+    def called(self):
+        return f"{self.name} ({self.title})" if self.title else self.name
+
+    def words(self, value, *, openly=False):
+        """A value, cut; words in it that are neither the teacher's nor Python's as …, so that a
+        student cannot write on the page. openly: these, too."""
+        shown = value if openly else re.sub(r"[^\W\d]\w*", self.known_word, value)
+        return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+
+    def known_word(self, match):
+        return match[0] if match[0] in self.known else "…"
+
     def is_full(self, points):
         return points >= self.most
 
@@ -60,11 +92,13 @@ class Question:
 
 @dataclasses.dataclass
 class Class:
-    """What is known of a class. totals: {student: points of all}. apart: {status: [students]} of
-    whom nothing is counted. seconds: that grading each took."""
+    """What is known of a class. totals: {student: points of all, before lateness}; unfinished: of
+    whom an answer is not marked. apart: {status: [students]} of whom nothing is counted. seconds:
+    that grading each took."""
 
     questions: dict
     totals: dict = dataclasses.field(default_factory=dict)
+    unfinished: set = dataclasses.field(default_factory=set)
     apart: dict = dataclasses.field(default_factory=dict)
     seconds: list = dataclasses.field(default_factory=list)
 
@@ -75,15 +109,18 @@ class Class:
 
 def statistics(course, only=None, *, with_names=False):
     """Write reports/ASSIGNMENT-statistics.html of each assignment of which something is graded.
-    Returns the paths. with_names: say who it is that failed. Raises GradingError if nothing is."""
+    Returns the paths. with_names: say who it is that failed, on a page of its own that ends in
+    -names.html. Raises GradingError if nothing is graded."""
+    from . import statistics_page  # draws, which takes long to load
+
     paths = []
     for name in course.names(only):
         found = gather(course, template(course, name))
         if found.totals:
-            path = course.root / "reports" / f"{name}-statistics.html"
-            paths.append(
-                pages.put(path, f"{name}: the class", statistics_page.parts(found, with_names))
-            )
+            names, title = ("-names", ", with names") if with_names else ("", "")
+            path = course.root / "reports" / f"{name}-statistics{names}.html"
+            parts = statistics_page.parts(found, with_names)
+            paths.append(pages.put(path, f"{name}: the class{title}", parts))
     if not paths:
         raise GradingError("Nothing is graded yet: run `make grade` first.")
     return paths
@@ -92,11 +129,15 @@ def statistics(course, only=None, *, with_names=False):
 def gather(course, pattern):
     """The Class, of an assignment's template."""
     found, defined = Class({}), solutions(course, pattern.name)
+    titles = titles_of(pattern.notebook)
+    words = re.findall(r"[^\W\d]\w*", "\n".join(one.source for one in pattern.notebook.cells))
+    known = {*PYTHONS, *pattern.names, *words}
     for cell in pattern.notebook.cells:
         mark = marks(cell)
         if mark.get("grade") and mark["points"]:
             asks = names(cell.source)[1] & set().union(*defined.values())
-            one = Question(mark["grade_id"], mark["points"], bool(mark.get("solution")), asks)
+            name, written = mark["grade_id"], bool(mark.get("solution"))
+            one = Question(name, titles[name], mark["points"], written, asks, known)
             found.questions[one.name] = one
     states = unsettled(course, pattern.name)
     for student, (status, _) in states.items():
@@ -111,7 +152,32 @@ def gather(course, pattern):
         for one in submissions:
             if one.student_id not in apart:
                 add(found, one, course, pattern, defined)
+    tests = [one for one in found.questions.values() if not one.written]
+    for number, one in enumerate(tests):
+        before = [other for other in tests[:number] if other.asks & one.asks]
+        for student in students_of(one):
+            if too := [other.name for other in before if student in students_of(other)]:
+                one.follows[student] = too
     return found
+
+
+def students_of(question):
+    """Who failed a test."""
+    return {student for those in question.failed.values() for student in those}
+
+
+def alike(found):
+    """{(student, student): [how both failed the same check]}, but for what was not written or did
+    not end."""
+    pairs = {}
+    for one in found.questions.values():
+        for why, those in one.failed.items():
+            if why not in (NOT_WRITTEN, DID_NOT_END):
+                many = f" ({len(those)} of {len(found.totals)} did)"
+                for a in those:
+                    for b in those:
+                        pairs.setdefault((a, b), []).append(f"{one.name} by the same check{many}")
+    return pairs
 
 
 def solutions(course, name):
@@ -127,13 +193,14 @@ def add(found, submission, course, pattern, defined):
     card = read_card(course, student, pattern.name)
     graded = course.folder("autograded", student, pattern.name) / f"{pattern.name}.ipynb"
     cells = {marks(one).get("grade_id"): one for one in nbformat.read(graded, 4).cells}
-    found.totals[student] = max(0, submission.score - submission.late_submission_penalty)
+    found.totals[student] = submission.score
     found.seconds.append(card.seconds)
     for grade in submission.notebooks[0].grades:
         if grade.name in questions:
             questions[grade.name].points[student] = grade.score
             if grade.needs_manual_grade:
                 questions[grade.name].waiting.append(student)
+                found.unfinished.add(student)
     unwritten = set()
     for name, some in defined.items():
         if cells[name].source.strip() == pattern.released[name].strip():
@@ -144,31 +211,76 @@ def add(found, submission, course, pattern, defined):
             question.seconds.append(card.times[question.name])
         why = None if question.written else reason(cells[question.name], tests[question.name])
         if why:
-            why = NOT_WRITTEN if question.asks & unwritten else why
-            question.failed.setdefault(why, []).append(student)
+            why = (NOT_WRITTEN, ()) if question.asks & unwritten else why
+            question.failed.setdefault(why[0], {})[student] = why[1]
 
 
 def reason(cell, source):
-    """Why a test failed, in the teacher's words as far as there are any, and the line of the test;
-    None if it did not fail."""
+    """(why a test failed, in the teacher's words as far as there are any, and the line of the test,
+    with a HOLE for each value; the values); None if it did not fail."""
     error = next((one for one in cell.get("outputs", ()) if one.output_type == "error"), None)
     if error is None:
         return None
-    kind, lines = error["ename"], source.splitlines()
+    kind, lines, hidden = error["ename"], source.splitlines(), hidden_lines(source)
     if kind in STOPPED:
-        return DID_NOT_END
+        return DID_NOT_END, ()
     if kind == "HiddenTest":
-        hidden = {own_words(source, at): at for at in sorted(hidden_lines(source), reverse=True)}
+        spoken = {own_words(source, at): at for at in sorted(hidden, reverse=True)}
         said = error["evalue"]
-        return f"{said} (line {hidden[said]})" if said and said in hidden else HIDDEN
+        if not said or said not in spoken:
+            return HIDDEN, ()
+        return f"{with_line(said, spoken[said], source)} (line {spoken[said]})", ()
     said = [re.fullmatch(r"line (\d+): (.*)", line) for line in error["traceback"]]
     way = [int(one[1]) for one in said if one and one[2] in lines[int(one[1]) - 1 : int(one[1])]]
     if not way:
-        return "An error, nobody knows where."
+        return "An error, nobody knows where.", ()
     at, where = way[0], lines[way[0] - 1].strip()
     if kind == "AssertionError":
         spoken = [(number, one) for number in way if (one := own_words(source, number))]
-        at, words = spoken[-1] if spoken else (at, where)
-        return f"{words} (line {at})"
+        at, words = spoken[-1] if spoken else (at, f"{where}: …" if error["evalue"] else where)
+        values = () if at in hidden else in_holes(words if spoken else "…", error["evalue"])
+        if not values:
+            return f"{with_line(words, at, source)} (line {at})", ()
+        words = words.replace("…", HOLE) if spoken else f"{where}: {HOLE}"
+        return f"{words} (line {at})", values
+    if kind == "NameError" and (name := re.search(r"name '(\w+)'", error["evalue"])):
+        return f"NameError: {HOLE}, called in line {at}: {where}", (name[1],)
     known = isinstance(getattr(builtins, kind, None), type)
-    return f"{kind if known else 'An error of their own'}, called in line {at}: {where}"
+    return f"{kind if known else 'An error of their own'}, called in line {at}: {where}", ()
+
+
+def with_line(words, at, source):
+    """Words of which few are left without their values, with the line of the check itself."""
+    if words.count("…") * 3 < len(words.split()):
+        return words
+    return f"{words}: {source.splitlines()[at - 1].strip()}"
+
+
+def in_holes(words, said):
+    """What stands in a message where the words have …; () if they are not of that message."""
+    first, *others = words.split("…")
+    values, at = [], len(first)
+    if not said.startswith(first):
+        return ()
+    for number, text in enumerate(others, start=1):
+        last = number == len(others)
+        end = len(said) - len(text) if last else said.find(text, at)
+        if end < at or not said.startswith(text, end):
+            return ()
+        values.append(said[at:end])
+        at = end + len(text)
+    return tuple(values)
+
+
+def titles_of(notebook):
+    """{name of a cell with points: what students read above it, `where sentences begin and end` of
+    `**Check: where sentences begin and end.** …`; nothing where no such title stands there}."""
+    found, above = {}, ""
+    for cell in notebook.cells:
+        if marks(cell).get("grade"):
+            said = re.match(r"\s*(?:\*\*|#+ +)(.+?)(?:\*\*|$)", above, re.M)
+            said = said[1].strip().removesuffix(".") if said else ""
+            said = re.sub(r" \([^()]*points?\b[^()]*\)$", "", said)
+            found[marks(cell)["grade_id"]] = said.removeprefix("Check: ")
+        above = cell.source if cell.cell_type == "markdown" else ""
+    return found

@@ -103,7 +103,7 @@ def mark(ax: Axes, x: float, text: str) -> None:
     """A dotted line straight up at `x`, with its name at its upper end."""
     ax.axvline(x, color=MASK, linestyle=":")
     top = ax.get_xaxis_transform()  # x as in the data, y from 0 to 1 of the axes
-    ax.text(x, 1, text, transform=top, ha="left", va="top", color=MASK, gid=_MARK)
+    ax.text(x, 1, f" {text} ", transform=top, ha="left", va="top", color=MASK, gid=_MARK)
 
 
 def label_line(ax: Axes, where: Line2D | tuple[float, float], text: str, color: str | None = None):

@@ -4,7 +4,9 @@ The losses of diffusion models stand with their noise, in `generation/diffusion.
 `generation/uniform.py`.
 """
 
-from torch.nn.functional import cross_entropy
+from functools import partial
+
+from torch.nn.functional import cross_entropy, pad
 
 NO_TARGET = -100  # a token that is read and not learned, as `cross_entropy` has it
 
@@ -25,6 +27,16 @@ def loss_without(model, rows, slips):
     targets = rows.masked_fill(slips, NO_TARGET)[:, 1:]
     logits = model(rows[:, :-1]).flatten(0, 1)
     return cross_entropy(logits, targets.flatten(), ignore_index=NO_TARGET)
+
+
+def multi_token_loss(model, rows, slips):
+    """The same of a `MultiToken`: the sum over its heads, each of which has a target of its own."""
+    targets = pad(rows.masked_fill(slips, NO_TARGET), (0, model.heads - 1), value=NO_TARGET)
+    targets = targets[:, 1:].unfold(1, model.heads, 1)  # (batch, length - 1, heads)
+    first = int((targets != NO_TARGET).any(-1).any(0).nonzero()[0])  # before it nothing is asked
+    logits = model(rows[:, :-1], (slice(None), slice(first, None)))
+    said, asked = logits.flatten(0, 1).unbind(1), targets[:, first:].flatten(0, 1).unbind(1)
+    return sum(map(partial(cross_entropy, ignore_index=NO_TARGET), said, asked))
 
 
 def answer_loss(model, rows):

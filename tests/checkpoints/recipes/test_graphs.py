@@ -5,20 +5,39 @@ import pytest
 from utils.checkpoints.recipes.graphs import RECIPES
 from utils.checkpoints.store import at_seed, load_checkpoint, read_card
 
-EQUAL = ("graphs-forward", "graphs-backward", "graphs-blind", "graphs-diffusion")
+OTHER_ARMS = [f"graphs-forward-{arms}" for arms in ("two", "four", "five")]
+OTHER_ARMS += ["graphs-diffusion-two"]
+OF_THREE = [name for name in RECIPES if name not in OTHER_ARMS]
+
+
+def differ(one, other):
+    one, other = RECIPES[f"graphs-{one}"], RECIPES[f"graphs-{other}"]
+    return {f.name for f in fields(one) if getattr(one, f.name) != getattr(other, f.name)}
 
 
 def test_all_are_of_one_size_and_see_as_many_stars():
-    assert len({read_card(name).parameters for name in RECIPES}) == 1
-    assert len({(RECIPES[name].steps, RECIPES[name].lr) for name in EQUAL}) == 1
+    sizes = {name: read_card(name).parameters for name in OF_THREE}
+    several = {size for name, size in sizes.items() if "several" in name}
+    assert len(several) == 1 and len(set(sizes.values())) == 2
+    assert max(sizes.values()) - min(sizes.values()) < 0.01 * max(sizes.values())
+    equal = [name for name in RECIPES if not name.endswith("long")]
+    assert len({(RECIPES[name].steps, RECIPES[name].lr) for name in equal}) == 1
+
+
+@pytest.mark.parametrize("name", OTHER_ARMS)
+def test_with_other_arms_only_the_numbers_of_nodes_and_edges_are_others(name):
+    card, three = read_card(name), read_card(name.rpartition("-")[0])
+    assert card.steps == three.steps
+    shape, as_with_three = vars(card.config).copy(), vars(three.config).copy()
+    for key in ("vocab_size", "max_len"):
+        assert shape.pop(key) != as_with_three.pop(key)
+    assert shape == as_with_three
 
 
 @pytest.mark.parametrize("long, short", [("long", "forward"), ("blind-long", "blind")])
 def test_the_long_training_differs_in_its_length_alone(long, short):
-    long, short = RECIPES[f"graphs-{long}"], RECIPES[f"graphs-{short}"]
-    differ = {f.name for f in fields(long) if getattr(long, f.name) != getattr(short, f.name)}
-    assert differ == {"about", "data", "steps", "seeds"}
-    assert long.steps == 3 * short.steps
+    assert differ(long, short) - {"seeds"} == {"about", "data", "steps"}
+    assert RECIPES[f"graphs-{long}"].steps == 3 * RECIPES[f"graphs-{short}"].steps
 
 
 def test_the_card_of_the_denoiser_says_what_it_finds():

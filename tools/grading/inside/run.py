@@ -255,7 +255,7 @@ class Examiner:
                 return
             if index in self.needed:
                 if self.execute(index, cell["ours"], namespace, hidden)["changed"]:
-                    self.find(index, "calls what changes its arguments in place")
+                    self.find(index, spoils(cell))
             elif cell["kind"] != "test":
                 continue
             elif cell["not run"]:
@@ -295,7 +295,7 @@ class Examiner:
             os.waitpid(child, 0)
         self.asked = outcome["asked"]
         if outcome["changed"] and not outcome["error"]:
-            self.find(index, "calls what changes its arguments in place")
+            self.find(index, spoils(self.cells[index]))
         self.sweep(index)
         return {**shown(outcome), "verdict": "failed" if outcome["error"] else "passed"}
 
@@ -390,6 +390,12 @@ def not_run(cell):
     if cell["kind"] == "test":
         return failed("NotRun", "the time for this notebook was over, or its session had ended")
     return {"outputs": [], "error": None, "dropped": 0, "verdict": None, "seconds": 0}
+
+
+def spoils(cell):
+    """What there is to say of a cell in which arguments were changed in place."""
+    asks = [f"`{one}`" for one in sorted(cell["asks"])]
+    return f"calls {' or '.join(asks)}, which changes in place what it is given"
 
 
 def failed(kind, message):

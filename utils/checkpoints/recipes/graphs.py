@@ -8,15 +8,24 @@ import torch
 from utils.checkpoints.recipe import Recipe
 from utils.experiments import stars
 from utils.generation import diffusion
+from utils.models.multi_token import MultiToken
 from utils.models.transformer import TransformerConfig
 from utils.training.batches import world_batches
-from utils.training.losses import loss_without
+from utils.training.losses import loss_without, multi_token_loss
 from utils.worlds.graphs import Graphs
 
 
 def shape(world, causal=True):
     return TransformerConfig(
         len(world.vocab), d_model=64, n_layers=3, max_len=world.length, causal=causal
+    )
+
+
+def shape_of_several(world):
+    """A trunk of two layers and three heads of one, so that a word passes three as in `shape`; each
+    has a narrower feed-forward part, so that all together they are no larger."""
+    return TransformerConfig(
+        len(world.vocab), d_model=64, n_layers=5, d_ff=80, max_len=world.length
     )
 
 
@@ -34,6 +43,15 @@ def without_a_teacher(model, rows, world):
 
 def hidden_nodes(model, rows, world):
     return diffusion.loss(model, rows, world.vocab.mask_id, frozen=world.question)
+
+
+def several_nodes(model, rows, world):
+    given = world.question.expand(len(rows), -1)
+    return multi_token_loss(MultiToken(model, world.steps), rows, given)
+
+
+def by_first_head(model, world, rows):
+    return stars.from_the_left(MultiToken(model, world.steps).first(), world, rows)
 
 
 def unseen(world):
@@ -93,7 +111,40 @@ LONG = {
     "steps": 6000,
     "seeds": (0,),
 }
+SEVERAL = replace(
+    FORWARD,
+    about="A causal model that predicts three nodes at once, and writes with its first head.",
+    config=shape_of_several,
+    loss=several_nodes,
+    results=partial(found_by, by_first_head),
+    progress=partial(first_step, by_first_head),
+)
 BY_CONFIDENCE = partial(stars.filled_in, passes=2)
+DIFFUSION = replace(
+    FORWARD,
+    about="A masked diffusion model of the nodes on the way, the goal in view.",
+    world=partial(Graphs, form="goal last"),
+    config=partial(shape, causal=False),
+    loss=hidden_nodes,
+    results=found_in_orders,
+    progress=partial(first_step, BY_CONFIDENCE),
+    weights_of=(0,),
+)
+
+
+def with_arms(recipe, arms, seeds=(0, 1, 2)):
+    """The same model on stars with so many arms, measured at the end alone."""
+    return replace(
+        recipe,
+        data=f"Graphs({arms}, 3), 2000 batches of 128 stars",
+        world=partial(recipe.world, arms),
+        progress=None,
+        progress_at=(),
+        seeds=seeds,
+        weights_of=(),
+    )
+
+
 RECIPES = {
     "graphs-forward": FORWARD,
     "graphs-long": replace(FORWARD, **LONG),
@@ -104,14 +155,10 @@ RECIPES = {
     ),
     "graphs-blind": BLIND,
     "graphs-blind-long": replace(BLIND, **LONG),
-    "graphs-diffusion": replace(
-        FORWARD,
-        about="A masked diffusion model of the nodes on the way, the goal in view.",
-        world=partial(Graphs, form="goal last"),
-        config=partial(shape, causal=False),
-        loss=hidden_nodes,
-        results=found_in_orders,
-        progress=partial(first_step, BY_CONFIDENCE),
-        weights_of=(0,),
-    ),
+    "graphs-several": SEVERAL,
+    "graphs-diffusion": DIFFUSION,
+    "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
+    "graphs-forward-two": with_arms(FORWARD, 2),
+    "graphs-forward-four": with_arms(FORWARD, 4),
+    "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
 }
