@@ -109,7 +109,7 @@ LONG = {
     "about": "The same, trained three times as long.",
     "data": "Graphs(3, 3), 6000 batches of 128 stars",
     "steps": 6000,
-    "seeds": (0,),
+    "seeds": (0, 1, 2),
 }
 SEVERAL = replace(
     FORWARD,
