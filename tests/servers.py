@@ -16,6 +16,7 @@ def running(command, **how):
     try:
         found = next(filter(None, (re.search(r"http://\S+", line) for line in process.stdout)))
         wait_until_it_answers(found.group())
+        assert process.poll() is None, "another server answers at its address"
         yield found.group()
     finally:
         process.terminate()

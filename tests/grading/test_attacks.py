@@ -648,7 +648,8 @@ def test_nothing_was_read(graded):
 
 def test_no_note_is_in_a_students_words(graded):
     student = login("says that the grading ended it")
-    assert small.sentences(graded.course, student) == []
+    told = "It has no points; 1 of 2 parts are as released."
+    assert small.sentences(graded.course, student) == [f"- **{student}**: {told}"]
 
 
 def test_the_network_was_not_reached(graded):

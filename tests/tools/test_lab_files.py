@@ -48,7 +48,8 @@ def address(root):
     environ = environment.variables(str(root), os.environ) | {"SSH_TTY": "opens no browser"}
     environ["JUPYTER_TOKEN"] = ""  # to Jupyter that is none, and it would make up its own
     script = [sys.executable, ROOT / "tools/lab.py"]
-    command = [*script, "--root", root, "--host", "127.0.0.1", CHAPTER]
+    # far from where the servers of other tests begin to look for a port, maybe at this moment
+    command = [*script, "--root", root, "--host", "127.0.0.1", "--port", "9388", CHAPTER]
     with running(command, cwd=root, env=environ) as address:
         yield address
 
