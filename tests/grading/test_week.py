@@ -4,8 +4,11 @@ import csv
 import datetime
 import itertools
 import json
+import os
 import random
 import re
+import subprocess
+import sys
 import zipfile
 
 import nbformat
@@ -524,3 +527,12 @@ def test_a_page_shows_what_is_written_and_runs_nothing(tmp_path):
     )
     page = path.read_text("utf-8")
     assert "<b>&" not in page and "&lt;i&gt;\\x1b\\u202e" in page and "default-src 'none'" in page
+
+
+def test_what_nobody_has_waited_for_is_counted_too():
+    """Sandboxes are ended, and take what their processes have used with them."""
+    before = measure.used()
+    process = subprocess.Popen([sys.executable, "-c", "sum(range(20_000_000))"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert measure.used() - before > 0.1
+    process.wait()

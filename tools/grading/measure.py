@@ -8,13 +8,13 @@ each with a line of their own, grades it as `make grade` does, and says how long
 import argparse
 import os
 import platform
-import resource
 import shutil
 import tempfile
 import time
 from pathlib import Path
 
 import nbformat
+import psutil
 
 from . import course as courses
 from .grade import grade, read_card
@@ -49,16 +49,17 @@ def main():
     print(
         f"{asked.assignment}: {asked.students} submissions, {asked.workers} at a time{where}: "
         f"{wall:.0f} s by the clock, half of them in a sandbox for less than "
-        f"{seconds[len(seconds) // 2]:.1f} s; {cpu:.0f} s of processor time here "
+        f"{seconds[len(seconds) // 2]:.1f} s; {cpu:.0f} s of processor time, other work included "
         f"({cpu / asked.students:.1f} s each); load {os.getloadavg()[0]:.1f}, "
         f"{os.cpu_count()} cores, Python {platform.python_version()}"
     )
 
 
 def used():
-    """Seconds of processor time of this process and of all it has started that have ended."""
-    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in spent)
+    """Seconds of processor time of all that this machine has done since it started. Counted by what
+    has ended it would be too few: what a sandbox did before it was ended is nobody's child's."""
+    spent = psutil.cpu_times()
+    return sum(getattr(spent, kind, 0.0) for kind in ("user", "nice", "system", "irq", "softirq"))
 
 
 def name(number):
