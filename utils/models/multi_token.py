@@ -4,7 +4,7 @@ A transformer has one task at each position, the next token. Here it has several
 trunk has made of the text so far, the first head says the next token, the second the one after it,
 and so on, each without knowing what the others say. What later tokens need is thereby asked of
 every earlier state. The trunk and the heads are layers of a `Transformer`, and all heads share its
-output (Gloeckle et al. 2024, arXiv:2404.19737, section 2). For writing, the first head is enough.
+output (Gloeckle et al. 2024, arXiv:2404.19737). For writing, the first head is enough.
 """
 
 from dataclasses import replace
