@@ -34,7 +34,7 @@ from utils.training.losses import next_token_loss
 
 OBJECTIVES = ("ar", "diffusion")
 LONGEST = 200  # characters in one text
-LR = 3e-3
+LR = 2e-3
 START, TO, END, MASK = range(4)  # the ids before those of the characters
 
 
@@ -122,8 +122,10 @@ def evaluate(
     told = _Told(checked_pairs(pairs))
     model, taken = _learn(told, objective, seconds, steps, seed, progress)
     ask = _continued if objective == "ar" else _filled
-    forward, reverse = ask(model, told, False), ask(model, told, True)
-    return Report(float(forward.mean()), float(reverse.mean()), len(told.rows), taken)
+    forward, reverse = (
+        ask(model, told, way).all(1).double().mean().item() for way in (False, True)
+    )
+    return Report(forward, reverse, len(told.rows), taken)
 
 
 class _Told:
@@ -152,18 +154,26 @@ class _Told:
 
 def _learn(told, objective, seconds, steps, seed, progress):
     """Train until every second text is known or time is up: (model, steps taken). The rate of
-    learning rises, stays, and falls in the last fifth of the time there is."""
+    learning rises, stays, and falls in the last fifth of the time there is; once four of
+    five characters are right it falls at each look: large steps forget some pairs while they learn
+    others."""
     causal = objective == "ar"
     config = TransformerConfig(
-        told.vocab_size, d_model=96, n_layers=2, max_len=told.rows.shape[1], causal=causal
+        told.vocab_size,
+        d_model=96,
+        n_layers=2,
+        d_ff=1024,  # what is known by heart is kept here
+        max_len=told.rows.shape[1],
+        causal=causal,
     )
     model = (Transformer if causal else AbsoluteTransformer)(config, seed=seed).train()
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), fused=True)
     dice, begun, look, way = torch.Generator().manual_seed(seed), time.perf_counter(), 100, 0.0
+    gentle = 1.0
     layout = "{percentage:3.0f}% {bar:30} {desc}"
     with tqdm(total=1.0, bar_format=layout, mininterval=0.5, disable=not progress) as bar:
         for taken, rows in enumerate(_batches(told.rows, dice), 1):
-            optimizer.param_groups[0]["lr"] = LR * min(1, taken / 100, 5 * (1 - way))
+            optimizer.param_groups[0]["lr"] = LR * min(gentle, taken / 100, 5 * (1 - way))
             loss = next_token_loss(model, rows) if causal else _blanks(model, rows, told, dice)
             optimizer.zero_grad()
             loss.backward()
@@ -174,18 +184,25 @@ def _learn(told, objective, seconds, steps, seed, progress):
             bar.update(way - bar.n)
             if taken == look or way == 1:
                 look = taken + max(100, taken // 8)  # asking takes time, too
-                known = float((_continued if causal else _filled)(model, told, False).mean())
+                right = (_continued if causal else _filled)(model, told, False)
+                known = right.all(1).double().mean().item()
                 bar.set_description_str(f"{taken:,} steps, {known:.0%} known")
                 if known == 1 or way == 1:
                     return model.eval(), taken
+                if right[told.rows[:, told.width + 2 :] != END].double().mean() > 0.8:
+                    gentle = max(gentle * 0.6, 0.03)
 
 
 def _blanks(model, rows, told, dice):
-    """Mean surprise of a denoiser at what is hidden, in nats. Each of the two texts has a rate of
-    its own, evenly drawn, so that one is often hidden as a whole while the other is there."""
+    """Mean surprise of a denoiser at what is hidden, in nats. Three rows of four are asked as the
+    test asks, one text whole and the other hidden; in the others each text has a rate of its own,
+    evenly drawn. In small trials it began to learn sooner so than with such rates alone."""
     noisy, places = rows, torch.arange(rows.shape[1])
-    for start in (1, told.width + 2):
+    asked = torch.rand(len(rows), generator=dice) < 0.75
+    first = torch.rand(len(rows), generator=dice) < 0.5
+    for start, hidden in ((1, first), (told.width + 2, ~first)):
         rates = diffusion.spread_rates(rows, dice)[torch.randperm(len(rows), generator=dice)]
+        rates = torch.where(asked, hidden.to(rates), rates)
         others = (places < start) | (places >= start + told.width)
         noisy, _ = diffusion.corrupt(noisy, rates, MASK, frozen=others, generator=dice)
     at = (noisy == MASK).nonzero(as_tuple=True)  # row and position of each hidden token
@@ -204,14 +221,15 @@ def _batches(rows, dice):
 
 
 def _continued(model, told, reverse):
-    """Whether a causal model writes the right side right after the left one: (n,) float."""
+    """Whether a causal model writes the right side right after the left one: (n, width) bool."""
     rows = told.back if reverse else told.rows
     written = generate(model, rows[:, : told.width + 2], told.width)[:, told.width + 2 :]
-    return (written == rows[:, told.width + 2 :]).all(1).double()
+    return written == rows[:, told.width + 2 :]
 
 
 def _filled(model, told, reverse):
-    """Whether a denoiser fills one side right given the other, both in their place: (n,) float."""
+    """Whether a denoiser fills one side right given the other, both in their place: (n, width)
+    bool."""
     start = 1 if reverse else told.width + 2
     noisy = told.rows.clone()
     noisy[:, start : start + told.width] = MASK
@@ -219,7 +237,7 @@ def _filled(model, told, reverse):
     filled = torch.cat(
         [diffusion.sample(model, some, MASK, steps=steps) for some in noisy.split(256)]
     )
-    return (filled == told.rows).all(1).double()
+    return (filled == told.rows)[:, start : start + told.width]
 
 
 def main(arguments: list[str] | None = None) -> int:
