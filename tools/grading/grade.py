@@ -103,7 +103,9 @@ def grade(
     failures, strays = 0, submissions.strays(course)
     strays += [(None, name, sentence) for name, one in found.items() for sentence in one.said]
     workers = workers or (MOST if scheduler else os.cpu_count() or 2)
-    with cluster.Sandboxes(scheduler) if scheduler else contextlib.nullcontext(sandbox) as place:
+    with contextlib.ExitStack() as stack:
+        stack.callback(sandbox.stop)
+        place = stack.enter_context(cluster.Sandboxes(scheduler)) if scheduler else sandbox
         for name in course.names(only):
             work = template(course, name)
             job = Job(course, work, limits or sandbox.Limits(), unsafe, found[name], place)

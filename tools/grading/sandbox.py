@@ -4,6 +4,10 @@ Inside there is Python with its packages, `utils` and the checkpoints, all read-
 folder in memory to write to; no network, no other process, no other user's file, none of the
 course. The code runs as an unprivileged user even when root started it. The kernel limits each
 process; the watchman limits all of them together, and the time.
+
+Where the kernel allows namespaces within namespaces, a sandbox that has done its work is kept for
+the next: in it each student's work has a place of its own (inside/nest.py). What goes wrong in one
+that was kept is tried again in a fresh one.
 """
 
 import concurrent.futures
@@ -67,23 +71,81 @@ class Ended:
     seconds: float = 0
 
 
+class Kept:
+    """A sandbox in which a nursery waits for plans. again: whether what ends in it by itself is to
+    be tried in a fresh one, since it has been used before."""
+
+    def __init__(self, limits, course, modules, unsafe):
+        command, environ = command_line(limits, course, modules, nested=not unsafe and nests()), None
+        if unsafe:
+            command, environ = command[-3:], variables(limits, False, modules)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                command,
+                env=environ,
+                stdin=theirs,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self.control, self.again = wire.Channel(ours), False
+
+    def end(self):
+        self.again = False
+        self.control.close()
+        finish(self.process)
+
+
+_running, _waiting = set(), {}  # of Kept; and by what they are for
+_keeper = concurrent.futures.ThreadPoolExecutor(1)  # sandboxes end with the thread that began them
+
+
 def run(plan, limits=None, *, course=None, modules=(), unsafe=False):
-    """Examine one rebuilt notebook (a plan, see inside/run.py) in a fresh sandbox.
+    """Examine one rebuilt notebook (a plan, see inside/run.py) in a sandbox. Returns Ended.
 
     course: a folder that must not be visible even if a part of the view contains it. modules: what
     is imported once for both sides. unsafe: run without any isolation. Raises NoSandbox when there
-    is none and `unsafe` is not set.
+    is none and `unsafe` is not set. A sandbox may be kept: `stop` ends all.
     """
     limits = limits or Limits()
     plan = {"cell_seconds": limits.cell_seconds, "seconds": limits.seconds, **plan}
     if not unsafe and (reason := unavailable()):
         raise NoSandbox(reason)
-    command, environ = command_line(limits, course, modules), None
-    if unsafe:
-        command, environ = command[-3:], variables(limits, False, modules)
-    start = time.perf_counter()
-    ended = watched(command, environ, plan, limits)
+    kind = (limits, course, tuple(modules), unsafe)
+    start, ended = time.perf_counter(), None
+    while ended is None:
+        one = take(kind)
+        ended = watched(one, plan, limits)
+        if ended and ended.result and not unsafe and nests():
+            one.again = True
+            _waiting.setdefault(kind, []).append(one)
+        else:
+            one.end()
+        _running.discard(one)
     return dataclasses.replace(ended, seconds=time.perf_counter() - start)
+
+
+def take(kind):
+    """A Kept of that kind, which is running now; those that wait for work of other kinds end."""
+    for other in set(_waiting) - {kind}:
+        for one in _waiting.pop(other, ()):
+            one.end()
+    try:
+        found = _waiting.get(kind, []).pop()
+    except IndexError:
+        found = _keeper.submit(Kept, *kind).result()
+    _running.add(found)
+    return found
+
+
+def stop():
+    """End every sandbox: nothing is left to do, or the teacher has interrupted the grading."""
+    while _waiting:
+        for one in _waiting.popitem()[1]:
+            one.end()
+    for one in list(_running):
+        one.end()
 
 
 @functools.cache
@@ -100,9 +162,8 @@ def unavailable():
     version = subprocess.run(["bwrap", "--help"], capture_output=True, text=True)
     if "--disable-userns" not in version.stdout + version.stderr:
         return "bubblewrap is older than 0.8. " + advice.format("Install 0.8 or newer.")
-    probe = [*command_line(Limits(), None)[:-3], sys.executable, "-I", "-c", "print('inside')"]
     try:
-        ran = subprocess.run(probe, capture_output=True, text=True, timeout=60)
+        ran = probed("print('inside')")
     except subprocess.TimeoutExpired:
         return "bubblewrap did not start within a minute. " + advice.format("Try again.")
     if ran.stdout.strip() == "inside":
@@ -115,11 +176,27 @@ def unavailable():
     )
 
 
-def command_line(limits, course, modules=()):
-    """The command that starts the examiner in a sandbox. Its last three words are the examiner."""
+@functools.cache
+def nests():
+    """Whether a sandbox can have places of their own in it, and so be kept."""
+    code = f"import sys; sys.path.append({str(INSIDE)!r}); import nest; nest.enter(4096)"
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return probed(f"{code}; print('inside')", nested=True).stdout.strip() == "inside"
+    return False
+
+
+def probed(code, **more):
+    """How a few words of Python end in a sandbox."""
+    command = [*command_line(Limits(), None, **more)[:-3], sys.executable, "-I", "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def command_line(limits, course, modules=(), nested=False):
+    """The command that starts a nursery in a sandbox. Its last three words are the nursery. nested:
+    whether each work goes to a place of its own, in which no further one can be made."""
     inner = [
         *("bwrap", "--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)),
-        "--disable-userns",
+        *(() if nested else ("--disable-userns",)),
         *("--unshare-pid", "--as-pid-1", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
         *("--unshare-cgroup-try", "--hostname", "sandbox", "--die-with-parent", "--new-session"),
         *("--size", str(limits.disk), "--tmpfs", "/tmp"),
@@ -129,7 +206,7 @@ def command_line(limits, course, modules=()):
         *("--remount-ro", "/dev", "--remount-ro", "/"),
         "--clearenv",
     ]
-    for name, value in variables(limits, True, modules).items():
+    for name, value in variables(limits, True, modules, nested).items():
         inner += ["--setenv", name, value]
     inner += ["--", sys.executable, "-I", str(INSIDE / "run.py")]
     if os.getuid() != 0:
@@ -175,7 +252,7 @@ def view(course):
     return shown
 
 
-def variables(limits, contained, modules):
+def variables(limits, contained, modules, nested=False):
     """All the environment variables that there are inside."""
     return {
         "PATH": "/usr/bin:/bin",
@@ -188,57 +265,46 @@ def variables(limits, contained, modules):
         "MPLBACKEND": "agg",
         "MPLCONFIGDIR": "/tmp",
         "GRADING_CONTAINED": "yes" if contained else "no",
+        "GRADING_NESTED": "yes" if nested else "no",
         "GRADING_MODULES": " ".join(modules),
         "GRADING_LIMITS": json.dumps(limits.of_a_process() if contained else {}),
     }
 
 
-_running = set()
-
-
-def stop():
-    """End every run that is under way: the teacher has interrupted the grading."""
-    for process in list(_running):
-        finish(process)
-
-
-def watched(command, environ, plan, limits):
-    """Run the command, hand it the plan, and end it when it uses too much of anything."""
-    ours, theirs = socket.socketpair()
-    with ours, concurrent.futures.ThreadPoolExecutor(1) as pool:
-        with theirs:
-            process = subprocess.Popen(
-                command,
-                env=environ,
-                stdin=theirs,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        _running.add(process)
+def watched(one, plan, limits):
+    """Have a plan examined in a sandbox, and end that when it uses too much of anything. Returns
+    Ended, or None where a sandbox that has been used before ended by itself."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(asked, one.control, plan, limits.output)
         try:
-            answer = pool.submit(asked, wire.Channel(ours, limits.output), plan)
-            why = guard(process, limits, answer)
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                ours.shutdown(socket.SHUT_RDWR)  # there is no other plan
-                process.wait(0 if why else 5)
+            why = guard(one.process, limits, answer)
+        except BaseException:
+            why = "interrupted"
+            raise
         finally:
-            finish(process)
-            _running.discard(process)
+            if why:
+                one.end()
         if why:
             return Ended(None, why)
         try:
             return Ended(answer.result())
         except wire.Garbled as error:
             return Ended(None, f"what it handed back is no result: {error}")
-        except wire.Closed:
+        except (wire.Closed, OSError):
+            if one.again:
+                return None
             return Ended(None, "the examiner was ended before it could hand back anything")
 
 
-def asked(channel, plan):
-    """What the examiner at the other end of a channel says to a plan."""
-    channel.send(plan)
-    return channel.receive()
+def asked(control, plan, most=wire.MAX_BYTES):
+    """What a nursery's examiner says to a plan, in at most so many bytes."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        control.send({"do": "examine"})
+        wire.hand_over(control, theirs, seconds=600)
+        channel = wire.Channel(ours, most)
+        channel.send(plan)
+        return channel.receive()
 
 
 def guard(process, limits, answer):
@@ -274,8 +340,9 @@ def memory(pid, most):
 def finish(process):
     """End the process and, with it, all that it started."""
     below = []
-    with contextlib.suppress(psutil.Error):
-        below = psutil.Process(process.pid).children(recursive=True)
+    if process.poll() is None:
+        with contextlib.suppress(psutil.Error):
+            below = psutil.Process(process.pid).children(recursive=True)
     with contextlib.suppress(OSError):
         process.kill()
     process.wait()

@@ -74,8 +74,8 @@ def examine(template, variants):
             },
         )
     with ours:
-        channel = wire.Channel(ours)
-        results = [sandbox.asked(channel, {**limits, **plan}) for plan in plans]
+        nursery = wire.Channel(ours)
+        results = [sandbox.asked(nursery, {**limits, **plan}) for plan in plans]
     examiner.wait(SECONDS)
     found = []
     for plan, result in zip(plans, results, strict=True):

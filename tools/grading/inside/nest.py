@@ -1,0 +1,70 @@
+"""A place of its own for one student's work, within a sandbox that others will use after it.
+
+What bubblewrap shows stays as it is, all of it read-only. New, and gone when the work is done, are
+the processes, of which only those of this place are seen; what can be written, /tmp and /dev/shm;
+shared memory and queues of messages; and the user, with keys of its own and no rights. So what one
+student leaves, the next does not find (namespaces(7), user_namespaces(7), capabilities(7)).
+"""
+
+import ctypes
+import os
+from pathlib import Path
+
+NEW_USER, NEW_MOUNTS, NEW_MESSAGES, NEW_PROCESSES = 1 << 28, 1 << 17, 1 << 27, 1 << 29
+NO_SETUID, NO_DEVICES, NO_PROGRAMS, AS_SEEN = 2, 4, 8, 4096 | 16384  # of mount(2)
+DROP_RIGHT, CAPABILITIES_3 = 24, 0x20080522  # of prctl(2), capset(2)
+
+system = ctypes.CDLL(None, use_errno=True)
+
+
+def enter(disk):
+    """Fork the first process of the place, and return in it; the one that was here waits for its
+    end. disk: bytes that each of the two folders may take. Raises OSError where the kernel, or who
+    configured it, does not allow it."""
+    user, group = os.getuid(), os.getgid()
+    call("unshare", NEW_USER | NEW_MOUNTS | NEW_MESSAGES | NEW_PROCESSES)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    if first := os.fork():
+        os.waitpid(first, 0)
+        os._exit(0)
+    os.setsid()
+    for folder in ("/tmp", "/dev/shm"):
+        empty(folder, disk)
+    mount("proc", "/proc", "proc", NO_SETUID | NO_DEVICES | NO_PROGRAMS)
+    os.mkdir("/tmp/work")
+    os.chdir("/tmp/work")
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")  # there is no place within it
+    drop_rights()
+
+
+def empty(folder, disk):
+    """Put an empty folder in memory over this one; what bubblewrap shows below it is there again."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    below = sorted(place for line in lines if (place := line.split()[4]).startswith(f"{folder}/"))
+    shown = {place: os.open(place, os.O_PATH) for place in below}
+    mount("tmpfs", folder, "tmpfs", NO_SETUID | NO_DEVICES, f"size={disk},mode=755")
+    for place, descriptor in shown.items():
+        if not os.path.exists(place):  # else it came along with one above it
+            os.makedirs(place)
+            mount(f"/proc/self/fd/{descriptor}", place, None, AS_SEEN)
+        os.close(descriptor)
+
+
+def drop_rights():
+    """Give up what a new user's first process may do, for it and all that it starts."""
+    for right in range(int(Path("/proc/sys/kernel/cap_last_cap").read_text()) + 1):
+        call("prctl", DROP_RIGHT, right, 0, 0, 0)
+    call("capset", (ctypes.c_uint32 * 2)(CAPABILITIES_3, 0), (ctypes.c_uint32 * 6)())
+
+
+def mount(what, where, kind, flags, more=None):
+    words = [None if one is None else one.encode() for one in (what, where, kind)]
+    call("mount", *words, ctypes.c_ulong(flags), more and more.encode())
+
+
+def call(name, *arguments):
+    if getattr(system, name)(*arguments) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
