@@ -14,7 +14,7 @@ import pytest
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
 from tests.places import ROOT
-from tools.grading import collect, export, scores, submissions
+from tools.grading import collect, export, roster, scores, submissions
 from tools.grading import course as courses
 
 ROSTER = """id,name,email
@@ -211,9 +211,9 @@ def test_a_roster_that_is_none(course):
     ):
         path.write_text(text)
         with pytest.raises(courses.GradingError, match=told):
-            collect.roster(course)
+            roster.roster(course)
     path.write_text("\ufeffid;name\na;Ann", "utf-8")
-    assert collect.roster(course) == [collect.Student("a", "Ann")]
+    assert roster.roster(course) == [roster.Student("a", "Ann")]
     path.unlink()
     put(course, "a.ipynb", b"{}")
     with pytest.raises(courses.GradingError, match=r"students\.csv"):
@@ -353,7 +353,7 @@ def test_names_are_not_cut_in_two(course):
         "van der Berg",
         "a@x.org",
     )
-    (one,) = collect.roster(course)
+    (one,) = roster.roster(course)
     for spelling in ("antonvanderberg", "vanderberganton"):
         assert spelling in one.spellings()
 

@@ -33,12 +33,12 @@ from tools.grading import (
     export,
     feedback,
     grade,
+    outcome,
     progress,
     rebuild,
     release,
     report,
     sandbox,
-    scores,
     submissions,
 )
 
@@ -1223,15 +1223,15 @@ def png(width, height, *chunks):
 def test_pictures_are_bounded_by_what_they_become():
     def shown(picture):
         data = {"image/png": picture, "text/plain": "<Figure>"}
-        return scores.shown({"output_type": "display_data", "data": data})["data"]
+        return outcome.shown({"output_type": "display_data", "data": data})["data"]
 
     assert shown(png(1000, 800))["image/png"] == png(1000, 800)
     large, packed = png(30_000, 30_000), png(10, 10, (b"zTXt", b"a\0\0" + zlib.compress(b"x")))
     assert len(large) < 200_000  # of text, for 900 million points
     for picture in (large, packed, "iVBORw0KGg==", '"><script>', png(10, 10)[:-8], ""):
         assert "image/png" not in shown(picture)
-    assert scores.shown({"output_type": "display_data", "data": {"text/html": "<b>"}}) is None
-    assert scores.shown({"output_type": "update_display_data", "data": {}}) is None
+    assert outcome.shown({"output_type": "display_data", "data": {"text/html": "<b>"}}) is None
+    assert outcome.shown({"output_type": "update_display_data", "data": {}}) is None
 
 
 def test_many_pictures_are_bounded_together(course):
@@ -1250,7 +1250,7 @@ def test_many_pictures_are_bounded_together(course):
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
-    assert len(kept) == scores.MAX_PIXELS_IN_ALL // 1900**2
+    assert len(kept) == outcome.MAX_PIXELS_IN_ALL // 1900**2
 
 
 def test_what_a_cell_of_the_assignment_hands_over_is_watched_too(tmp_path):

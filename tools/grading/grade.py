@@ -19,61 +19,11 @@ from nbgrader.api import MissingEntry
 
 from utils.checkpoints.cluster import MOST, ClusterError, JobError
 
-from . import cluster, collect, rebuild, report, sandbox, scores, submissions
+from . import cluster, collect, outcome, rebuild, report, sandbox, scores, submissions
+from .cards import VERSION, Card, card_path, read_card
 from .course import register, template, write
-from .inside.cells import OURS
 from .progress import Progress
-
-VERSION = 5  # of how work is judged; another one makes everything be graded again
-
-
-@dataclasses.dataclass
-class Card:
-    """What is known about one graded submission.
-
-    notes: sentences about what was unusual. looks: about what the teacher should look at, and what
-    counts all the same. decisions: about what only the teacher can settle; doubts: those of them
-    that the files in `submitted` gave rise to. accepted: the teacher has settled it. stopped: why
-    it could not be run to its end, or "". seconds: by the clock; times: of each test.
-    """
-
-    student: str
-    assignment: str
-    digest: str
-    template: str
-    notes: list
-    looks: list
-    decisions: list
-    doubts: list = dataclasses.field(default_factory=list)
-    accepted: bool = False
-    stopped: str = ""
-    seconds: float = 0
-    times: dict = dataclasses.field(default_factory=dict)
-    version: int = VERSION
-
-    @property
-    def open(self):
-        """Whether its points wait for the teacher."""
-        return bool(self.decisions) and not self.accepted
-
-    @property
-    def waits(self):
-        """Whether there is something for the teacher to look at."""
-        return bool(self.decisions or self.looks) and not self.accepted
-
-
-def card_path(course, student, assignment):
-    """Beside the reports, and not in `autograded`, all of which nbgrader gives to the student."""
-    return course.root / "reports" / assignment / f"{student}.json"
-
-
-def read_card(course, student, assignment):
-    """The card of an earlier grading, or None."""
-    try:
-        text = card_path(course, student, assignment).read_text(encoding="utf-8")
-        return Card(**json.loads(text))
-    except (OSError, ValueError, TypeError):
-        return None
+from .roster import enter, roster
 
 
 def grade(
@@ -127,7 +77,7 @@ class Job:
         self.place = place
         self.refused, self.failed, self.cards = {}, {}, {}
         self.strays, self.graded, self.unfinished, self.times = [], 0, [], {}
-        self.roster = collect.roster(course)
+        self.roster = roster(course)
         self.students, self.odd = submissions.students(course)
 
     def run(self, *, again, trust, workers):
@@ -233,10 +183,10 @@ class Job:
         decisions, result = [*doubts, *rebuilt.doubts], ended.result
         if result is None:
             decisions.append(f"The run had to be stopped: {ended.why}. No test counts.")
-            result = nothing(rebuilt)
-        decisions += failures_of_ours(rebuilt, result)
+            result = outcome.nothing(rebuilt)
+        decisions += outcome.failures_of_ours(rebuilt, result)
         if ended.result:
-            rebuilt.notes += oddities(rebuilt, result)
+            rebuilt.notes += outcome.oddities(rebuilt, result)
         if self.unsafe:
             rebuilt.notes.append("It was run without a sandbox.")
         card = Card(
@@ -245,15 +195,15 @@ class Job:
             digest=one.digest,
             template=self.template.digest,
             notes=[*one.notes, *dict.fromkeys(rebuilt.notes)],
-            looks=sentences(rebuilt, result["findings"]),
+            looks=outcome.sentences(rebuilt, result["findings"]),
             decisions=decisions,
             doubts=doubts,
             accepted=accepted,
             stopped=ended.why,
             seconds=round(ended.seconds, 1),
-            times=scores.times(rebuilt, result),
+            times=outcome.times(rebuilt, result),
         )
-        withheld = scores.fill_in(rebuilt, result, withhold=card.open)
+        withheld = outcome.fill_in(rebuilt, result, withhold=card.open)
         report.put_on_top(rebuilt, card)
         folder = self.course.folder("autograded", one.student, one.assignment)
         card_path(self.course, one.student, one.assignment).unlink(missing_ok=True)
@@ -274,7 +224,7 @@ class Job:
         """Put students into the gradebook, in the order of the alphabet and not of their being
         done; also those whose work was refused, with no points."""
         with self.course.gradebook() as book:
-            collect.enter(self.course, book, {*students, *self.refused})
+            enter(self.course, book, {*students, *self.refused})
 
 
 def as_completed(running, progress):
@@ -286,59 +236,3 @@ def as_completed(running, progress):
         )
         progress.tell()
         yield from done
-
-
-def sentences(rebuilt, findings):
-    """[[cell index, phrase]] as sentences, one for each phrase however many cells it is about."""
-    cells = {}
-    for index, phrase in findings:
-        cells.setdefault(phrase, []).append(scores.where(rebuilt, index))
-    return [
-        f"The cell {first!r}{f' (and {len(others)} more)' if others else ''} {phrase}."
-        for phrase, (first, *others) in cells.items()
-    ]
-
-
-def failures_of_ours(rebuilt, result):
-    """A sentence if a cell of the assignment itself failed before any of the student's had run."""
-    for index, (kind, cell) in enumerate(zip(rebuilt.code_kinds(), result["cells"], strict=True)):
-        if kind != "given":
-            break
-        if cell["error"]:
-            error = f"{cell['error']['ename']}: {cell['error']['evalue']}"
-            where = scores.where(rebuilt, index)
-            return [f"The cell {where!r} is the assignment's own and failed here ({error})."]
-    return []
-
-
-def oddities(rebuilt, result):
-    """Sentences about cells that did not end as cells do, or that printed more than is kept."""
-    found = []
-    for index, cell in enumerate(result["cells"]):
-        where, error = scores.where(rebuilt, index), cell["error"] or {"ename": ""}
-        if error["ename"] in ("SyntaxError", "IndentationError", "TabError"):
-            found.append(f"The cell {where!r} is no Python ({error['evalue'][:80]!r}).")
-        elif error["ename"] in OURS:
-            found.append(f"The cell {where!r}: {error['evalue']}.")
-        elif error["ename"] in ("SystemExit", "KeyboardInterrupt", "MemoryError"):
-            found.append(f"The cell {where!r} ended with {error['ename']}.")
-        if cell.get("dropped"):
-            found.append(
-                f"The cell {where!r} printed {cell['dropped']:,} more characters than fit."
-            )
-    return found
-
-
-def nothing(rebuilt):
-    """The result of a notebook that handed back none."""
-    stopped = {"ename": "Stopped", "evalue": "", "traceback": ["The run had to be stopped."]}
-    cells = [
-        {
-            "outputs": [],
-            "error": stopped if kind == "test" else None,
-            "verdict": "failed" if kind == "test" else None,
-        }
-        for kind in rebuilt.kinds
-        if kind
-    ]
-    return {"cells": cells, "findings": []}

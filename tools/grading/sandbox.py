@@ -76,7 +76,10 @@ class Kept:
     be tried in a fresh one, since it has been used before."""
 
     def __init__(self, limits, course, modules, unsafe):
-        command, environ = command_line(limits, course, modules, nested=not unsafe and nests()), None
+        command, environ = (
+            command_line(limits, course, modules, nested=not unsafe and nests()),
+            None,
+        )
         if unsafe:
             command, environ = command[-3:], variables(limits, False, modules)
         ours, theirs = socket.socketpair()

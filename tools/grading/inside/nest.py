@@ -40,7 +40,7 @@ def enter(disk):
 
 
 def empty(folder, disk):
-    """Put an empty folder in memory over this one; what bubblewrap shows below it is there again."""
+    """Put an empty folder in memory over this one, and back in it what bubblewrap shows there."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     below = sorted(place for line in lines if (place := line.split()[4]).startswith(f"{folder}/"))
     shown = {place: os.open(place, os.O_PATH) for place in below}

@@ -387,7 +387,7 @@ def failed(kind, message):
 
 def shown(reply):
     """What a cell showed, its error, and how much it printed beyond what is kept: as far as it has
-    the form that cells.py gives it. Of what it showed, scores.py looks at the rest."""
+    the form that cells.py gives it. Of what it showed, outcome.py looks at the rest."""
     dropped = reply.get("dropped")
     dropped = min(dropped, 10**12) if isinstance(dropped, int) else 0
     outputs = [one for one in reply.get("outputs") or () if isinstance(one, dict)][:10]
