@@ -311,13 +311,17 @@ def asked(control, plan, most=wire.MAX_BYTES):
 
 
 def guard(process, limits, answer):
-    """Wait for the answer. Returns a phrase if the process had to be ended, else ''."""
+    """Wait for the answer. Returns a phrase if the process had to be ended, else ''. To look takes
+    time, too, the more the more processes there are: at most a twentieth of it all."""
     end = time.monotonic() + limits.seconds + 90  # the examiner keeps the limit; this is the rest
-    while not concurrent.futures.wait([answer], 0.1).done:
-        if time.monotonic() > end:
+    took = 0
+    while not concurrent.futures.wait([answer], max(0.1, 20 * took)).done:
+        start = time.monotonic()
+        if start > end:
             return f"it was not done after {limits.seconds:g} seconds"
         if memory(process.pid, limits.memory) > limits.memory:
             return f"it used more than {limits.memory // MEGABYTE} MB of memory"
+        took = min(0.1, time.monotonic() - start)
     return ""
 
 

@@ -2,16 +2,22 @@
 
 What bubblewrap shows stays as it is, all of it read-only. New, and gone when the work is done, are
 the processes, of which only those of this place are seen; what can be written, /tmp and /dev/shm;
-shared memory and queues of messages; and the user, with keys of its own and no rights. So what one
-student leaves, the next does not find (namespaces(7), user_namespaces(7), capabilities(7)).
+shared memory and queues of messages; a network that leads nowhere; and the user, with keys of its
+own and no rights. So what one student leaves, the next does not find (namespaces(7),
+user_namespaces(7), capabilities(7)).
 """
 
 import ctypes
+import fcntl
 import os
+import socket
+import struct
 from pathlib import Path
 
-NEW_USER, NEW_MOUNTS, NEW_MESSAGES, NEW_PROCESSES = 1 << 28, 1 << 17, 1 << 27, 1 << 29
+NEW = {"mounts": 1 << 17, "messages": 1 << 27, "user": 1 << 28, "processes": 1 << 29}
+NEW |= {"network": 1 << 30}  # of unshare(2)
 NO_SETUID, NO_DEVICES, NO_PROGRAMS, AS_SEEN = 2, 4, 8, 4096 | 16384  # of mount(2)
+SET_FLAGS, UP = 0x8914, 1  # of netdevice(7)
 DROP_RIGHT, CAPABILITIES_3 = 24, 0x20080522  # of prctl(2), capset(2)
 
 system = ctypes.CDLL(None, use_errno=True)
@@ -22,7 +28,7 @@ def enter(disk):
     end. disk: bytes that each of the two folders may take. Raises OSError where the kernel, or who
     configured it, does not allow it."""
     user, group = os.getuid(), os.getgid()
-    call("unshare", NEW_USER | NEW_MOUNTS | NEW_MESSAGES | NEW_PROCESSES)
+    call("unshare", sum(NEW.values()))
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
@@ -35,6 +41,8 @@ def enter(disk):
     mount("proc", "/proc", "proc", NO_SETUID | NO_DEVICES | NO_PROGRAMS)
     os.mkdir("/tmp/work")
     os.chdir("/tmp/work")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_one:
+        fcntl.ioctl(any_one, SET_FLAGS, struct.pack("16sH14x", b"lo", UP))
     Path("/proc/sys/user/max_user_namespaces").write_text("0")  # there is no place within it
     drop_rights()
 

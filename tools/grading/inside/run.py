@@ -22,6 +22,7 @@ the second time, with the hidden lines, there remains the verdict, and words tha
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -56,6 +57,7 @@ def main():
     for name in os.environ.get("GRADING_MODULES", "").split():
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    gc.freeze()  # so that no fork's collector writes to what all of them share
     control = wire.Channel(socket.socket(fileno=os.dup(0)))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     with contextlib.suppress(wire.Closed):
