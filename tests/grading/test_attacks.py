@@ -753,6 +753,10 @@ def leave():
         server.bind("\\0left")
         server.listen()
         os.execvp("sleep", ["sleep", "{SLEEPER}"])
+    with socket.create_server(("127.0.0.1", 4711)) as server:
+        there = socket.create_connection(server.getsockname())
+        server.accept()[0].close()  # who closes first leaves the port taken for a minute
+        there.close()
 leave()
 def double(x):
     leave()
@@ -771,12 +775,19 @@ if ctypes.CDLL(None).syscall({KEYS}[1], 10, ctypes.c_int(-3), b"user", b"teacher
     found.append("the teacher's key")
 if socket.socket(socket.AF_UNIX).connect_ex("\\0left") == 0:
     found.append("a socket")
+try:
+    socket.socket().bind(("127.0.0.1", 4711))
+except OSError:
+    found.append("a port")
 print("FOUND", found)
 """
 
 
-def test_one_student_finds_nothing_of_another(tmp_path):
-    """Though the teacher has a session, with a key in it, to which all that is started belongs."""
+def test_one_student_finds_nothing_of_another(tmp_path, monkeypatch):
+    """Though both are in one sandbox, one after the other; and though the teacher has a session,
+    with a key in it, to which all that is started belongs."""
+    begun, kept = [], sandbox.Kept
+    monkeypatch.setattr(sandbox, "Kept", lambda *kind: begun.append(kind) or kept(*kind))
     if KEYS[0] > 0:
         system = ctypes.CDLL(None).syscall
         system(KEYS[1], 1, None)
@@ -789,6 +800,7 @@ def test_one_student_finds_nothing_of_another(tmp_path):
         path = course.folder("autograded", "berta", NAME) / f"{NAME}.ipynb"
         (output,) = small.cell(nbformat.read(path, 4), "double")[0].outputs
         assert output.text == "FOUND []\n"
+    assert len(begun) == (2 if sandbox.nests() else 4)
 
 
 # Zips.
