@@ -1,4 +1,4 @@
-"""A sandbox is kept for the next work: it has to be as good as a fresh one, or be replaced by one."""
+"""A sandbox is kept for the next work: it is as good as a fresh one, or is replaced by one."""
 
 import concurrent.futures
 import contextlib
