@@ -26,8 +26,8 @@ import pytest
 
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
+from tools.grading import bubblewrap, feedback, sandbox, submissions
 from tools.grading import course as courses
-from tools.grading import feedback, sandbox, submissions
 
 TORCH = "02_tensors"  # a second assignment, whose tests compare tensors
 SLEEPER = "31536000.25"  # seconds that a process of ours would sleep, were it not ended
@@ -574,7 +574,7 @@ def places(course):
         str(course.root / "submitted" / "aaron" / NAME),
         str(small.ROOT / "utils"),
         str(small.ROOT / "checkpoints"),
-        str(sandbox.INSIDE),
+        str(bubblewrap.INSIDE),
         sys.prefix,
         "/usr/lib",
         "/etc",
@@ -585,7 +585,7 @@ def places(course):
 
 def fingerprints(course):
     """The contents of the teacher's files and of the honest students' work."""
-    watched = [course.root / "source", course.root / "submitted" / "aaron", sandbox.INSIDE]
+    watched = [course.root / "source", course.root / "submitted" / "aaron", bubblewrap.INSIDE]
     return {
         str(path): hashlib.sha256(path.read_bytes()).hexdigest()
         for folder in watched

@@ -28,8 +28,8 @@ from tests.disks import filling_up, locked
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME, POINTS, SOLUTION, STUB
 from tools.grading import __main__ as commands
-from tools.grading import course as courses
 from tools.grading import (
+    bubblewrap,
     export,
     feedback,
     grade,
@@ -41,6 +41,7 @@ from tools.grading import (
     sandbox,
     submissions,
 )
+from tools.grading import course as courses
 
 ROOT = small.ROOT
 
@@ -947,12 +948,12 @@ def test_without_a_sandbox_it_refuses(course, grading, tmp_path_factory):
     empty = str(tmp_path_factory.mktemp("no programs"))
     _, refused = grading("grade", PATH=empty)
     assert "bubblewrap is not installed" in refused and "nothing is graded" in refused
-    assert "apt install bubblewrap" in refused and sandbox.CONSENT in refused
+    assert "apt install bubblewrap" in refused and bubblewrap.CONSENT in refused
     _, refused = grading("grade", PATH=empty, UNSAFE_NO_SANDBOX="yes")
     assert "UNSAFE_NO_SANDBOX is 'yes'" in refused
     with course.gradebook() as book:
         assert book.students == []
-    done, refused = grading("grade", PATH=empty, UNSAFE_NO_SANDBOX=sandbox.CONSENT)
+    done, refused = grading("grade", PATH=empty, UNSAFE_NO_SANDBOX=bubblewrap.CONSENT)
     assert refused is None and "1 graded" in done
     assert small.points(course, "alice") == POINTS
     assert any("without a sandbox" in one for one in small.sentences(course, "alice"))
@@ -972,7 +973,7 @@ def test_a_sandbox_that_cannot_start_says_so(tmp_path, monkeypatch):
     finally:
         sandbox.unavailable.cache_clear()
     assert "cannot start here (bwrap: setting up uid map: Permission denied)" in reason
-    assert "user namespaces" in reason and sandbox.CONSENT in reason
+    assert "user namespaces" in reason and bubblewrap.CONSENT in reason
 
 
 # The commands, and what goes to the students.

@@ -16,7 +16,7 @@ import re
 import time
 from pathlib import PurePosixPath
 
-from . import submissions
+from . import submissions, zips
 from .course import GradingError, write
 from .roster import roster, squeezed
 
@@ -154,7 +154,7 @@ def found_in(folder, said, named):
     named: whom a path spells."""
     for file in sorted(folder.rglob("*")):
         inner = PurePosixPath(file.relative_to(folder).as_posix())
-        left = any(one.startswith(".") or one in submissions.NO_WORK for one in inner.parts)
+        left = any(one.startswith(".") or one in zips.NO_WORK for one in inner.parts)
         if not file.is_file() or left:
             continue
         when = datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC)
@@ -165,12 +165,12 @@ def found_in(folder, said, named):
         try:
             if inner.suffix.lower() == ".zip":
                 data = file
-                submissions.regular(file, submissions.MAX_ARCHIVE, read=False)
+                zips.regular(file, zips.MAX_ARCHIVE, read=False)
             else:
-                data = submissions.regular(file, submissions.MAX_NOTEBOOK)
+                data = zips.regular(file, zips.MAX_NOTEBOOK)
             one = File(inner, data, when)
             yield from unpacked(one, said, platforms=platforms, room=Room())
-        except submissions.Refused as reason:
+        except zips.Refused as reason:
             said.append(f"downloaded/{folder.name}/{inner} {reason}.")
 
 
@@ -178,7 +178,7 @@ def found_in(folder, said, named):
 class Room:
     """How many bytes may still be unpacked of one student's zip and the zips in it."""
 
-    left: int = submissions.MAX_UNPACKED
+    left: int = zips.MAX_UNPACKED
 
 
 def unpacked(one, said, *, platforms=False, room, depth=DEPTH):
@@ -187,22 +187,22 @@ def unpacked(one, said, *, platforms=False, room, depth=DEPTH):
     platforms: whether it is the platform's own zip. What is refused in that is `said`, and does not
     stop the rest; and its times are true, while students can write any into theirs."""
     if one.path.suffix.lower() != ".zip":
-        submissions.small_enough(one.path.name, len(one.data), submissions.MAX_NOTEBOOK)
+        zips.small_enough(one.path.name, len(one.data), zips.MAX_NOTEBOOK)
         yield one
         return
     source = io.BytesIO(one.data) if isinstance(one.data, bytes) else one.data
-    with submissions.opened(source) as archive:
-        files = submissions.files_of(archive.infolist())
+    with zips.opened(source) as archive:
+        files = zips.files_of(archive.infolist())
         if not platforms:
-            submissions.check(archive.infolist(), files)
+            zips.check(archive.infolist(), files)
         for entry, inner in files.items():
             inner = inner if platforms else one.path.with_suffix("") / inner
             if not relevant(inner) or not depth:
                 yield File(inner, None, one.when)
                 continue
             try:
-                most = submissions.MAX_UNPACKED if platforms else room.left
-                content = submissions.content(archive, entry, most)
+                most = zips.MAX_UNPACKED if platforms else room.left
+                content = zips.content(archive, entry, most)
                 when, kept = one.when, one.kept
                 if platforms:
                     local = time.mktime((*entry.date_time, 0, 0, -1))
@@ -212,7 +212,7 @@ def unpacked(one, said, *, platforms=False, room, depth=DEPTH):
                 within = File(inner, content, when, kept)
                 mine = Room() if platforms else room
                 yield from unpacked(within, said, room=mine, depth=depth - 1)
-            except submissions.Refused as reason:
+            except zips.Refused as reason:
                 if not platforms:
                     raise
                 said.append(f"In what was downloaded, {inner} {reason}.")

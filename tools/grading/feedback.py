@@ -19,6 +19,7 @@ from .course import GradingError, template, write
 from .progress import Progress
 from .roster import roster, squeezed
 from .scores import standing
+from .zips import Refused
 
 MOODLES = re.compile(r".+?_\d+_assignsubmission_file(?=_|$)")  # a student's folder
 
@@ -128,7 +129,7 @@ def of_submission(course, pattern, student):
         one = submissions.read(course, student, name)
         if one is not None:
             rebuild.rebuild(pattern, rebuild.handed(one.data))
-    except submissions.Refused as reason:
+    except Refused as reason:
         return "unreadable", f"cannot be graded: it {reason}"
     if one is None and card is None:
         return None

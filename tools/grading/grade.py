@@ -19,11 +19,12 @@ from nbgrader.api import MissingEntry
 
 from utils.checkpoints.cluster import MOST, ClusterError, JobError
 
-from . import cluster, collect, outcome, rebuild, report, sandbox, scores, submissions
+from . import cluster, collect, outcome, rebuild, report, sandbox, scores, strays, submissions
 from .cards import VERSION, Card, card_path, read_card
 from .course import register, template, write
 from .progress import Progress
 from .roster import enter, roster
+from .zips import Refused
 
 
 def grade(
@@ -50,8 +51,8 @@ def grade(
     if not unsafe and not scheduler and (reason := sandbox.unavailable()):
         raise sandbox.NoSandbox(reason)
     found = {name: collect.collect(course, name) for name in course.names(only)}
-    failures, strays = 0, submissions.strays(course)
-    strays += [(None, name, sentence) for name, one in found.items() for sentence in one.said]
+    failures, unclaimed = 0, strays.strays(course)
+    unclaimed += [(None, name, sentence) for name, one in found.items() for sentence in one.said]
     workers = workers or (MOST if scheduler else os.cpu_count() or 2)
     with contextlib.ExitStack() as stack:
         stack.callback(sandbox.stop)
@@ -59,10 +60,10 @@ def grade(
         for name in course.names(only):
             work = template(course, name)
             job = Job(course, work, limits or sandbox.Limits(), unsafe, found[name], place)
-            job.strays = [sentence for _, meant, sentence in strays if meant in (None, name)]
+            job.strays = [sentence for _, meant, sentence in unclaimed if meant in (None, name)]
             again = set(job.students if force else again)
             failures += job.run(again=again, trust=set(trust), workers=workers)
-    for _, _, sentence in strays:
+    for _, _, sentence in unclaimed:
         print(f"  NEEDS YOU  {report.printable(sentence)}")
     return failures
 
@@ -96,7 +97,7 @@ class Job:
                     one, before = running[done]
                     try:
                         self.finish(one, *done.result(), before, one.student in trust)
-                    except submissions.Refused as reason:
+                    except Refused as reason:
                         self.refused[one.student] = str(reason)
                     except ClusterError:  # nobody can work any more
                         raise
@@ -129,7 +130,7 @@ class Job:
         for student in self.students:
             try:
                 one = submissions.read(self.course, student, self.template.name)
-            except submissions.Refused as reason:
+            except Refused as reason:
                 self.refused[student] = str(reason)
                 continue
             if one is None:

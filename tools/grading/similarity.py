@@ -12,6 +12,7 @@ from . import pages, rebuild, similarity_page, statistics, submissions
 from .course import GradingError, marks, template
 from .inside import magics, reading
 from .winnowing import KEPT, LEAST, SHARE, Work, cell, compare, of_code
+from .zips import Refused
 
 MARK = re.compile(r"\s*### (BEGIN|END) SOLUTION")
 
@@ -58,7 +59,7 @@ def read(course, pattern):
         try:
             one = submissions.read(course, student, pattern.name)
             handed = rebuild.handed(one.data) if one else None
-        except submissions.Refused:
+        except Refused:
             continue
         if handed is not None:
             cells = [
