@@ -44,17 +44,12 @@ class Kept:
     be tried in a fresh one, since it has been used before."""
 
     def __init__(self, limits, course, modules, unsafe):
-        command, environ = (
-            command_line(limits, course, modules, nested=not unsafe and nests()),
-            None,
-        )
-        if unsafe:
-            command, environ = command[-3:], variables(limits, False, modules)
+        command = command_line(limits, course, modules, nested=not unsafe and nests())
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                command,
-                env=environ,
+                command[-3:] if unsafe else command,
+                env=variables(limits, False, modules) if unsafe else None,
                 stdin=theirs,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -87,13 +82,15 @@ def run(plan, limits=None, *, course=None, modules=(), unsafe=False):
     start, ended = time.perf_counter(), None
     while ended is None:
         one = take(kind)
-        ended = watched(one, plan, limits)
+        try:
+            ended = watched(one, plan, limits)
+        finally:
+            _running.discard(one)
         if ended and ended.result and not unsafe and nests():
             one.again = True
             _waiting.setdefault(kind, []).append(one)
         else:
             one.end()
-        _running.discard(one)
     return dataclasses.replace(ended, seconds=time.perf_counter() - start)
 
 
