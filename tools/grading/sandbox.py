@@ -144,7 +144,7 @@ def watched(one, plan, limits):
 def asked(control, plan, most=wire.MAX_BYTES):
     """What a nursery's examiner says to a plan, in at most so many bytes."""
     ours, theirs = socket.socketpair()
-    with ours:
+    with ours, theirs:
         control.send({"do": "examine"})
         wire.hand_over(control, theirs, seconds=600)
         channel = wire.Channel(ours, most)
