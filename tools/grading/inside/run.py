@@ -184,6 +184,7 @@ class Examiner:
     def run_all(self, results, skipped):
         """Run the cells in order, filling `results`, and leave a copy of the student's process
         where it will be asked. Returns the number of a cell that has ended it, or None."""
+        copy = None  # of the process as it is now
         for index, cell in enumerate(self.cells):
             if time.monotonic() > self.until:
                 return None
@@ -192,11 +193,13 @@ class Examiner:
             start = time.monotonic()
             try:
                 if cell["asks"] and (cell["kind"] == "test" or index in self.needed):
-                    ours, theirs = socket.socketpair()
-                    self.session.send({"do": "stay"})
-                    self.copies[index] = wire.Channel(ours), wire.hand_over(self.session, theirs)
+                    if copy is None:
+                        ours, theirs = socket.socketpair()
+                        self.session.send({"do": "stay"})
+                        copy = wire.Channel(ours), wire.hand_over(self.session, theirs)
+                    self.copies[index] = copy
                 if cell["kind"] != "test":
-                    shown = self.run(cell)
+                    copy, shown = None, self.run(cell)
                     results[index] = results[index] or {**shown, "verdict": None}
                     results[index].setdefault("seconds", round(time.monotonic() - start, 3))
             except wire.TooLate:
