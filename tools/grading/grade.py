@@ -115,8 +115,8 @@ class Job:
             raise
         pool.shutdown()
         scores.penalise_all(self.course, self.template.name, self.times)
-        path = report.write_report(self)
-        report.say(self, unchanged, time.perf_counter() - start, path)
+        written = report.write_report(self)
+        report.say(self, unchanged, time.perf_counter() - start, *written)
         return len(self.failed)
 
     def look(self, again, trust):

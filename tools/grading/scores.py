@@ -168,21 +168,30 @@ class Standing:
 
 def standing(course, student, assignment):
     """How one submission stands in the gradebook. Raises MissingEntry if it is not there."""
+    return standings(course, [student], assignment)[student]
+
+
+def standings(course, students, assignment):
+    """{student: Standing}. Raises MissingEntry if there is one of whom nothing is there."""
     with course.gradebook() as book:
-        submission = book.find_submission(assignment, student)
-        notebook = book.find_submission_notebook(assignment, assignment, student)
-        grades = sorted(notebook.grades, key=lambda one: one.name)
-        by_hand = [one for one in grades if one.manual_score is not None]
-        return Standing(
-            points=max(0, submission.score - submission.late_submission_penalty),
-            most=submission.max_score,
-            late=late_by(course, submission, student, assignment),
-            off=min(submission.score, submission.late_submission_penalty),
-            waiting=[one.name for one in grades if one.needs_manual_grade],
-            marked=[one.name for one in by_hand],
-            beyond=[
-                (one.name, one.manual_score, one.max_score)
-                for one in by_hand
-                if one.manual_score > one.max_score
-            ],
-        )
+        return {one: stands(course, book, one, assignment) for one in students}
+
+
+def stands(course, book, student, assignment):
+    submission = book.find_submission(assignment, student)
+    notebook = book.find_submission_notebook(assignment, assignment, student)
+    grades = sorted(notebook.grades, key=lambda one: one.name)
+    by_hand = [one for one in grades if one.manual_score is not None]
+    return Standing(
+        points=max(0, submission.score - submission.late_submission_penalty),
+        most=submission.max_score,
+        late=late_by(course, submission, student, assignment),
+        off=min(submission.score, submission.late_submission_penalty),
+        waiting=[one.name for one in grades if one.needs_manual_grade],
+        marked=[one.name for one in by_hand],
+        beyond=[
+            (one.name, one.manual_score, one.max_score)
+            for one in by_hand
+            if one.manual_score > one.max_score
+        ],
+    )
