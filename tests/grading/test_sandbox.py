@@ -33,9 +33,9 @@ def nests():
         pytest.skip("this machine allows no namespaces within those of a sandbox")
 
 
-def run(code=DOUBLE, **more):
+def run(code=DOUBLE, tests=1, **more):
     student = {"name": "double", "kind": "student", "source": code}
-    plan = {"cells": [student, TEST], "names": ["double"], "without": []}
+    plan = {"cells": [student, *[TEST] * tests], "names": ["double"], "without": []}
     return sandbox.run(plan, more.pop("limits", LIMITS), **more)
 
 
@@ -60,6 +60,12 @@ def test_what_was_imported_for_one_is_there_for_the_next_and_nothing_else(nests,
     assert [verdict(run(code, modules=["colorsys"])) for _ in range(2)] == ["passed"] * 2
     assert verdict(run(code)) == "failed" and len(begun) == 2  # a course of other needs
     assert begun[0].process.poll() is not None  # and the one that nobody needs any more is gone
+
+
+def test_what_one_test_has_asked_the_next_one_does_not_find():
+    code = "asked = []\ndef double(x):\n    asked.append(x)\n    return 2 * x * (len(asked) == 1)"
+    cells = run(code, tests=3).result["cells"]
+    assert [one["verdict"] for one in cells] == [None, "passed", "passed", "passed"]
 
 
 def test_a_kept_sandbox_that_is_gone_costs_nobody_anything(nests, begun):
