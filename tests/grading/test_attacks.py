@@ -900,7 +900,7 @@ def test_a_grader_that_is_killed_leaves_nothing_running(tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        assert wait_for(sleepers, 90), "the attack has not begun"
+        assert wait_for(sleepers, 240), "the attack has not begun"
     finally:
         process.kill()
         process.wait()
