@@ -795,8 +795,9 @@ def test_one_student_finds_nothing_of_another(tmp_path, monkeypatch):
     course = small.make(tmp_path)
     small.submit(course, "aaron", {"double": LEAVES})
     small.submit(course, "berta", {"double": FINDS})
+    patient = small.frozen(cell_seconds=20, seconds=200)
     for _ in range(2):
-        small.run(course, workers=1, force=True, limits=small.frozen(cell_seconds=20))
+        small.run(course, workers=1, force=True, limits=patient)
         path = course.folder("autograded", "berta", NAME) / f"{NAME}.ipynb"
         (output,) = small.cell(nbformat.read(path, 4), "double")[0].outputs
         assert output.text == "FOUND []\n"

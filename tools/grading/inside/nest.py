@@ -10,6 +10,7 @@ user_namespaces(7), capabilities(7)).
 import ctypes
 import fcntl
 import os
+import re
 import socket
 import struct
 from pathlib import Path
@@ -50,7 +51,9 @@ def enter(disk):
 def empty(folder, disk):
     """Put an empty folder in memory over this one, and back in it what bubblewrap shows there."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    below = sorted(place for line in lines if (place := line.split()[4]).startswith(f"{folder}/"))
+    names = [line.split()[4] for line in lines]  # in which a space is \\040
+    places = [re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), one) for one in names]
+    below = sorted(one for one in places if one.startswith(f"{folder}/"))
     shown = {place: os.open(place, os.O_PATH) for place in below}
     mount("tmpfs", folder, "tmpfs", NO_SETUID | NO_DEVICES, f"size={disk},mode=755")
     for place, descriptor in shown.items():
