@@ -51,7 +51,7 @@ def enter(disk):
 def empty(folder, disk):
     """Put an empty folder in memory over this one, and back in it what bubblewrap shows there."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    names = [line.split()[4] for line in lines]  # in which a space is \\040
+    names = [line.split()[4] for line in lines]  # in which a space is \040
     places = [re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), one) for one in names]
     below = sorted(one for one in places if one.startswith(f"{folder}/"))
     shown = {place: os.open(place, os.O_PATH) for place in below}
