@@ -338,15 +338,15 @@ def test_who_has_no_points_has_an_empty_field_and_not_none_of_them(course):
 
 
 def test_names_are_not_cut_in_two(course):
-    roster = 'id,name,email\na1,Anton van der Berg,\nh2,"Thị Hoa, Dr.",\n'
-    (course.root / "students.csv").write_text(roster, "utf-8")
+    text = 'id,name,email\na1,Anton van der Berg,\nh2,"Thị Hoa, Dr.",\n'
+    (course.root / "students.csv").write_text(text, "utf-8")
     small.submit(course, "a1")
     small.run(course)
     rows = exported(course)
     names = {key: (row["first_name"], row["last_name"]) for key, row in rows.items()}
     assert names == {"a1": ("", "Anton van der Berg"), "h2": ("", "Thị Hoa, Dr.")}
-    roster = "id,first_name,last_name,email\na1,Anton,van der Berg,a@x.org\n"
-    (course.root / "students.csv").write_text(roster, "utf-8")
+    text = "id,first_name,last_name,email\na1,Anton,van der Berg,a@x.org\n"
+    (course.root / "students.csv").write_text(text, "utf-8")
     row = exported(course)["a1"]
     assert (row["first_name"], row["last_name"], row["email"]) == (
         "Anton",
