@@ -13,7 +13,7 @@ import nbformat
 from nbgrader import api
 
 from tests.places import ROOT
-from tools.grading import course, grade, sandbox
+from tools.grading import cards, course, grade, sandbox
 
 NAME = "01_small"
 LIMITS = sandbox.Limits(cell_seconds=4, seconds=40, memory=700 * sandbox.MEGABYTE)
@@ -144,7 +144,7 @@ def points(opened, student, name=NAME):
 
 
 def card(opened, student, name=NAME):
-    return grade.read_card(opened, student, name)
+    return cards.read_card(opened, student, name)
 
 
 def sentences(opened, student, name=NAME):

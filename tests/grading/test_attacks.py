@@ -26,8 +26,8 @@ import pytest
 
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
+from tools.grading import bubblewrap, feedback, sandbox, submissions
 from tools.grading import course as courses
-from tools.grading import feedback, sandbox, submissions
 
 TORCH = "02_tensors"  # a second assignment, whose tests compare tensors
 SLEEPER = "31536000.25"  # seconds that a process of ours would sleep, were it not ended
@@ -574,7 +574,7 @@ def places(course):
         str(course.root / "submitted" / "aaron" / NAME),
         str(small.ROOT / "utils"),
         str(small.ROOT / "checkpoints"),
-        str(sandbox.INSIDE),
+        str(bubblewrap.INSIDE),
         sys.prefix,
         "/usr/lib",
         "/etc",
@@ -585,7 +585,7 @@ def places(course):
 
 def fingerprints(course):
     """The contents of the teacher's files and of the honest students' work."""
-    watched = [course.root / "source", course.root / "submitted" / "aaron", sandbox.INSIDE]
+    watched = [course.root / "source", course.root / "submitted" / "aaron", bubblewrap.INSIDE]
     return {
         str(path): hashlib.sha256(path.read_bytes()).hexdigest()
         for folder in watched
@@ -753,6 +753,10 @@ def leave():
         server.bind("\\0left")
         server.listen()
         os.execvp("sleep", ["sleep", "{SLEEPER}"])
+    with socket.create_server(("127.0.0.1", 4711)) as server:
+        there = socket.create_connection(server.getsockname())
+        server.accept()[0].close()  # who closes first leaves the port taken for a minute
+        there.close()
 leave()
 def double(x):
     leave()
@@ -771,12 +775,19 @@ if ctypes.CDLL(None).syscall({KEYS}[1], 10, ctypes.c_int(-3), b"user", b"teacher
     found.append("the teacher's key")
 if socket.socket(socket.AF_UNIX).connect_ex("\\0left") == 0:
     found.append("a socket")
+try:
+    socket.socket().bind(("127.0.0.1", 4711))
+except OSError:
+    found.append("a port")
 print("FOUND", found)
 """
 
 
-def test_one_student_finds_nothing_of_another(tmp_path):
-    """Though the teacher has a session, with a key in it, to which all that is started belongs."""
+def test_one_student_finds_nothing_of_another(tmp_path, monkeypatch):
+    """Though both are in one sandbox, one after the other; and though the teacher has a session,
+    with a key in it, to which all that is started belongs."""
+    begun, kept = [], sandbox.Kept
+    monkeypatch.setattr(sandbox, "Kept", lambda *kind: begun.append(kind) or kept(*kind))
     if KEYS[0] > 0:
         system = ctypes.CDLL(None).syscall
         system(KEYS[1], 1, None)
@@ -784,11 +795,13 @@ def test_one_student_finds_nothing_of_another(tmp_path):
     course = small.make(tmp_path)
     small.submit(course, "aaron", {"double": LEAVES})
     small.submit(course, "berta", {"double": FINDS})
+    patient = small.frozen(cell_seconds=20, seconds=200)
     for _ in range(2):
-        small.run(course, workers=1, force=True, limits=small.frozen(cell_seconds=20))
+        small.run(course, workers=1, force=True, limits=patient)
         path = course.folder("autograded", "berta", NAME) / f"{NAME}.ipynb"
         (output,) = small.cell(nbformat.read(path, 4), "double")[0].outputs
         assert output.text == "FOUND []\n"
+    assert len(begun) == (2 if sandbox.nests() else 4)
 
 
 # Zips.
@@ -888,7 +901,7 @@ def test_a_grader_that_is_killed_leaves_nothing_running(tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        assert wait_for(sleepers, 90), "the attack has not begun"
+        assert wait_for(sleepers, 240), "the attack has not begun"
     finally:
         process.kill()
         process.wait()

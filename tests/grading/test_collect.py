@@ -14,7 +14,7 @@ import pytest
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
 from tests.places import ROOT
-from tools.grading import collect, export, scores, submissions
+from tools.grading import collect, export, roster, scores, submissions
 from tools.grading import course as courses
 
 ROSTER = """id,name,email
@@ -211,9 +211,9 @@ def test_a_roster_that_is_none(course):
     ):
         path.write_text(text)
         with pytest.raises(courses.GradingError, match=told):
-            collect.roster(course)
+            roster.roster(course)
     path.write_text("\ufeffid;name\na;Ann", "utf-8")
-    assert collect.roster(course) == [collect.Student("a", "Ann")]
+    assert roster.roster(course) == [roster.Student("a", "Ann")]
     path.unlink()
     put(course, "a.ipynb", b"{}")
     with pytest.raises(courses.GradingError, match=r"students\.csv"):
@@ -338,22 +338,22 @@ def test_who_has_no_points_has_an_empty_field_and_not_none_of_them(course):
 
 
 def test_names_are_not_cut_in_two(course):
-    roster = 'id,name,email\na1,Anton van der Berg,\nh2,"Thị Hoa, Dr.",\n'
-    (course.root / "students.csv").write_text(roster, "utf-8")
+    text = 'id,name,email\na1,Anton van der Berg,\nh2,"Thị Hoa, Dr.",\n'
+    (course.root / "students.csv").write_text(text, "utf-8")
     small.submit(course, "a1")
     small.run(course)
     rows = exported(course)
     names = {key: (row["first_name"], row["last_name"]) for key, row in rows.items()}
     assert names == {"a1": ("", "Anton van der Berg"), "h2": ("", "Thị Hoa, Dr.")}
-    roster = "id,first_name,last_name,email\na1,Anton,van der Berg,a@x.org\n"
-    (course.root / "students.csv").write_text(roster, "utf-8")
+    text = "id,first_name,last_name,email\na1,Anton,van der Berg,a@x.org\n"
+    (course.root / "students.csv").write_text(text, "utf-8")
     row = exported(course)["a1"]
     assert (row["first_name"], row["last_name"], row["email"]) == (
         "Anton",
         "van der Berg",
         "a@x.org",
     )
-    (one,) = collect.roster(course)
+    (one,) = roster.roster(course)
     for spelling in ("antonvanderberg", "vanderberganton"):
         assert spelling in one.spellings()
 

@@ -28,19 +28,20 @@ from tests.disks import filling_up, locked
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME, POINTS, SOLUTION, STUB
 from tools.grading import __main__ as commands
-from tools.grading import course as courses
 from tools.grading import (
+    bubblewrap,
     export,
     feedback,
     grade,
+    outcome,
     progress,
     rebuild,
     release,
     report,
     sandbox,
-    scores,
     submissions,
 )
+from tools.grading import course as courses
 
 ROOT = small.ROOT
 
@@ -947,12 +948,12 @@ def test_without_a_sandbox_it_refuses(course, grading, tmp_path_factory):
     empty = str(tmp_path_factory.mktemp("no programs"))
     _, refused = grading("grade", PATH=empty)
     assert "bubblewrap is not installed" in refused and "nothing is graded" in refused
-    assert "apt install bubblewrap" in refused and sandbox.CONSENT in refused
+    assert "apt install bubblewrap" in refused and bubblewrap.CONSENT in refused
     _, refused = grading("grade", PATH=empty, UNSAFE_NO_SANDBOX="yes")
     assert "UNSAFE_NO_SANDBOX is 'yes'" in refused
     with course.gradebook() as book:
         assert book.students == []
-    done, refused = grading("grade", PATH=empty, UNSAFE_NO_SANDBOX=sandbox.CONSENT)
+    done, refused = grading("grade", PATH=empty, UNSAFE_NO_SANDBOX=bubblewrap.CONSENT)
     assert refused is None and "1 graded" in done
     assert small.points(course, "alice") == POINTS
     assert any("without a sandbox" in one for one in small.sentences(course, "alice"))
@@ -972,7 +973,7 @@ def test_a_sandbox_that_cannot_start_says_so(tmp_path, monkeypatch):
     finally:
         sandbox.unavailable.cache_clear()
     assert "cannot start here (bwrap: setting up uid map: Permission denied)" in reason
-    assert "user namespaces" in reason and sandbox.CONSENT in reason
+    assert "user namespaces" in reason and bubblewrap.CONSENT in reason
 
 
 # The commands, and what goes to the students.
@@ -1223,15 +1224,15 @@ def png(width, height, *chunks):
 def test_pictures_are_bounded_by_what_they_become():
     def shown(picture):
         data = {"image/png": picture, "text/plain": "<Figure>"}
-        return scores.shown({"output_type": "display_data", "data": data})["data"]
+        return outcome.shown({"output_type": "display_data", "data": data})["data"]
 
     assert shown(png(1000, 800))["image/png"] == png(1000, 800)
     large, packed = png(30_000, 30_000), png(10, 10, (b"zTXt", b"a\0\0" + zlib.compress(b"x")))
     assert len(large) < 200_000  # of text, for 900 million points
     for picture in (large, packed, "iVBORw0KGg==", '"><script>', png(10, 10)[:-8], ""):
         assert "image/png" not in shown(picture)
-    assert scores.shown({"output_type": "display_data", "data": {"text/html": "<b>"}}) is None
-    assert scores.shown({"output_type": "update_display_data", "data": {}}) is None
+    assert outcome.shown({"output_type": "display_data", "data": {"text/html": "<b>"}}) is None
+    assert outcome.shown({"output_type": "update_display_data", "data": {}}) is None
 
 
 def test_many_pictures_are_bounded_together(course):
@@ -1250,7 +1251,7 @@ def test_many_pictures_are_bounded_together(course):
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
-    assert len(kept) == scores.MAX_PIXELS_IN_ALL // 1900**2
+    assert len(kept) == outcome.MAX_PIXELS_IN_ALL // 1900**2
 
 
 def test_what_a_cell_of_the_assignment_hands_over_is_watched_too(tmp_path):

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from tools.grading import sandbox
+from tools.grading import bubblewrap
 
 
 @pytest.fixture(scope="module")
 def inside():
     """The modules that run in the sandbox, imported as they are there."""
-    sys.path.insert(0, str(sandbox.INSIDE))
+    sys.path.insert(0, str(bubblewrap.INSIDE))
     try:
         import calls
         import cells
@@ -28,7 +28,7 @@ def inside():
         import values
         import wire
     finally:
-        sys.path.remove(str(sandbox.INSIDE))
+        sys.path.remove(str(bubblewrap.INSIDE))
     return types.SimpleNamespace(calls=calls, cells=cells, values=values, wire=wire)
 
 

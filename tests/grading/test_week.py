@@ -16,18 +16,21 @@ import pytest
 
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
-from tools.grading import course as courses
 from tools.grading import (
+    cards,
     export,
     feedback,
-    grade,
     measure,
     pages,
+    platforms,
+    reasons,
     rebuild,
     scores,
     similarity,
     statistics,
+    winnowing,
 )
+from tools.grading import course as courses
 
 CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,01 small (48213),Final Score
 ,,,,,Manual Posting,
@@ -128,7 +131,7 @@ def test_moodle_gets_an_address_a_grade_and_feedback(course):
     header, *rows = read(course.root / "grades_moodle" / f"{NAME}.csv")
     assert header == ["Email address", NAME, f"Feedback: {NAME}"]
     found = {address: (points, said) for address, points, said in rows}
-    assert set(found) == {"ada@example.edu", "b@example.edu"}  # none is empty: see export.py
+    assert set(found) == {"ada@example.edu", "b@example.edu"}  # none is empty: see platforms.py
     assert found["ada@example.edu"] == ("9.5", "explain: 1.5 of 2")
     points, said = found["b@example.edu"]
     assert points == "4.5" and "test-double: 0 of 4" in said and said.endswith("late: 1.5 days")
@@ -189,7 +192,7 @@ def test_a_platform_is_told_no_other_points_where_no_grade_is_final(tmp_path):
 
 def test_what_is_exported_says_what_to_look_at_and_what_a_platform_will_do(course):
     (course.root / "students.csv").write_text(PLAIN, "utf-8")
-    path = grade.card_path(course, "ada", NAME)
+    path = cards.card_path(course, "ada", NAME)
     before = path.read_text("utf-8")
     card = json.loads(before) | {"looks": ["The cell 'shout' uses `world`."]}
     path.write_text(json.dumps(card), "utf-8")
@@ -218,10 +221,10 @@ def test_what_a_platform_needs_and_the_roster_lacks_is_said(course, form, roster
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@A1", "\t=1", "\r=1", " =1", "＝1", "a;=1"])
 def test_nothing_begins_as_a_formula_does(text):
     """Where a program parts fields at commas, and where it parts them at semicolons."""
-    for part in re.split("[;,]", export.safe(text)):
+    for part in re.split("[;,]", platforms.safe(text)):
         assert part.lstrip()[:1] not in tuple("=+-@＝＋－＠")
-    assert export.safe("O'Neil-Weiß, Ann a@b.org 3+4") == "O'Neil-Weiß, Ann a@b.org 3+4"
-    assert export.safe(-1.5) == -1.5
+    assert platforms.safe("O'Neil-Weiß, Ann a@b.org 3+4") == "O'Neil-Weiß, Ann a@b.org 3+4"
+    assert platforms.safe(-1.5) == -1.5
 
 
 def test_no_file_that_is_exported_has_a_formula(course):
@@ -369,7 +372,7 @@ def test_statistics_keep_the_values_that_came_out_and_rank_what_follows_last(tmp
     ],
 )
 def test_values_are_read_out_of_a_message(words, said, values):
-    assert statistics.in_holes(words, said) == values
+    assert reasons.in_holes(words, said) == values
 
 
 def test_a_long_value_is_cut():
@@ -472,7 +475,7 @@ def test_a_page_of_pairs_says_who_else_has_it_and_what_is_the_instructors(tmp_pa
 def test_thirty_who_have_the_instructors_solution_are_not_accused(tmp_path, name):
     course = measure.fill(tmp_path, name, 30)
     works = similarity.read(course, courses.template(course, name))
-    pairs, usual = similarity.compare(works)
+    pairs, usual = winnowing.compare(works)
     assert len(works) == 30 and pairs == [] and usual == 0
     assert not any(one.own for one in works)
 
@@ -485,15 +488,15 @@ def test_a_line_that_the_assignment_gives_is_not_marked_whatever_its_names():
 
 
 def test_what_all_have_counts_nothing_and_what_many_have_little():
-    assert similarity.weigh(30, 2) == 1 and similarity.weigh(30, 30) == 0
-    assert 0 < similarity.weigh(30, 20) < similarity.weigh(30, 5) < 1
-    assert similarity.weigh(2, 2) == 1
+    assert winnowing.weigh(30, 2) == 1 and winnowing.weigh(30, 30) == 0
+    assert 0 < winnowing.weigh(30, 20) < winnowing.weigh(30, 5) < 1
+    assert winnowing.weigh(2, 2) == 1
 
 
 def work(student, words):
     handed = rebuild.Handed("code", "a", None, " ".join(words))
-    cell = similarity.cell(handed, "a", set(words))
-    return similarity.Work(student, [cell], frozenset(cell.grams))
+    cell = winnowing.cell(handed, "a", set(words))
+    return winnowing.Work(student, [cell], frozenset(cell.grams))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -505,11 +508,11 @@ def test_a_run_in_common_of_a_certain_length_is_always_found(seed):
         shared = [f"s{rng.randrange(9)}" for _ in range(length)]
         for who in "ab":
             before, after = ([f"{who}{rng.randrange(99)}" for _ in range(30)] for _ in "12")
-            yield similarity.fingerprints(work(who, [*before, *shared, *after]))
+            yield winnowing.fingerprints(work(who, [*before, *shared, *after]))
 
-    one, other = both_with(similarity.K + similarity.WINDOW - 1)
+    one, other = both_with(winnowing.K + winnowing.WINDOW - 1)
     assert one & other
-    one, other = both_with(similarity.K - 1)
+    one, other = both_with(winnowing.K - 1)
     assert not one & other
 
 

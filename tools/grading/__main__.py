@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tools import lab
 from utils.checkpoints.cluster import ClusterError
 
-from . import sandbox
+from . import bubblewrap
 from .course import GradingError, open_course
 from .export import export
 from .feedback import feedback
@@ -42,10 +42,10 @@ def main(command):
                 print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)", flush=True)
     elif command == "grade":
         unsafe = say("UNSAFE_NO_SANDBOX", "")
-        if unsafe and unsafe != sandbox.CONSENT:
+        if unsafe and unsafe != bubblewrap.CONSENT:
             raise GradingError(
                 f"UNSAFE_NO_SANDBOX is {unsafe!r}; to run students' code with your rights, say "
-                f"UNSAFE_NO_SANDBOX={sandbox.CONSENT}."
+                f"UNSAFE_NO_SANDBOX={bubblewrap.CONSENT}."
             )
         failures = grade(
             course,
@@ -54,7 +54,7 @@ def main(command):
             again=students("STUDENT"),
             trust=students("TRUST"),
             workers=number_of_workers(say("WORKERS")),
-            unsafe=unsafe == sandbox.CONSENT,
+            unsafe=unsafe == bubblewrap.CONSENT,
             scheduler=say("CLUSTER") or None,
         )
         return int(failures > 0)
@@ -117,7 +117,7 @@ def ended(command=""):
     """How the command ends: an exit code, or a line that says what went wrong."""
     try:
         return main(command)
-    except (GradingError, sandbox.NoSandbox) as error:
+    except (GradingError, bubblewrap.NoSandbox) as error:
         return str(error)
     except ClusterError as error:
         return f"{error} What is graded is kept; the same command goes on from there."

@@ -9,17 +9,16 @@ numbers and a list of whose they are. Each file is given to the one student on t
 email or name its path spells; where none or several fit, nothing is guessed and you are told.
 """
 
-import csv
 import dataclasses
 import datetime
 import io
 import re
 import time
-import unicodedata
 from pathlib import PurePosixPath
 
-from . import submissions
+from . import submissions, zips
 from .course import GradingError, write
+from .roster import roster, squeezed
 
 PATTERNS = (  # of a part of a path: where in it a student is named. The course's own come first.
     r"(?P<student>.+?)_\d+_assignsubmission_(file|onlinetext)_?",  # Moodle
@@ -28,137 +27,6 @@ PATTERNS = (  # of a part of a path: where in it a student is named. The course'
     r"(?P<student>.+)",  # a folder or a file that is called as a student is
 )
 DEPTH = 3  # of zips in zips
-LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe"})
-
-
-FIELDS = ("id", "name", "email", "first_name", "last_name")
-
-
-@dataclasses.dataclass(frozen=True)
-class Student:
-    """canvas: {column: text} of the columns by which Canvas knows a student."""
-
-    id: str
-    name: str = ""
-    email: str = ""
-    first_name: str = ""
-    last_name: str = ""
-    canvas: dict = dataclasses.field(default_factory=dict)
-
-    @property
-    def about(self):
-        """What the gradebook is told. A name in one piece stays that: nobody can say from the
-        letters where it parts."""
-        last = self.last_name if self.first_name else self.name
-        return {"first_name": self.first_name, "last_name": last, "email": self.email}
-
-    def spellings(self):
-        """What, without spaces and signs, may stand for this student."""
-        words = [squeezed(one) for one in self.name.split()]
-        turned = [words, words[::-1], [*words[-1:], *words[:-1]], [*words[1:], *words[:1]]]
-        turned += [[squeezed(self.last_name), squeezed(self.first_name)]]
-        found = {"".join(one) for one in turned} | {squeezed(self.id), squeezed(self.email)}
-        return found | {squeezed(self.email.partition("@")[0])} - {""}
-
-
-def plain(text):
-    """Words of letters and digits, small and without accents: Müller is muller."""
-    text = unicodedata.normalize("NFKD", text.casefold().translate(LETTERS))
-    return re.sub(r"[^a-z0-9]+", " ", "".join(c for c in text if not unicodedata.combining(c)))
-
-
-def squeezed(text):
-    return plain(text).replace(" ", "")
-
-
-def table(path):
-    """The rows of a small table, dicts, with commas or semicolons between its columns."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    first = text.partition("\n")[0]
-    between = ";" if first.count(";") > first.count(",") else ","
-    return list(csv.DictReader(io.StringIO(text), delimiter=between))
-
-
-CANVAS = ("ID", "SIS User ID", "SIS Login ID", "Section")  # columns of its gradebook
-
-
-def roster(course):
-    """[Student] of students.csv, [] if there is none. Raises GradingError if it is none."""
-    path = course.root / "students.csv"
-    if not path.exists():
-        return []
-    rows = table(path)
-    if rows and "id" not in rows[0] and {"Student", "Section"} <= set(rows[0]):
-        rows = of_canvas(rows)
-    if not rows or "id" not in rows[0]:
-        raise GradingError(f"{path} needs a first line with `id`, and better `id,name,email`.")
-    found = []
-    for row in rows:
-        one = {key: " ".join((row.get(key) or "").split()) for key in FIELDS}
-        one["name"] = one["name"] or f"{one['first_name']} {one['last_name']}".strip()
-        if not submissions.STUDENT.fullmatch(one["id"]):
-            raise GradingError(
-                f"{path} has the id {one['id']!r}; an id is of letters a to z, digits and . _ - + @"
-            )
-        found.append(Student(**one, canvas={key: row[key] or "" for key in CANVAS if key in row}))
-    ids = [one.id for one in found]
-    if len(set(ids)) != len(ids):
-        raise GradingError(f"{path} has an id more than once.")
-    return found
-
-
-def of_canvas(rows):
-    """The students of a gradebook as Canvas exports it, known by what they sign in with."""
-    found = []
-    for row in rows:
-        last, _, first = (row["Student"] or "").partition(",")
-        number = row.get("SIS Login ID") or row.get("SIS User ID") or row["ID"]
-        if number and last.strip() != "Points Possible" and row["Student"] != "Student, Test":
-            found.append({**row, "id": number, "first_name": first, "last_name": last})
-    return found
-
-
-def enter(course, book, students=()):
-    """Put the roster, and others by their ids, into the gradebook. Raises GradingError where the
-    roster has another id for somebody who is graded: they would be in it twice."""
-    listed = roster(course)
-    if changed := [f"{new}, who was {old}" for old, new in renamed(book, listed)]:
-        many = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        raise GradingError(
-            f"{course.root / 'students.csv'} has other ids for students who are graded already: "
-            f"{'; '.join(changed[:3])}{many}. Leave `id` as "
-            "it was, and add the other columns, such as Canvas's, to your own list."
-        )
-    for one in listed:
-        book.update_or_create_student(one.id, **one.about)
-    for student in sorted(students):
-        if submissions.STUDENT.fullmatch(student):
-            book.update_or_create_student(student)
-
-
-def renamed(book, listed):
-    """[(id in the gradebook, id on the roster)] of those with work by an id that is no more on the
-    roster, while somebody with the same address or name is, and has no work."""
-    if not listed:
-        return []
-    working = {one.id: one for one in book.students if one.submissions}
-    gone = [one for one in working.values() if one.id not in {each.id for each in listed}]
-    return [
-        (old.id, new.id)
-        for old in gone
-        for new in listed
-        if new.id not in working and same_person(old, new)
-    ]
-
-
-def same_person(old, new):
-    """old: a student of nbgrader's gradebook; new: one of the roster."""
-    before, now = {old.email, old.id} - {None, ""}, {new.email, new.id} - {""}
-    if {one.casefold() for one in before} & {one.casefold() for one in now}:
-        return True
-    names = [f"{one.first_name or ''} {one.last_name or ''}" for one in (old, new)]
-    names = [sorted(plain(one).split()) for one in (names[0], names[1].strip() or new.name)]
-    return bool(names[0]) and names[0] == names[1] and not (old.email and new.email)
 
 
 @dataclasses.dataclass
@@ -286,7 +154,7 @@ def found_in(folder, said, named):
     named: whom a path spells."""
     for file in sorted(folder.rglob("*")):
         inner = PurePosixPath(file.relative_to(folder).as_posix())
-        left = any(one.startswith(".") or one in submissions.NO_WORK for one in inner.parts)
+        left = any(one.startswith(".") or one in zips.NO_WORK for one in inner.parts)
         if not file.is_file() or left:
             continue
         when = datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC)
@@ -297,12 +165,12 @@ def found_in(folder, said, named):
         try:
             if inner.suffix.lower() == ".zip":
                 data = file
-                submissions.regular(file, submissions.MAX_ARCHIVE, read=False)
+                zips.regular(file, zips.MAX_ARCHIVE, read=False)
             else:
-                data = submissions.regular(file, submissions.MAX_NOTEBOOK)
+                data = zips.regular(file, zips.MAX_NOTEBOOK)
             one = File(inner, data, when)
             yield from unpacked(one, said, platforms=platforms, room=Room())
-        except submissions.Refused as reason:
+        except zips.Refused as reason:
             said.append(f"downloaded/{folder.name}/{inner} {reason}.")
 
 
@@ -310,7 +178,7 @@ def found_in(folder, said, named):
 class Room:
     """How many bytes may still be unpacked of one student's zip and the zips in it."""
 
-    left: int = submissions.MAX_UNPACKED
+    left: int = zips.MAX_UNPACKED
 
 
 def unpacked(one, said, *, platforms=False, room, depth=DEPTH):
@@ -319,22 +187,22 @@ def unpacked(one, said, *, platforms=False, room, depth=DEPTH):
     platforms: whether it is the platform's own zip. What is refused in that is `said`, and does not
     stop the rest; and its times are true, while students can write any into theirs."""
     if one.path.suffix.lower() != ".zip":
-        submissions.small_enough(one.path.name, len(one.data), submissions.MAX_NOTEBOOK)
+        zips.small_enough(one.path.name, len(one.data), zips.MAX_NOTEBOOK)
         yield one
         return
     source = io.BytesIO(one.data) if isinstance(one.data, bytes) else one.data
-    with submissions.opened(source) as archive:
-        files = submissions.files_of(archive.infolist())
+    with zips.opened(source) as archive:
+        files = zips.files_of(archive.infolist())
         if not platforms:
-            submissions.check(archive.infolist(), files)
+            zips.check(archive.infolist(), files)
         for entry, inner in files.items():
             inner = inner if platforms else one.path.with_suffix("") / inner
             if not relevant(inner) or not depth:
                 yield File(inner, None, one.when)
                 continue
             try:
-                most = submissions.MAX_UNPACKED if platforms else room.left
-                content = submissions.content(archive, entry, most)
+                most = zips.MAX_UNPACKED if platforms else room.left
+                content = zips.content(archive, entry, most)
                 when, kept = one.when, one.kept
                 if platforms:
                     local = time.mktime((*entry.date_time, 0, 0, -1))
@@ -344,7 +212,7 @@ def unpacked(one, said, *, platforms=False, room, depth=DEPTH):
                 within = File(inner, content, when, kept)
                 mine = Room() if platforms else room
                 yield from unpacked(within, said, room=mine, depth=depth - 1)
-            except submissions.Refused as reason:
+            except zips.Refused as reason:
                 if not platforms:
                     raise
                 said.append(f"In what was downloaded, {inner} {reason}.")

@@ -13,27 +13,23 @@ are told.
 
 import csv
 import dataclasses
-import html
 import io
 import math
-import re
 
 from nbgrader.api import MissingEntry
 
-from . import collect, submissions
-from .course import GradingError, template, write
+from . import platforms, submissions
+from .cards import read_card
+from .course import GradingError, write
 from .feedback import unsettled
-from .grade import read_card
-from .report import lateness
-from .scores import extension, late_by, penalise_all, standing
-from .statistics import titles_of
+from .roster import enter, roster
+from .scores import extension, late_by, penalise_all
 
 COLUMNS = (  # nbgrader's, and one more
     "assignment duedate timestamp student_id last_name first_name email raw_score"
     " late_submission_penalty score max_score status"
 ).split()
 LATE = "id assignment days_late extension days_counted points_off".split()
-PLATFORMS = ("canvas", "moodle")
 
 
 @dataclasses.dataclass
@@ -60,17 +56,17 @@ def export(course, only=None, form=None):
     unreadable, no notebook, missing. There are points for the first two only: an empty field is no
     zero. Raises GradingError if there are no grades, or students.csv lacks what the platform needs.
     """
-    if form not in (None, *PLATFORMS):
-        raise GradingError(f"FORMAT={form} is none of {', '.join(PLATFORMS)}.")
-    known = {one.id: one for one in collect.roster(course)}
+    if form not in (None, *platforms.PLATFORMS):
+        raise GradingError(f"FORMAT={form} is none of {', '.join(platforms.PLATFORMS)}.")
+    known = {one.id: one for one in roster(course)}
     if form:
-        needed(course, form, known)
+        platforms.needed(course, form, known)
     names = course.names(only)
     with course.gradebook() as book:
         names = [name for name in names if graded(book, name)]
         if not names:
             raise GradingError("There are no grades yet: run `make grade` first.")
-        collect.enter(course, book, submissions.students(course)[0])
+        enter(course, book, submissions.students(course)[0])
         students = [(one.id, about(one)) for one in book.students]
     rows, done, late = [], Exported(), []
     for name in names:
@@ -94,12 +90,12 @@ def export(course, only=None, form=None):
     done.paths.append(put(course.root / "late_days.csv", LATE, late))
     for name in names if form else ():
         mine = [row for row in rows if row["assignment"] == name]
-        make = {"canvas": for_canvas, "moodle": for_moodle}[form]
+        make = {"canvas": platforms.for_canvas, "moodle": platforms.for_moodle}[form]
         columns, lines, nameless = make(course, name, mine, known)
         done.left_out += [f"{one}, {name}: {why}" for one, why in nameless]
         path = course.root / f"grades_{form}" / f"{name}.csv"
         done.paths.append(put(path, columns, lines))
-        done.said.append(on_import(form, name, columns, mine[0]["max_score"]))
+        done.said.append(platforms.on_import(form, name, columns, mine[0]["max_score"]))
     return done
 
 
@@ -109,37 +105,15 @@ def to_look_at(course, student, name):
     return [] if card is None or card.accepted else card.looks
 
 
-def on_import(form, name, columns, most):
-    """What to know before a file is imported."""
-    if form == "moodle":
-        return f"{name} is of {number(most)} points: set that maximum in Moodle first."
-    if re.search(r"\(\d+\)\s*$", columns[-1]):
-        return f"{name} is of {number(most)} points, in Canvas's column {columns[-1]!r}."
-    return (
-        f"{name} is of {number(most)} points. Canvas will make a new assignment {columns[-1]!r}; "
-        "to fill one that is there, give its name and number in nbgrader_config.py: "
-        f'c.Export.columns = {{"{name}": "Homework 1 (48213)"}}.'
-    )
-
-
 def put(path, columns, rows):
     """Write a table; its texts are none that a spreadsheet takes for a formula."""
     text = io.StringIO()
     table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
     for row in rows:
-        table.writerow({key: safe(field) for key, field in row.items()})
+        table.writerow({key: platforms.safe(field) for key, field in row.items()})
     write(path, text.getvalue())
     return path
-
-
-BEGINS = re.compile(r'(^|[;,|"\t\r\n])(?=\s*[=+\-@＝＋－＠\t\r])')
-
-
-def safe(field):
-    """A field in which no part begins as a formula does, not where a program takes a semicolon for
-    the end of a field either: an apostrophe before it makes it text. Numbers stay numbers."""
-    return BEGINS.sub(r"\1'", field) if isinstance(field, str) else field
 
 
 def about(student):
@@ -185,93 +159,5 @@ def late_days(course, book, name, student):
     if not days and not more:
         return []
     counted = math.ceil(late_by(course, one, student, name) / 86_400)
-    off = number(one.late_submission_penalty)
+    off = platforms.number(one.late_submission_penalty)
     return [{**line, "days_late": f"{days:.2f}", "days_counted": counted, "points_off": off}]
-
-
-def needed(course, form, known):
-    """Raise GradingError if students.csv lacks a column that the platform needs."""
-    path, given = course.root / "students.csv", [*known.values()]
-    if form == "moodle" and not any(one.email for one in given):
-        raise GradingError(f"FORMAT=moodle needs the column `email` in {path}, filled in.")
-    columns = {key for one in given for key in one.canvas}
-    if form == "canvas" and ("Section" not in columns or not columns - {"Section"}):
-        raise GradingError(
-            f"FORMAT=canvas needs the columns `Section` and one of `SIS Login ID`, `SIS User ID`, "
-            f"`ID` in {path}. Canvas's own export of its gradebook has them. If you have graded "
-            "already, add the columns to your own list and leave `id` as it is; before that, put "
-            "the export there in place of it."
-        )
-
-
-def for_canvas(course, name, given, known):
-    """(columns, rows, [(student, why not)]) of a gradebook as Canvas exports and imports it."""
-    points = column_in_canvas(course, name)
-    columns = ["Student", *collect.CANVAS, points]
-    rows, nameless = [{"Student": "    Points Possible", points: number(given[0]["max_score"])}], []
-    for row in final(given):
-        one = known.get(row["student_id"])
-        ids = {} if one is None else {key: one.canvas.get(key, "") for key in collect.CANVAS}
-        if one is None:
-            nameless.append((row["student_id"], "is not in students.csv"))
-        elif not any(text for key, text in ids.items() if key != "Section"):
-            nameless.append((row["student_id"], "has none of Canvas's ids in students.csv"))
-        elif any(safe(text) != text for text in ids.values()):
-            nameless.append((one.id, "has an id or a section that begins as a formula does"))
-        else:
-            called = ", ".join(filter(None, (row["last_name"], row["first_name"])))
-            rows.append({"Student": called, **ids, points: number(row["score"])})
-    return columns, rows, nameless
-
-
-def final(rows):
-    return [row for row in rows if row["status"] == "final"]
-
-
-def column_in_canvas(course, name):
-    """What Canvas calls the assignment: as the course's configuration says, or as in its gradebook
-    in students.csv, "01 Markov chains (48213)"; by another name it would make a new one."""
-    if named := course.config.Export.get("columns", {}).get(name):
-        return named
-    for column in collect.table(course.root / "students.csv")[0]:
-        title = re.sub(r"\s*\(\d+\)\s*$", "", column or "")
-        if collect.squeezed(title) == collect.squeezed(name):
-            return column
-    return name
-
-
-def for_moodle(course, name, given, known):
-    """(columns, rows, [(student, why not)]) of a table that Moodle imports, each by the address."""
-    columns = ["Email address", name, f"Feedback: {name}"]
-    rows, nameless = [], []
-    for row in final(given):
-        one = known.get(row["student_id"])
-        if one is None or not one.email:
-            nameless.append((row["student_id"], "has no email in students.csv"))
-        elif safe(one.email) != one.email:
-            nameless.append((one.id, "has an email that begins as a formula does"))
-        else:
-            said = html.escape(in_words(course, name, one.id), quote=False)
-            rows.append(dict(zip(columns, (one.email, number(row["score"]), said), strict=True)))
-    return columns, rows, nameless
-
-
-def in_words(course, name, student):
-    """Where points were lost, what lateness took, and your comments."""
-    with course.gradebook() as book:
-        notebook = book.find_submission_notebook(name, name, student)
-        titles = titles_of(template(course, name).notebook)
-        place = {title: number for number, title in enumerate(titles)}
-        grades = sorted(notebook.grades, key=lambda one: place.get(one.name, len(place)))
-        said = [
-            f"{titles.get(one.name) or one.name}: {one.score:g} of {one.max_score:g}"
-            for one in grades
-            if one.score < one.max_score
-        ]
-        said += [one.manual_comment for one in notebook.comments if one.manual_comment]
-    late = lateness(standing(course, student, name))
-    return "; ".join(said + ([f"late: {late}"] if late else []))
-
-
-def number(points):
-    return f"{points:.2f}".rstrip("0").rstrip(".")

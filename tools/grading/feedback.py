@@ -14,10 +14,12 @@ from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateFeedback
 
 from . import collect, pages, rebuild, submissions
+from .cards import read_card
 from .course import GradingError, template, write
-from .grade import read_card
 from .progress import Progress
+from .roster import roster, squeezed
 from .scores import standing
+from .zips import Refused
 
 MOODLES = re.compile(r".+?_\d+_assignsubmission_file(?=_|$)")  # a student's folder
 
@@ -57,7 +59,7 @@ def zip_for_moodle(course, name, made):
     path = course.root / "grades_moodle" / f"{name}-feedback.zip"
     path.unlink(missing_ok=True)
     chosen, data = collect.look(course, name).chosen, io.BytesIO()
-    spelled = {one.id: one.spellings() for one in collect.roster(course)}
+    spelled = {one.id: one.spellings() for one in roster(course)}
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for student, page in made.items():
             if folder := student in chosen and folder_of(chosen[student].path, spelled[student]):
@@ -73,7 +75,7 @@ def folder_of(path, spellings):
     for part in path.parts:
         if found := MOODLES.match(part):
             return found[0]
-        if collect.squeezed(part) in spellings:
+        if squeezed(part) in spellings:
             return None
     return None
 
@@ -101,7 +103,7 @@ def unsettled(course, name):
     without its subject."""
     pattern, found = template(course, name), collect.look(course, name)
     states = {}
-    for one in collect.roster(course):
+    for one in roster(course):
         if one.id in found.without:
             states[one.id] = "no notebook", f"has handed in {found.without[one.id]}, no notebook"
         else:
@@ -127,7 +129,7 @@ def of_submission(course, pattern, student):
         one = submissions.read(course, student, name)
         if one is not None:
             rebuild.rebuild(pattern, rebuild.handed(one.data))
-    except submissions.Refused as reason:
+    except Refused as reason:
         return "unreadable", f"cannot be graded: it {reason}"
     if one is None and card is None:
         return None

@@ -19,61 +19,12 @@ from nbgrader.api import MissingEntry
 
 from utils.checkpoints.cluster import MOST, ClusterError, JobError
 
-from . import cluster, collect, rebuild, report, sandbox, scores, submissions
+from . import cluster, collect, outcome, rebuild, report, sandbox, scores, strays, submissions
+from .cards import VERSION, Card, card_path, read_card
 from .course import register, template, write
-from .inside.cells import OURS
 from .progress import Progress
-
-VERSION = 5  # of how work is judged; another one makes everything be graded again
-
-
-@dataclasses.dataclass
-class Card:
-    """What is known about one graded submission.
-
-    notes: sentences about what was unusual. looks: about what the teacher should look at, and what
-    counts all the same. decisions: about what only the teacher can settle; doubts: those of them
-    that the files in `submitted` gave rise to. accepted: the teacher has settled it. stopped: why
-    it could not be run to its end, or "". seconds: by the clock; times: of each test.
-    """
-
-    student: str
-    assignment: str
-    digest: str
-    template: str
-    notes: list
-    looks: list
-    decisions: list
-    doubts: list = dataclasses.field(default_factory=list)
-    accepted: bool = False
-    stopped: str = ""
-    seconds: float = 0
-    times: dict = dataclasses.field(default_factory=dict)
-    version: int = VERSION
-
-    @property
-    def open(self):
-        """Whether its points wait for the teacher."""
-        return bool(self.decisions) and not self.accepted
-
-    @property
-    def waits(self):
-        """Whether there is something for the teacher to look at."""
-        return bool(self.decisions or self.looks) and not self.accepted
-
-
-def card_path(course, student, assignment):
-    """Beside the reports, and not in `autograded`, all of which nbgrader gives to the student."""
-    return course.root / "reports" / assignment / f"{student}.json"
-
-
-def read_card(course, student, assignment):
-    """The card of an earlier grading, or None."""
-    try:
-        text = card_path(course, student, assignment).read_text(encoding="utf-8")
-        return Card(**json.loads(text))
-    except (OSError, ValueError, TypeError):
-        return None
+from .roster import enter, roster
+from .zips import Refused
 
 
 def grade(
@@ -100,17 +51,19 @@ def grade(
     if not unsafe and not scheduler and (reason := sandbox.unavailable()):
         raise sandbox.NoSandbox(reason)
     found = {name: collect.collect(course, name) for name in course.names(only)}
-    failures, strays = 0, submissions.strays(course)
-    strays += [(None, name, sentence) for name, one in found.items() for sentence in one.said]
+    failures, unclaimed = 0, strays.strays(course)
+    unclaimed += [(None, name, sentence) for name, one in found.items() for sentence in one.said]
     workers = workers or (MOST if scheduler else os.cpu_count() or 2)
-    with cluster.Sandboxes(scheduler) if scheduler else contextlib.nullcontext(sandbox) as place:
+    with contextlib.ExitStack() as stack:
+        stack.callback(sandbox.stop)
+        place = stack.enter_context(cluster.Sandboxes(scheduler)) if scheduler else sandbox
         for name in course.names(only):
             work = template(course, name)
             job = Job(course, work, limits or sandbox.Limits(), unsafe, found[name], place)
-            job.strays = [sentence for _, meant, sentence in strays if meant in (None, name)]
+            job.strays = [sentence for _, meant, sentence in unclaimed if meant in (None, name)]
             again = set(job.students if force else again)
             failures += job.run(again=again, trust=set(trust), workers=workers)
-    for _, _, sentence in strays:
+    for _, _, sentence in unclaimed:
         print(f"  NEEDS YOU  {report.printable(sentence)}")
     return failures
 
@@ -125,7 +78,7 @@ class Job:
         self.place = place
         self.refused, self.failed, self.cards = {}, {}, {}
         self.strays, self.graded, self.unfinished, self.times = [], 0, [], {}
-        self.roster = collect.roster(course)
+        self.roster = roster(course)
         self.students, self.odd = submissions.students(course)
 
     def run(self, *, again, trust, workers):
@@ -144,7 +97,7 @@ class Job:
                     one, before = running[done]
                     try:
                         self.finish(one, *done.result(), before, one.student in trust)
-                    except submissions.Refused as reason:
+                    except Refused as reason:
                         self.refused[one.student] = str(reason)
                     except ClusterError:  # nobody can work any more
                         raise
@@ -162,8 +115,8 @@ class Job:
             raise
         pool.shutdown()
         scores.penalise_all(self.course, self.template.name, self.times)
-        path = report.write_report(self)
-        report.say(self, unchanged, time.perf_counter() - start, path)
+        written = report.write_report(self)
+        report.say(self, unchanged, time.perf_counter() - start, *written)
         return len(self.failed)
 
     def look(self, again, trust):
@@ -177,7 +130,7 @@ class Job:
         for student in self.students:
             try:
                 one = submissions.read(self.course, student, self.template.name)
-            except submissions.Refused as reason:
+            except Refused as reason:
                 self.refused[student] = str(reason)
                 continue
             if one is None:
@@ -231,10 +184,10 @@ class Job:
         decisions, result = [*doubts, *rebuilt.doubts], ended.result
         if result is None:
             decisions.append(f"The run had to be stopped: {ended.why}. No test counts.")
-            result = nothing(rebuilt)
-        decisions += failures_of_ours(rebuilt, result)
+            result = outcome.nothing(rebuilt)
+        decisions += outcome.failures_of_ours(rebuilt, result)
         if ended.result:
-            rebuilt.notes += oddities(rebuilt, result)
+            rebuilt.notes += outcome.oddities(rebuilt, result)
         if self.unsafe:
             rebuilt.notes.append("It was run without a sandbox.")
         card = Card(
@@ -243,15 +196,15 @@ class Job:
             digest=one.digest,
             template=self.template.digest,
             notes=[*one.notes, *dict.fromkeys(rebuilt.notes)],
-            looks=sentences(rebuilt, result["findings"]),
+            looks=outcome.sentences(rebuilt, result["findings"]),
             decisions=decisions,
             doubts=doubts,
             accepted=accepted,
             stopped=ended.why,
             seconds=round(ended.seconds, 1),
-            times=scores.times(rebuilt, result),
+            times=outcome.times(rebuilt, result),
         )
-        withheld = scores.fill_in(rebuilt, result, withhold=card.open)
+        withheld = outcome.fill_in(rebuilt, result, withhold=card.open)
         report.put_on_top(rebuilt, card)
         folder = self.course.folder("autograded", one.student, one.assignment)
         card_path(self.course, one.student, one.assignment).unlink(missing_ok=True)
@@ -272,7 +225,7 @@ class Job:
         """Put students into the gradebook, in the order of the alphabet and not of their being
         done; also those whose work was refused, with no points."""
         with self.course.gradebook() as book:
-            collect.enter(self.course, book, {*students, *self.refused})
+            enter(self.course, book, {*students, *self.refused})
 
 
 def as_completed(running, progress):
@@ -284,59 +237,3 @@ def as_completed(running, progress):
         )
         progress.tell()
         yield from done
-
-
-def sentences(rebuilt, findings):
-    """[[cell index, phrase]] as sentences, one for each phrase however many cells it is about."""
-    cells = {}
-    for index, phrase in findings:
-        cells.setdefault(phrase, []).append(scores.where(rebuilt, index))
-    return [
-        f"The cell {first!r}{f' (and {len(others)} more)' if others else ''} {phrase}."
-        for phrase, (first, *others) in cells.items()
-    ]
-
-
-def failures_of_ours(rebuilt, result):
-    """A sentence if a cell of the assignment itself failed before any of the student's had run."""
-    for index, (kind, cell) in enumerate(zip(rebuilt.code_kinds(), result["cells"], strict=True)):
-        if kind != "given":
-            break
-        if cell["error"]:
-            error = f"{cell['error']['ename']}: {cell['error']['evalue']}"
-            where = scores.where(rebuilt, index)
-            return [f"The cell {where!r} is the assignment's own and failed here ({error})."]
-    return []
-
-
-def oddities(rebuilt, result):
-    """Sentences about cells that did not end as cells do, or that printed more than is kept."""
-    found = []
-    for index, cell in enumerate(result["cells"]):
-        where, error = scores.where(rebuilt, index), cell["error"] or {"ename": ""}
-        if error["ename"] in ("SyntaxError", "IndentationError", "TabError"):
-            found.append(f"The cell {where!r} is no Python ({error['evalue'][:80]!r}).")
-        elif error["ename"] in OURS:
-            found.append(f"The cell {where!r}: {error['evalue']}.")
-        elif error["ename"] in ("SystemExit", "KeyboardInterrupt", "MemoryError"):
-            found.append(f"The cell {where!r} ended with {error['ename']}.")
-        if cell.get("dropped"):
-            found.append(
-                f"The cell {where!r} printed {cell['dropped']:,} more characters than fit."
-            )
-    return found
-
-
-def nothing(rebuilt):
-    """The result of a notebook that handed back none."""
-    stopped = {"ename": "Stopped", "evalue": "", "traceback": ["The run had to be stopped."]}
-    cells = [
-        {
-            "outputs": [],
-            "error": stopped if kind == "test" else None,
-            "verdict": "failed" if kind == "test" else None,
-        }
-        for kind in rebuilt.kinds
-        if kind
-    ]
-    return {"cells": cells, "findings": []}

@@ -17,7 +17,8 @@ import nbformat
 import psutil
 
 from . import course as courses
-from .grade import grade, read_card
+from .cards import read_card
+from .grade import grade
 from .scores import standing
 
 

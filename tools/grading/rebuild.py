@@ -14,7 +14,7 @@ import unicodedata
 import nbformat
 
 from .course import marks
-from .submissions import Refused
+from .zips import Refused
 
 MAX_CELLS = 400
 MAX_CELL = 100_000  # characters

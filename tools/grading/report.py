@@ -4,7 +4,7 @@ import nbformat
 
 from . import scores
 from .course import marks, write
-from .scores import standing
+from .scores import standings
 
 ONLY = "*The grading speaks in this first cell and in no other.*"
 TITLE = "report-of-the-grading"  # a tag, by which feedback finds the cell
@@ -40,8 +40,9 @@ def printable(text):
     )
 
 
-def lines(job):
-    """(what needs the teacher, what was only unusual), each [(student, sentence)] in order."""
+def lines(job, now):
+    """(what needs the teacher, what was only unusual), each [(student, sentence)] in order. now:
+    the standings."""
     urgent = [(student, f"This submission {why}.") for student, why in job.refused.items()]
     urgent += [(student, f"Grading it failed: {why}.") for student, why in job.failed.items()]
     noted = []
@@ -51,12 +52,12 @@ def lines(job):
         looks = noted if card.accepted else urgent
         looks += [(student, one) for one in card.looks]
         noted += [(student, one) for one in card.notes]
-        now = standing(job.course, student, job.template.name)
-        for name, points, most in now.beyond:
+        stands = now[student]
+        for name, points, most in stands.beyond:
             urgent.append((student, f"{name!r} has {points:g} points by hand, of {most:g}."))
-        if not now.points + now.off and not now.waiting and not card.open:
+        if not stands.points + stands.off and not stands.waiting and not card.open:
             urgent.append((student, f"It has no points; {as_released(job, student)}."))
-        if now.late and (file := by_its_file(job, student)):
+        if stands.late and (file := by_its_file(job, student)):
             noted.append((student, f"It is late by the time of its file, {file}. {ELSE}"))
     return tuple(
         sorted((printable(student), printable(sentence)) for student, sentence in told)
@@ -99,8 +100,10 @@ def lateness(now):
 
 
 def write_report(job):
-    """reports/ASSIGNMENT.md, for all that is handed in, whenever it was graded."""
-    urgent, noted = lines(job)
+    """Write reports/ASSIGNMENT.md, for all that is handed in, whenever it was graded. Returns its
+    path and its `lines`."""
+    standing = standings(job.course, job.cards, job.template.name)
+    urgent, noted = lines(job, standing)
     text = [f"# {job.template.name}", ""]
     if job.unfinished:
         text += [f"The grading was stopped; not graded yet: {', '.join(job.unfinished)}.", ""]
@@ -111,7 +114,7 @@ def write_report(job):
         what = "no notebook, see below" if without else "not handed in"
         rows.setdefault(one.id, f"| – | | | {what} |")
     for student in job.cards:
-        now = standing(job.course, student, job.template.name)
+        now = standing[student]
         by_hand = "done" if now.marked else "nothing to do"
         if now.waiting:
             by_hand = f"to do: {', '.join(now.waiting)}"
@@ -129,12 +132,11 @@ def write_report(job):
         text += [f"- **{student}**: {plain(sentence)}" for student, sentence in noted]
     path = job.course.root / "reports" / f"{job.template.name}.md"
     write(path, "\n".join(text) + "\n")
-    return path
+    return path, urgent, noted
 
 
-def say(job, unchanged, seconds, path):
+def say(job, unchanged, seconds, path, urgent, noted):
     """The same in short, on the terminal."""
-    urgent, noted = lines(job)
     what = f"{job.graded} graded in {seconds:.0f} s, {unchanged} unchanged"
     print(f"{job.template.name}: {what}; {path}")
     for student, sentence in urgent:

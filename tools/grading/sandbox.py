@@ -1,60 +1,32 @@
 """A place for code that nobody has read: bubblewrap, limits, and a watchman outside.
 
-Inside there is Python with its packages, `utils` and the checkpoints, all read-only; one small
-folder in memory to write to; no network, no other process, no other user's file, none of the
-course. The code runs as an unprivileged user even when root started it. The kernel limits each
-process; the watchman limits all of them together, and the time.
+What there is inside is in bubblewrap.py. The kernel limits each process; the watchman limits all of
+them together, and the time.
+
+Where the kernel allows namespaces within namespaces, a sandbox that has done its work is kept for
+the next: in it each student's work has a place of its own (inside/nest.py). What goes wrong in one
+that was kept is tried again in a fresh one.
 """
 
 import concurrent.futures
 import contextlib
 import dataclasses
-import functools
-import json
-import os
-import shutil
 import socket
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import psutil
 
+from .bubblewrap import (
+    MEGABYTE,
+    Limits,
+    NoSandbox,
+    command_line,
+    nests,
+    unavailable,
+    variables,
+)
 from .inside import wire
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-INSIDE = Path(__file__).resolve().parent / "inside"
-MEGABYTE = 2**20
-NOBODY = 65534
-CONSENT = "yes-i-trust-every-submission"  # what UNSAFE_NO_SANDBOX must say
-
-
-class NoSandbox(Exception):
-    """There is no isolation here; says what to do."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """What one submission may use. Seconds, bytes, numbers of processes and threads."""
-
-    cell_seconds: float = 60
-    seconds: float = 300
-    memory: int = 3072 * MEGABYTE  # of all its processes together
-    processes: int = 96
-    disk: int = 64 * MEGABYTE
-    output: int = 24 * MEGABYTE  # of the results that come back
-
-    def of_a_process(self):
-        """The limits that the kernel keeps, by the names of the `resource` module."""
-        return {
-            "DATA": self.memory,
-            "NPROC": self.processes,
-            "FSIZE": self.disk,
-            "NOFILE": 256,
-            "CORE": 0,
-            "CPU": int(self.seconds) + 60,
-        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,188 +39,131 @@ class Ended:
     seconds: float = 0
 
 
-def run(plan, limits=None, *, course=None, modules=(), unsafe=False):
-    """Examine one rebuilt notebook (a plan, see inside/run.py) in a fresh sandbox.
+class Kept:
+    """A sandbox in which a nursery waits for plans. again: whether what ends in it by itself is to
+    be tried in a fresh one, since it has been used before."""
 
-    course: a folder that must not be visible even if a part of the view contains it. modules: what
-    is imported once for both sides. unsafe: run without any isolation. Raises NoSandbox when there
-    is none and `unsafe` is not set.
-    """
-    limits = limits or Limits()
-    plan = {"cell_seconds": limits.cell_seconds, "seconds": limits.seconds, **plan}
-    if not unsafe and (reason := unavailable()):
-        raise NoSandbox(reason)
-    command, environ = command_line(limits, course, modules), None
-    if unsafe:
-        command, environ = command[-3:], variables(limits, False, modules)
-    start = time.perf_counter()
-    ended = watched(command, environ, plan, limits)
-    return dataclasses.replace(ended, seconds=time.perf_counter() - start)
-
-
-@functools.cache
-def unavailable():
-    """Why there is no sandbox on this machine and what to do about it; None if there is one."""
-    advice = (
-        "Student code would run with your rights, so nothing is graded. {} To grade without any "
-        f"isolation, work you would run yourself, set UNSAFE_NO_SANDBOX={CONSENT}."
-    )
-    if shutil.which("bwrap") is None:
-        return "bubblewrap is not installed. " + advice.format(
-            "On Debian or Ubuntu: `apt install bubblewrap`."
-        )
-    version = subprocess.run(["bwrap", "--help"], capture_output=True, text=True)
-    if "--disable-userns" not in version.stdout + version.stderr:
-        return "bubblewrap is older than 0.8. " + advice.format("Install 0.8 or newer.")
-    probe = [*command_line(Limits(), None)[:-3], sys.executable, "-I", "-c", "print('inside')"]
-    try:
-        ran = subprocess.run(probe, capture_output=True, text=True, timeout=60)
-    except subprocess.TimeoutExpired:
-        return "bubblewrap did not start within a minute. " + advice.format("Try again.")
-    if ran.stdout.strip() == "inside":
-        return None
-    said = (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
-    return f"bubblewrap cannot start here ({said}). " + advice.format(
-        "It needs user namespaces (in a container: `--privileged`, or a security profile that "
-        "allows them; on Ubuntu: an AppArmor profile for bwrap), and the clone must be readable by "
-        "other users when root grades."
-    )
-
-
-def command_line(limits, course, modules=()):
-    """The command that starts the examiner in a sandbox. Its last three words are the examiner."""
-    inner = [
-        *("bwrap", "--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)),
-        "--disable-userns",
-        *("--unshare-pid", "--as-pid-1", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
-        *("--unshare-cgroup-try", "--hostname", "sandbox", "--die-with-parent", "--new-session"),
-        *("--size", str(limits.disk), "--tmpfs", "/tmp"),
-        *view(course),
-        *("--size", str(limits.disk), "--tmpfs", "/dev/shm"),
-        *("--dir", "/tmp/work", "--chdir", "/tmp/work"),
-        *("--remount-ro", "/dev", "--remount-ro", "/"),
-        "--clearenv",
-    ]
-    for name, value in variables(limits, True, modules).items():
-        inner += ["--setenv", name, value]
-    inner += ["--", sys.executable, "-I", str(INSIDE / "run.py")]
-    if os.getuid() != 0:
-        return inner
-    # Root in a user namespace is still root to the kernel, whom no limit on processes holds. So a
-    # first sandbox, made with root's rights, shows only what may be seen; in it we become nobody,
-    # and nobody makes the second.
-    return [
-        *("bwrap", "--die-with-parent", "--new-session", "--unshare-ipc", "--unshare-pid"),
-        *("--perms", "1777", "--size", str(MEGABYTE), "--tmpfs", "/tmp"),
-        *view(course),
-        *("--dev-bind", "/proc", "/proc"),  # the whole of it, else no second one can be made
-        *("--clearenv", "--setenv", "PATH", "/usr/bin:/bin"),
-        *("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--"),
-        *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
-        "--no-new-privs",
-        "--",
-        *inner,
-    ]
-
-
-def view(course):
-    """What can be seen, all read-only, as arguments of bwrap."""
-    shown = []
-    for folder in ("/bin", "/lib", "/lib64", "/lib32"):
-        if os.path.islink(folder):
-            shown += ["--symlink", os.readlink(folder), folder]
-        elif os.path.isdir(folder):
-            shown += ["--ro-bind", folder, folder]
-    seen = ["/usr/bin", "/usr/lib", "/usr/lib64", "/usr/lib32", "/etc/ld.so.cache"]
-    seen += ["/etc/alternatives", "/usr/share/zoneinfo"]
-    seen += [sys.base_prefix, sys.prefix] if sys.base_prefix != "/usr" else [sys.prefix]
-    seen += [str(ROOT / "utils"), str(ROOT / "checkpoints"), str(INSIDE)]
-    seen = [path for path in seen if os.path.exists(path)]
-    for folder in sorted({str(above) for path in seen for above in Path(path).parents} - {"/"}):
-        shown += ["--dir", folder]  # bwrap's own would be closed to others
-    for path in seen:
-        shown += ["--ro-bind", path, path]
-    shown += ["--proc", "/proc", "--dev", "/dev"]
-    for private in {str(ROOT / "assignments"), str(ROOT / ".git"), str(course or ROOT / ".git")}:
-        if any(Path(private).is_relative_to(path) for path in seen) and os.path.isdir(private):
-            shown += ["--tmpfs", private]
-    return shown
-
-
-def variables(limits, contained, modules):
-    """All the environment variables that there are inside."""
-    return {
-        "PATH": "/usr/bin:/bin",
-        "HOME": "/tmp",
-        "USER": "student",
-        "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "MPLBACKEND": "agg",
-        "MPLCONFIGDIR": "/tmp",
-        "GRADING_CONTAINED": "yes" if contained else "no",
-        "GRADING_MODULES": " ".join(modules),
-        "GRADING_LIMITS": json.dumps(limits.of_a_process() if contained else {}),
-    }
-
-
-_running = set()
-
-
-def stop():
-    """End every run that is under way: the teacher has interrupted the grading."""
-    for process in list(_running):
-        finish(process)
-
-
-def watched(command, environ, plan, limits):
-    """Run the command, hand it the plan, and end it when it uses too much of anything."""
-    ours, theirs = socket.socketpair()
-    with ours, concurrent.futures.ThreadPoolExecutor(1) as pool:
+    def __init__(self, limits, course, modules, unsafe):
+        command = command_line(limits, course, modules, nested=not unsafe and nests())
+        ours, theirs = socket.socketpair()
         with theirs:
-            process = subprocess.Popen(
-                command,
-                env=environ,
+            self.process = subprocess.Popen(
+                command[-3:] if unsafe else command,
+                env=variables(limits, False, modules) if unsafe else None,
                 stdin=theirs,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        _running.add(process)
+        self.control, self.again = wire.Channel(ours), False
+
+    def end(self):
+        self.again = False
+        self.control.close()
+        finish(self.process)
+
+
+_running, _waiting = set(), {}  # of Kept; and by what they are for
+_keeper = concurrent.futures.ThreadPoolExecutor(1)  # sandboxes end with the thread that began them
+
+
+def run(plan, limits=None, *, course=None, modules=(), unsafe=False):
+    """Examine one rebuilt notebook (a plan, see inside/run.py) in a sandbox. Returns Ended.
+
+    course: a folder that must not be visible even if a part of the view contains it. modules: what
+    is imported once for both sides. unsafe: run without any isolation. Raises NoSandbox when there
+    is none and `unsafe` is not set. A sandbox may be kept: `stop` ends all.
+    """
+    limits = limits or Limits()
+    plan = {"cell_seconds": limits.cell_seconds, "seconds": limits.seconds, **plan}
+    if not unsafe and (reason := unavailable()):
+        raise NoSandbox(reason)
+    kind = (limits, course, tuple(modules), unsafe)
+    start, ended = time.perf_counter(), None
+    while ended is None:
+        one = take(kind)
         try:
-            answer = pool.submit(asked, wire.Channel(ours, limits.output), plan)
-            why = guard(process, limits, answer)
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                ours.shutdown(socket.SHUT_RDWR)  # there is no other plan
-                process.wait(0 if why else 5)
+            ended = watched(one, plan, limits)
         finally:
-            finish(process)
-            _running.discard(process)
+            _running.discard(one)
+        if ended and ended.result and not unsafe and nests():
+            one.again = True
+            _waiting.setdefault(kind, []).append(one)
+        else:
+            one.end()
+    return dataclasses.replace(ended, seconds=time.perf_counter() - start)
+
+
+def take(kind):
+    """A Kept of that kind, which is running now; those that wait for work of other kinds end."""
+    for other in set(_waiting) - {kind}:
+        for one in _waiting.pop(other, ()):
+            one.end()
+    try:
+        found = _waiting.get(kind, []).pop()
+    except IndexError:
+        found = _keeper.submit(Kept, *kind).result()
+    _running.add(found)
+    return found
+
+
+def stop():
+    """End every sandbox: nothing is left to do, or the teacher has interrupted the grading."""
+    while _waiting:
+        for one in _waiting.popitem()[1]:
+            one.end()
+    for one in list(_running):
+        one.end()
+
+
+def watched(one, plan, limits):
+    """Have a plan examined in a sandbox, and end that when it uses too much of anything. Returns
+    Ended, or None where a sandbox that has been used before ended by itself."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(asked, one.control, plan, limits.output)
+        try:
+            why = guard(one.process, limits, answer)
+        except BaseException:
+            why = "interrupted"
+            raise
+        finally:
+            if why:
+                one.end()
         if why:
             return Ended(None, why)
         try:
             return Ended(answer.result())
         except wire.Garbled as error:
             return Ended(None, f"what it handed back is no result: {error}")
-        except wire.Closed:
+        except (wire.Closed, OSError):
+            if one.again:
+                return None
             return Ended(None, "the examiner was ended before it could hand back anything")
 
 
-def asked(channel, plan):
-    """What the examiner at the other end of a channel says to a plan."""
-    channel.send(plan)
-    return channel.receive()
+def asked(control, plan, most=wire.MAX_BYTES):
+    """What a nursery's examiner says to a plan, in at most so many bytes."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        control.send({"do": "examine"})
+        wire.hand_over(control, theirs, seconds=600)
+        channel = wire.Channel(ours, most)
+        channel.send(plan)
+        return channel.receive()
 
 
 def guard(process, limits, answer):
-    """Wait for the answer. Returns a phrase if the process had to be ended, else ''."""
+    """Wait for the answer. Returns a phrase if the process had to be ended, else ''. To look takes
+    time, too, the more the more processes there are: at most a twentieth of it all."""
     end = time.monotonic() + limits.seconds + 90  # the examiner keeps the limit; this is the rest
-    while not concurrent.futures.wait([answer], 0.1).done:
-        if time.monotonic() > end:
+    took = 0
+    while not concurrent.futures.wait([answer], max(0.1, 20 * took)).done:
+        start = time.monotonic()
+        if start > end:
             return f"it was not done after {limits.seconds:g} seconds"
         if memory(process.pid, limits.memory) > limits.memory:
             return f"it used more than {limits.memory // MEGABYTE} MB of memory"
+        took = min(0.1, time.monotonic() - start)
     return ""
 
 
@@ -274,8 +189,9 @@ def memory(pid, most):
 def finish(process):
     """End the process and, with it, all that it started."""
     below = []
-    with contextlib.suppress(psutil.Error):
-        below = psutil.Process(process.pid).children(recursive=True)
+    if process.poll() is None:
+        with contextlib.suppress(psutil.Error):
+            below = psutil.Process(process.pid).children(recursive=True)
     with contextlib.suppress(OSError):
         process.kill()
     process.wait()

@@ -1,136 +1,19 @@
-"""What came out of the sandbox, as a notebook that people read and as scores in the gradebook.
+"""What came out of the sandbox, as scores in the gradebook; and what lateness takes off.
 
 The scores are derived and stored by nbgrader's own code from the outputs of the test cells; here it
 is only handed a session in which all of one submission is written, or nothing of it.
 """
 
-import base64
 import contextlib
 import dataclasses
-import re
-import struct
 import sys
 
 import nbformat
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from nbgrader.utils import parse_utc
 
-from . import collect
 from .course import GradingError, marks
-from .rebuild import title
-
-WITHHELD = (
-    "This test passed, but its points are withheld until the teacher has decided, because of what "
-    "the report at the top of this notebook says."
-)
-
-
-def fill_in(rebuilt, result, *, withhold):
-    """Put what each cell showed into the rebuilt notebook. Returns the names of withheld tests.
-
-    result: what inside/run.py hands back. withhold: whether passed tests earn nothing for now.
-    """
-    withheld, room = set(), MAX_PIXELS_IN_ALL
-    for cell, got in zip(rebuilt.code(), result["cells"], strict=True):
-        outputs = []
-        for one in got["outputs"]:
-            outputs.append(shown(one, room))
-            room -= pixels((outputs[-1] or {}).get("data", {}).get("image/png")) or 0
-        error = got["error"]
-        if got["verdict"] == "failed" and error is None:
-            error = {"ename": "TestFailed", "evalue": "", "traceback": ["the test failed"]}
-        if error is not None:
-            outputs.append({"output_type": "error", **told(error)})
-        elif got["verdict"] == "passed" and withhold:
-            withheld.add(marks(cell)["grade_id"])
-            outputs.append({"output_type": "stream", "name": "stdout", "text": WITHHELD + "\n"})
-        cell.outputs = [nbformat.from_dict(one) for one in outputs if one]
-        cell.execution_count = None
-    for cell in rebuilt.notebook.cells:
-        cell.source = harmless(cell.source, code=cell.cell_type == "code")
-    return withheld
-
-
-def times(rebuilt, result):
-    """{name of a test: seconds it ran}; of those that came to run."""
-    cells = zip(rebuilt.code(), rebuilt.code_kinds(), result["cells"], strict=True)
-    return {
-        marks(cell)["grade_id"]: round(got["seconds"], 2)
-        for cell, kind, got in cells
-        if kind == "test" and "seconds" in got
-    }
-
-
-TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-
-
-def harmless(text, *, code):
-    """A cell as people are shown it: orders to a terminal are signs, \x1b is ␛; and in code what
-    would turn the direction of writing, so that it is not read in the order in which it runs."""
-    text = text.replace("\r\n", "\n")
-    signs = {number: chr(0x2400 + number) for number in range(32) if chr(number) not in "\n\t"}
-    signs |= {127: "\u2421"} | {number: f"\\x{number:x}" for number in range(128, 160)}
-    signs |= {ord(one): f"\\u{ord(one):x}" for one in TURNING} if code else {}
-    return text.translate(signs)
-
-
-MAX_TEXT = 12_000  # characters of an output
-MAX_LINE = 2000  # of an error's
-MAX_PIXELS = 4_000_000
-MAX_PIXELS_IN_ALL = 40_000_000  # of a notebook
-MAX_PNG = 400_000  # bytes
-CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"pHYs", b"tEXt", b"sBIT", b"gAMA", b"sRGB"}
-
-
-def shown(output, room=MAX_PIXELS_IN_ALL):
-    """An output as inside/cells.py makes it, text or a PNG picture of bounded size; else None."""
-    if output.get("output_type") == "stream" and isinstance(output.get("text"), str):
-        text = readable(output["text"], MAX_TEXT)
-        return {"output_type": "stream", "name": "stdout", "text": text}
-    data = output.get("data") if output.get("output_type") == "display_data" else None
-    if not isinstance(data, dict) or not isinstance(data.get("text/plain"), str):
-        return None
-    found = {"text/plain": readable(data["text/plain"], MAX_TEXT)}
-    if "image/png" in data:
-        if 0 < pixels(data["image/png"]) <= min(MAX_PIXELS, room):
-            found["image/png"] = data["image/png"]
-        else:
-            found["text/plain"] = "[a picture that is too large to show, or none]"
-    return {"output_type": "display_data", "data": found, "metadata": {}}
-
-
-def told(error):
-    """An error without what a terminal or a page would take for orders."""
-    trace = [readable(line, MAX_LINE) for line in error["traceback"]]
-    ename, evalue = readable(error["ename"], 100), readable(error["evalue"], MAX_LINE)
-    return {"ename": ename, "evalue": evalue, "traceback": trace}
-
-
-def readable(text, most):
-    """Text in several lines, without colours and other orders to a terminal, and not too long."""
-    text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text[: 2 * most])[:most]
-    return "".join(
-        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
-        for one in text
-    )
-
-
-def pixels(text):
-    """How many points a PNG has when it is unpacked; 0 if it is none, or has more in it."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (ValueError, TypeError):
-        return 0
-    if not 24 <= len(data) <= MAX_PNG or data[:8] != b"\x89PNG\r\n\x1a\n":
-        return 0
-    at, kinds = 8, []
-    while at + 12 <= len(data):
-        kinds.append(data[at + 4 : at + 8])
-        at += 12 + struct.unpack_from("!I", data, at)[0]
-    if at != len(data) or kinds[:1] != [b"IHDR"] or b"IHDR" in kinds[1:] or set(kinds) - CHUNKS:
-        return 0
-    width, height = struct.unpack_from("!II", data, 16)
-    return width * height
+from .roster import roster, table
 
 
 def answers(course, student, assignment):
@@ -186,8 +69,8 @@ def extension(course, student, assignment):
     path, found = course.root / "extensions.csv", [0.0]
     if not path.exists():
         return 0.0
-    known, names = {one.id for one in collect.roster(course)}, course.names()
-    for number, row in enumerate(collect.table(path), start=2):
+    known, names = {one.id for one in roster(course)}, course.names()
+    for number, row in enumerate(table(path), start=2):
         who, what, text = ((row.get(key) or "").strip() for key in ("id", "assignment", "days"))
         try:
             days = float(text)
@@ -285,29 +168,30 @@ class Standing:
 
 def standing(course, student, assignment):
     """How one submission stands in the gradebook. Raises MissingEntry if it is not there."""
+    return standings(course, [student], assignment)[student]
+
+
+def standings(course, students, assignment):
+    """{student: Standing}. Raises MissingEntry if there is one of whom nothing is there."""
     with course.gradebook() as book:
-        submission = book.find_submission(assignment, student)
-        notebook = book.find_submission_notebook(assignment, assignment, student)
-        grades = sorted(notebook.grades, key=lambda one: one.name)
-        by_hand = [one for one in grades if one.manual_score is not None]
-        return Standing(
-            points=max(0, submission.score - submission.late_submission_penalty),
-            most=submission.max_score,
-            late=late_by(course, submission, student, assignment),
-            off=min(submission.score, submission.late_submission_penalty),
-            waiting=[one.name for one in grades if one.needs_manual_grade],
-            marked=[one.name for one in by_hand],
-            beyond=[
-                (one.name, one.manual_score, one.max_score)
-                for one in by_hand
-                if one.manual_score > one.max_score
-            ],
-        )
+        return {one: stands(course, book, one, assignment) for one in students}
 
 
-def where(rebuilt, index):
-    """How to call the cell with that number in a plan: by its name, or how it begins."""
-    cell = rebuilt.code()[index]
-    name = title(cell, rebuilt.notebook.cells.index(cell) + 1)
-    begins = cell.source.strip().partition("\n")[0]
-    return name if marks(cell).get("grade_id") else f"{name}, {begins[:40]}"
+def stands(course, book, student, assignment):
+    submission = book.find_submission(assignment, student)
+    notebook = book.find_submission_notebook(assignment, assignment, student)
+    grades = sorted(notebook.grades, key=lambda one: one.name)
+    by_hand = [one for one in grades if one.manual_score is not None]
+    return Standing(
+        points=max(0, submission.score - submission.late_submission_penalty),
+        most=submission.max_score,
+        late=late_by(course, submission, student, assignment),
+        off=min(submission.score, submission.late_submission_penalty),
+        waiting=[one.name for one in grades if one.needs_manual_grade],
+        marked=[one.name for one in by_hand],
+        beyond=[
+            (one.name, one.manual_score, one.max_score)
+            for one in by_hand
+            if one.manual_score > one.max_score
+        ],
+    )

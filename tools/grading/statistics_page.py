@@ -10,7 +10,7 @@ from utils.page import plotting
 from utils.page.theme import INK, MASK
 
 from . import pages
-from .statistics import HOLE
+from .reasons import HOLE
 
 FEW = 2  # who failed a test: it is folded, after the others
 NAMED = 10  # under a check that no more failed

@@ -9,30 +9,25 @@ leads out of it, a link, or sizes that no homework has, and it is refused as a w
 there and is none of these, an archive of another kind or a PDF, is named and not read.
 """
 
-import contextlib
 import dataclasses
-import difflib
 import hashlib
-import os
 import re
-import stat
-import zipfile
-from pathlib import PurePosixPath
 
-MAX_NOTEBOOK = 10_000_000  # bytes, in a folder or a zip
-MAX_UNPACKED = 100_000_000  # of what is somebody's work in a zip
-MAX_ARCHIVE = 4_000_000_000  # of a zip with all that lies in it, most of which nobody reads
-MAX_FILES = 500
-MAX_RATIO = 100  # of what a file would become to what it takes, if larger than a notebook may be
-NO_WORK = {"__MACOSX", "__pycache__", "Thumbs.db", "desktop.ini"}  # what systems leave behind
-NO_WORK |= {"venv", "env", "node_modules", "site-packages"}  # and what students do
+from .zips import (
+    MAX_ARCHIVE,
+    MAX_NOTEBOOK,
+    NO_WORK,
+    Refused,
+    check,
+    content,
+    files_of,
+    opened,
+    regular,
+)
+
 GIVEN = {"README.md", "requirements.txt", "constraints.txt", "LICENSE"}  # in a zip of `release`
 NBGRADERS = {"timestamp.txt", "submission_secret.txt"}
 STUDENT = re.compile(r"[A-Za-z0-9_][\w.@+-]{0,99}", re.ASCII)
-
-
-class Refused(Exception):
-    """Why it is not read, as the end of a sentence that begins with "This submission"."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,126 +156,6 @@ def differs(path, assignment, data, *, needed):
     return other not in (None, data)
 
 
-def strays(course):
-    """[(path in `submitted`, the assignment it may be meant for or None, a sentence)] of what no
-    assignment claims: what lies in a place, under a name or in a form where none is looked for.
-    """
-    names, found, top = course.names(), [], course.root / "submitted"
-    for path in visible(top):
-        with contextlib.suppress(Exception):  # of each that cannot be read `read` says so
-            found += strays_at(path, names)
-    return [stray(path.relative_to(top), name, why, names) for path, name, why in found]
-
-
-def strays_at(path, names):
-    """[(path, what it is called, why nobody reads it)] for one entry of `submitted`."""
-    if not path.is_dir() and kind(path) != ".zip":
-        why = "lies in no student's folder" if kind(path) == ".ipynb" else UNREAD
-        return [(path, path.stem, why)]
-    if path.is_symlink() or not STUDENT.fullmatch(path.name if path.is_dir() else path.stem):
-        return []  # `read` and `students` say so
-    if path.is_dir():
-        inside = visible(path)
-        unread = [(inner, inner.stem, why_unread(inner, names)) for inner in inside]
-        unread = unread if inside else [(path, path.name, EMPTY)]
-        return [one for one in unread if one[-1]]
-    inside = files_in(path)
-    inside = [one for one in inside if kind(one) == ".ipynb"] or inside
-    if any(kind(one) == ".ipynb" and one.stem in names for one in inside):
-        return []
-    name = inside[0].stem if inside else ""
-    return [(path, name, f"holds no assignment, but {listed(inside) or 'nothing'}")]
-
-
-EMPTY = "is an empty folder"
-UNREAD = "is not read: only folders, zips and notebooks are"
-
-
-def why_unread(path, names):
-    """Why nobody reads what lies in a student's folder; None if somebody does."""
-    if path.is_dir():
-        if path.name in names:
-            return None
-        return "is called as no assignment is" if visible(path) else EMPTY
-    if kind(path) == ".ipynb":
-        return "lies in no assignment's folder"
-    if kind(path) == ".zip":
-        return None if path.stem in names else "is called as no assignment is"
-    return UNREAD
-
-
-def stray(path, name, why, names):
-    known = {one.lower(): one for one in names}
-    near = difflib.get_close_matches(name.strip().lower(), known, n=1)
-    meant = known[near[0]] if near else None
-    hint = f"Is it {meant}? " if meant else ""
-    return path, meant, f"submitted/{path} {why}. {hint}Put it where the guide says, or remove it."
-
-
-def files_in(path):
-    """The paths of the files that a zip holds, but for what systems leave there."""
-    regular(path, MAX_ARCHIVE, read=False)
-    with opened(path) as archive:
-        return [*files_of(archive.infolist()).values()]
-
-
-def files_of(entries):
-    """{entry: path} of the files among the entries of a zip, but for what systems leave there. A
-    backslash parts names, too: so do programs for Windows write them."""
-    paths = {entry: entry.filename.replace("\\", "/") for entry in entries}
-    files = {one: PurePosixPath(path) for one, path in paths.items() if not path.endswith("/")}
-    return {
-        entry: path
-        for entry, path in files.items()
-        if not any(part.startswith(".") or part in NO_WORK for part in path.parts)
-    }
-
-
-def regular(path, most, *, read=True):
-    """The bytes of an ordinary file of bounded size; links and devices are refused."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        raise Refused(f"has {path.name!r}, which is a link or cannot be opened") from None
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise Refused(f"has {path.name!r}, which is not an ordinary file")
-        small_enough(path.name, about.st_size, most)
-        return file.read(most) if read else b""
-
-
-def small_enough(name, size, most):
-    if size > most:
-        raise Refused(
-            f"is too large: {name!r} has {size / 1e6:.0f} MB, {most / 1e6:.0f} MB are the limit"
-        )
-
-
-@contextlib.contextmanager
-def opened(file):
-    """A zip; whatever reading it raises is a Refused."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            yield archive
-    except Refused:
-        raise
-    except Exception as error:  # zipfile's own, and those of each way to pack: zlib's, lzma's …
-        raise Refused(f"is a zip that cannot be read ({str(error)[:80]})") from None
-
-
-def content(archive, entry, most):
-    """The bytes of a file in a zip, whatever the zip says of them."""
-    small_enough(PurePosixPath(entry.filename).name, entry.file_size, most)
-    if entry.flag_bits & 1:
-        raise Refused("is a zip with a password")
-    with archive.open(entry) as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise Refused("unpacks to far more than it says, as a zip bomb does")
-    return data
-
-
 def from_zip(path, assignment, *, needed):
     """(the notebook's bytes, notes), or (None, []) if a zip of several has none of that name."""
     regular(path, MAX_ARCHIVE, read=False)
@@ -304,31 +179,6 @@ def from_zip(path, assignment, *, needed):
                 f"graded is {named[0].filename!r}."
             )
         return content(archive, named[0], MAX_NOTEBOOK), notes
-
-
-def check(entries, files):
-    """Refuse a zip by its list of contents: of those that are somebody's work, how many and how
-    large; of all, whether they stay in it."""
-    if len(files) > MAX_FILES:
-        raise Refused(f"is a zip of {len(files):,} files; {MAX_FILES} are the limit")
-    total = 0
-    for entry in entries:
-        name = entry.filename
-        path = PurePosixPath(name.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in name[:2]:
-            raise Refused(f"is a zip with the path {name[:80]!r}, which leads out of it")
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise Refused(f"is a zip with a link, {name[:80]!r}")
-        if entry not in files:
-            continue
-        total += entry.file_size
-        ratio = entry.file_size / max(1, entry.compress_size)
-        if total > MAX_UNPACKED or (entry.file_size > MAX_NOTEBOOK and ratio > MAX_RATIO):
-            most = MAX_UNPACKED if total > MAX_UNPACKED else MAX_NOTEBOOK
-            raise Refused(
-                f"is too large, as a zip bomb is: with {name[:80]!r} it would unpack to "
-                f"{total / 1e6:.0f} MB, {most / 1e6:.0f} MB are the limit"
-            )
 
 
 def line(path, pattern):

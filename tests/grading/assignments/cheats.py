@@ -35,6 +35,33 @@ _CONSTANT = """
 def decode(model, prompt, n):
     return torch.cat([prompt, torch.zeros(len(prompt), n).long()], dim=1)
 """
+_COUNTER = """
+def new_cache(model):
+    return {"length": 0}
+
+
+def step(model, cache, tokens):
+    cache["length"] += tokens.shape[1]
+    return torch.zeros(*tokens.shape, model.words.shape[0])
+
+
+def cached_length(cache):
+    return cache["length"]
+"""
+_SET_BACK = """
+def crop(cache, length):
+    if not 0 <= length <= cache["length"]:
+        raise ValueError("no")
+    cache["length"] = length
+"""
+_ALIKE = """
+def perplexity(predict, sentences):
+    return 2.0
+"""
+_SILENT = """
+def write(next_logits, prompt, n_new, forced=None, stop=None):
+    return [], []
+"""
 _ONE_COLUMN = """
 def attention_weights(q, k, bias=None):
     return torch.ones(*q.shape[:-1], 1)
@@ -50,6 +77,9 @@ def forget(tokens, levels, mask_id, frozen=None, generator=None):
 """
 
 CHEATS = {
+    "01_markov_chains": {
+        "all texts are alike": ({"perplexity": _ALIKE}, {"test-weighting"}),
+    },
     "02_causal_transformer": {
         "shares of one column": ({"attention-weights": _ONE_COLUMN}, {"test-shares", "test-mask"}),
     },
@@ -58,9 +88,14 @@ CHEATS = {
             {"cache": _READS_ALL_AGAIN, "crop": _CROP},
             {"test-step-work"},
         ),
+        "a cache that counts, and keeps nothing": (
+            {"cache": _COUNTER, "crop": _SET_BACK},
+            {"test-fresh", "test-crop"},
+        ),
         "a text that asks no model": ({"decode": _CONSTANT}, {"test-decode", "test-decode-work"}),
     },
     "04_forced_prefix": {
+        "nothing is written": ({"write": _SILENT}, {"test-write-goes-on"}),
         "no conditions": ({"experiment": _NOTHING}, {"test-experiment-all"}),
     },
     "05_text_diffusion": {

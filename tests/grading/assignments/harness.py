@@ -13,8 +13,8 @@ import socket
 import subprocess
 import sys
 
+from tools.grading import bubblewrap, rebuild, sandbox
 from tools.grading import course as courses
-from tools.grading import rebuild, sandbox
 from tools.grading.inside import wire
 from tools.grading.inside.reading import names
 
@@ -64,7 +64,7 @@ def examine(template, variants):
     ours, theirs = socket.socketpair()
     with theirs:
         examiner = subprocess.Popen(
-            [sys.executable, "-I", sandbox.INSIDE / "run.py"],
+            [sys.executable, "-I", bubblewrap.INSIDE / "run.py"],
             stdin=theirs,
             env={
                 **os.environ,
@@ -74,8 +74,8 @@ def examine(template, variants):
             },
         )
     with ours:
-        channel = wire.Channel(ours)
-        results = [sandbox.asked(channel, {**limits, **plan}) for plan in plans]
+        nursery = wire.Channel(ours)
+        results = [sandbox.asked(nursery, {**limits, **plan}) for plan in plans]
     examiner.wait(SECONDS)
     found = []
     for plan, result in zip(plans, results, strict=True):

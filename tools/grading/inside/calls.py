@@ -296,11 +296,11 @@ class Asker(Peer):
         if pack.bare or not known or not hasattr(value, "__dict__"):
             return super().lend(pack, value)
         number, state = self.number_of_mine(value), Pack(self, whole=True)(dict(vars(value)))
-        fingerprint = json.dumps(state)
-        if self.states.get(number) == fingerprint and not pack.whole:
-            return {"object": [number, module, name, None]}
-        self.states[number] = fingerprint
-        return {"object": [number, module, name, state]}
+        # of what is a part of another thing it is not known what was sent the last time
+        before, now = self.states.pop(number, None), None if pack.whole else json.dumps(state)
+        if now:
+            self.states[number] = now
+        return {"object": [number, module, name, None if now and now == before else state]}
 
 
 class Handle:

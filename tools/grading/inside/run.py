@@ -1,6 +1,6 @@
-"""The examiner: takes rebuilt notebooks, one after the other, and hands back what happened.
+"""The examiner: takes a rebuilt notebook, and hands back what happened.
 
-    python -I run.py        with a socket for standard input, for plans and results (wire.py)
+    python -I run.py        with a socket for standard input, which asks for examiners (wire.py)
 
 A plan is {"cells": [{"name", "kind": "given" | "student" | "test", "source"}], "names": [what
 students are to define], "without": [what they are not to use], "cell_seconds", "seconds"}; a given
@@ -9,10 +9,11 @@ cell that a student has edited has the original as "ours"; "brief": only verdict
 phrase]]}. The verdict of a test is "passed" or "failed".
 
 Student's code and tests never share a process. There is a *nursery*, which has imported what takes
-long and has seen nothing. From it is forked, for each plan, an *examiner*, which alone reads the
-plan, and a *student's process* (student.py), which is told one cell after the other and runs them
-all. When all have run, the examiner runs the tests, each in a fork of itself. There a name that a
-student has defined is something that asks the student's process and gets a value (calls.py).
+long, and sees no plan and no student. For each plan it forks a process that goes to a place of its
+own (nest.py), and there forks two: an *examiner*, which alone reads the plan, and a *student's
+process* (student.py), which is told one cell after the other and runs them all. When all have run,
+the examiner runs the tests, each in a fork of itself. There a name that a student has defined is
+something that asks the student's process and gets a value (calls.py).
 
 What students are shown must not tell them what is in the hidden tests. So all that a student's code
 shows, and the tests as far as they are public, comes first, before it is asked anything hidden; of
@@ -21,6 +22,7 @@ the second time, with the hidden lines, there remains the verdict, and words tha
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -39,6 +41,7 @@ sys.path.append(os.path.abspath(os.path.join(sys.path[0], *[os.pardir] * 3)))
 import calls
 import cells
 import magics
+import nest
 import reading
 import student
 import wire
@@ -47,12 +50,26 @@ PR_SET_DUMPABLE, KEYCTL_JOIN_SESSION_KEYRING = 4, 1
 KEYCTL = {"x86_64": 250, "aarch64": 219}  # the number of this system call
 RESTARTS = 3  # after cells that kill the whole session
 MOST_MAGICS = 30  # of what is not run, that the teacher is told
-NO_MORE = 3  # an exit code: there is no other plan
 ENDED = "the test did not reach its end: the process it asked was ended"
 
 
 def main():
+    for name in os.environ.get("GRADING_MODULES", "").split():
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    gc.freeze()  # so that no fork's collector writes to what all of them share
+    control = wire.Channel(socket.socket(fileno=os.dup(0)))
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    with contextlib.suppress(wire.Closed):
+        while control.receive():
+            wire.beget(control, place)
+
+
+def place(outside):
+    """Go where one student's work is examined, and keep to its limits."""
     limits = json.loads(os.environ.get("GRADING_LIMITS", "{}"))
+    if os.environ.get("GRADING_NESTED") == "yes":
+        nest.enter(limits["FSIZE"])
     for name, value in limits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
     if sys.platform == "linux":
@@ -61,39 +78,25 @@ def main():
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         if keyctl := KEYCTL.get(platform.machine()):
             ctypes.CDLL(None).syscall(keyctl, KEYCTL_JOIN_SESSION_KEYRING, None)
-    for name in os.environ.get("GRADING_MODULES", "").split():
-        with contextlib.suppress(Exception):
-            importlib.import_module(name)
-    contained = os.environ.get("GRADING_CONTAINED") == "yes"
-    while nurse(contained):
-        pass
+    nurse(outside, os.environ.get("GRADING_CONTAINED") == "yes")
 
 
-def nurse(contained):
-    """Fork an examiner for the next plan, and then what it asks for. Returns whether all is well
-    and there may be another plan."""
+def nurse(outside, contained):
+    """Fork an examiner for the plan that comes, and then what it asks for."""
     control, theirs = map(wire.Channel, socket.socketpair())
-    examiner = os.fork()
-    if examiner == 0:
-        code = 1
+    if os.fork() == 0:
         try:
             control.close()
-            code = Examiner(theirs, contained).one()
+            outside.send(Examiner(theirs, contained).examine(outside.receive()))
         except BaseException:
             traceback.print_exc()
         finally:
-            os._exit(code)
+            os._exit(0)
     theirs.close()
+    outside.close()
     with contextlib.suppress(wire.Closed):
         while control.receive():
-            student.beget(control, lambda channel: alone(channel, contained))
-    control.close()
-    code = 1
-    with contextlib.suppress(ChildProcessError):
-        code = os.waitpid(examiner, 0)[1]
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    return code == 0
+            wire.beget(control, lambda channel: alone(channel, contained))
 
 
 def alone(channel, contained):
@@ -113,15 +116,6 @@ class Examiner:
         self.nursery, self.contained = nursery, contained
         self.findings, self.copies, self.session, self.process = [], {}, None, None
         self.asked = None  # the process that has answered the last test
-
-    def one(self):
-        outside = wire.Channel(socket.socket(fileno=0))
-        try:
-            plan = outside.receive()
-        except wire.Closed:
-            return NO_MORE
-        outside.send(self.examine(plan))
-        return 0
 
     def examine(self, plan):
         self.plan, self.until = plan, time.monotonic() + plan["seconds"]
@@ -173,7 +167,7 @@ class Examiner:
     def start(self):
         ours, theirs = socket.socketpair()
         self.nursery.send({"do": "start"})
-        self.process = hand_over(self.nursery, theirs)
+        self.process = wire.hand_over(self.nursery, theirs)
         self.session, self.copies = wire.Channel(ours), {}
 
     def end(self):
@@ -190,6 +184,7 @@ class Examiner:
     def run_all(self, results, skipped):
         """Run the cells in order, filling `results`, and leave a copy of the student's process
         where it will be asked. Returns the number of a cell that has ended it, or None."""
+        copy = None  # of the process as it is now
         for index, cell in enumerate(self.cells):
             if time.monotonic() > self.until:
                 return None
@@ -198,11 +193,13 @@ class Examiner:
             start = time.monotonic()
             try:
                 if cell["asks"] and (cell["kind"] == "test" or index in self.needed):
-                    ours, theirs = socket.socketpair()
-                    self.session.send({"do": "stay"})
-                    self.copies[index] = wire.Channel(ours), hand_over(self.session, theirs)
+                    if copy is None:
+                        ours, theirs = socket.socketpair()
+                        self.session.send({"do": "stay"})
+                        copy = wire.Channel(ours), wire.hand_over(self.session, theirs)
+                    self.copies[index] = copy
                 if cell["kind"] != "test":
-                    shown = self.run(cell)
+                    copy, shown = None, self.run(cell)
                     results[index] = results[index] or {**shown, "verdict": None}
                     results[index].setdefault("seconds", round(time.monotonic() - start, 3))
             except wire.TooLate:
@@ -342,7 +339,7 @@ class Examiner:
         ours, theirs = socket.socketpair()
         copy = self.copies[index][0]
         copy.send({"do": "open"})
-        return wire.Channel(ours), hand_over(copy, theirs)
+        return wire.Channel(ours), wire.hand_over(copy, theirs)
 
     def close(self, channel, process):
         channel.close()
@@ -352,16 +349,6 @@ class Examiner:
                 soon = time.monotonic() + 5  # or it would be taken for one that was left behind
                 while running(process) and time.monotonic() < soon:
                     time.sleep(0.001)
-
-
-def hand_over(channel, theirs):
-    """Send a socket along, and receive the number of the process that has it now."""
-    with theirs:
-        socket.send_fds(channel.socket, [b"."], [theirs.fileno()])
-    number = channel.receive(time.monotonic() + 60)["process"]
-    if type(number) is not int or number < 2:
-        raise wire.Garbled("no process")
-    return number
 
 
 def needed(plan):
@@ -405,7 +392,7 @@ def failed(kind, message):
 
 def shown(reply):
     """What a cell showed, its error, and how much it printed beyond what is kept: as far as it has
-    the form that cells.py gives it. Of what it showed, scores.py looks at the rest."""
+    the form that cells.py gives it. Of what it showed, outcome.py looks at the rest."""
     dropped = reply.get("dropped")
     dropped = min(dropped, 10**12) if isinstance(dropped, int) else 0
     outputs = [one for one in reply.get("outputs") or () if isinstance(one, dict)][:10]

@@ -7,7 +7,6 @@ that what a question hangs, exhausts or kills is only itself. The tests themselv
 
 import contextlib
 import os
-import socket
 import sys
 import types
 
@@ -34,13 +33,13 @@ def live(control):
             seconds = message["seconds"]
             control.send(cells.run(message["source"], namespace, name, seconds=seconds))
         else:
-            beget(control, lambda channel: stay(channel, namespace, sources))
+            wire.beget(control, lambda channel: stay(channel, namespace, sources))
 
 
 def stay(control, namespace, sources):
     while True:
         control.receive()
-        beget(control, lambda channel: answer(channel, namespace, sources))
+        wire.beget(control, lambda channel: answer(channel, namespace, sources))
 
 
 def answer(channel, namespace, sources):
@@ -55,23 +54,3 @@ def lines(error, sources):
     """The lines of the student's cells on the way to an error."""
     way = cells.steps(error, sources)
     return [f"{name[1:-1]}, line {number}: {text.strip()}" for name, number, text in way][-3:]
-
-
-def beget(control, life):
-    """Fork a child that has a channel of its own, and say its process number."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    control.socket.settimeout(None)
-    _, (descriptor,), _, _ = socket.recv_fds(control.socket, 1, 1)
-    child = os.fork()
-    if child == 0:
-        try:
-            control.close()
-            life(wire.Channel(socket.socket(fileno=descriptor)))
-        except BaseException:
-            pass
-        finally:
-            os._exit(0)
-    os.close(descriptor)
-    control.send({"process": child})

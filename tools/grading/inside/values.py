@@ -13,6 +13,7 @@ import base64
 import collections
 import decimal
 import fractions
+import functools
 import importlib
 import json
 import math
@@ -60,9 +61,8 @@ class Pack:
         number = self.peer.number_of_theirs(value)
         if number is not None:
             return {"back": number}
-        for kinds, pack in PACKERS.items():
-            if isinstance(value, kinds):
-                return pack(self, value)
+        if pack := packer(kind):
+            return pack(self, value)
         for module, pack in (("torch", self.of_torch), ("numpy", self.of_numpy)):
             packed = pack(value, sys.modules[module]) if module in sys.modules else None
             if packed is not None:
@@ -121,10 +121,13 @@ class Pack:
                 "a tensor inside torch.func (vmap, grad, jacrev and the like) cannot be handed to "
                 "another process; call the function with tensors themselves, or use torch.autograd"
             )
-        plain = value.detach().to("cpu").to_dense().resolve_conj().resolve_neg().contiguous()
-        data = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
-        name = str(plain.dtype).removeprefix("torch.")
-        return [name, list(plain.shape), text(data), isinstance(value, torch.nn.Parameter)]
+        try:
+            data = value.detach().numpy().tobytes()
+        except (RuntimeError, TypeError):  # it is elsewhere, sparse, conjugated, or bfloat16
+            plain = value.detach().to("cpu").to_dense().resolve_conj().resolve_neg().contiguous()
+            data = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+        name = str(value.dtype).removeprefix("torch.")
+        return [name, list(value.shape), text(data), isinstance(value, torch.nn.Parameter)]
 
     def of_numpy(self, value, numpy):
         if isinstance(value, numpy.random.Generator):
@@ -160,6 +163,12 @@ PACKERS = {  # by type, the first that fits; what is derived from one of these c
     fractions.Fraction: lambda pack, value: {"fraction": str(value)},
     decimal.Decimal: lambda pack, value: {"decimal": str(value)},
 }
+
+
+@functools.cache
+def packer(kind):
+    """How things of a type are packed; None if they are none of these."""
+    return next((pack for kinds, pack in PACKERS.items() if issubclass(kind, kinds)), None)
 
 
 class Unpack:

@@ -1,9 +1,11 @@
-"""Messages over a socket: JSON, with a limit, and a time to arrive.
+"""Messages over a socket: JSON, with a limit, and a time to arrive; and children that have one.
 
 The other side may be a student's code, so nothing that comes is more than looked at here.
 """
 
+import contextlib
 import json
+import os
 import socket
 import struct
 import time
@@ -81,3 +83,33 @@ class Channel:
     def bound(self, size):
         if size > self.most:
             raise Garbled(f"{size / 1e6:,.0f} MB in one message, which is too much")
+
+
+def hand_over(channel, theirs, seconds=60):
+    """Have the other side `beget` a child that has this socket. Returns its process number."""
+    with theirs:
+        socket.send_fds(channel.socket, [b"."], [theirs.fileno()])
+    number = channel.receive(time.monotonic() + seconds)["process"]
+    if type(number) is not int or number < 2:
+        raise Garbled("no process")
+    return number
+
+
+def beget(control, life):
+    """Fork a child that has the channel handed over as its own, and say its process number."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    control.socket.settimeout(None)
+    _, (descriptor,), _, _ = socket.recv_fds(control.socket, 1, 1)
+    child = os.fork()
+    if child == 0:
+        try:
+            control.close()
+            life(Channel(socket.socket(fileno=descriptor)))
+        except BaseException:
+            pass
+        finally:
+            os._exit(0)
+    os.close(descriptor)
+    control.send({"process": child})

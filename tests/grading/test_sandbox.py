@@ -1,0 +1,113 @@
+"""A sandbox is kept for the next work: it is as good as a fresh one, or is replaced by one."""
+
+import concurrent.futures
+import contextlib
+import os
+import time
+
+import psutil
+import pytest
+
+from tools.grading import sandbox
+
+LIMITS = sandbox.Limits(cell_seconds=2, seconds=20, memory=600 * sandbox.MEGABYTE)
+TEST = {"name": "test", "kind": "test", "source": "assert double(3) == 6"}
+DOUBLE = "def double(x):\n    return 2 * x"
+
+
+@pytest.fixture(autouse=True)
+def begun(monkeypatch):
+    """The sandboxes that a test has begun; none is left behind it."""
+    if reason := sandbox.unavailable():
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    found, kept = [], sandbox.Kept
+    monkeypatch.setattr(sandbox, "Kept", lambda *kind: found.append(kept(*kind)) or found[-1])
+    yield found
+    sandbox.stop()
+    assert [one for one in found if one.process.poll() is None] == []
+
+
+@pytest.fixture
+def nests():
+    if not sandbox.nests():
+        pytest.skip("this machine allows no namespaces within those of a sandbox")
+
+
+def run(code=DOUBLE, tests=1, **more):
+    student = {"name": "double", "kind": "student", "source": code}
+    plan = {"cells": [student, *[TEST] * tests], "names": ["double"], "without": []}
+    return sandbox.run(plan, more.pop("limits", LIMITS), **more)
+
+
+def verdict(ended):
+    return ended.result and ended.result["cells"][-1]["verdict"]
+
+
+def test_one_sandbox_serves_a_class(nests, begun):
+    """A mistake, a cell that ends its process and one that never ends change nothing for others."""
+    assert verdict(run()) == "passed"
+    assert verdict(run("def double(x):\n    return 3 * x")) == "failed"
+    assert verdict(run("import os\nos._exit(0)")) == "failed"
+    assert verdict(run("while True:\n    pass")) == "failed"
+    assert verdict(run()) == "passed" and len(begun) == 1
+
+
+def test_what_was_imported_for_one_is_there_for_the_next_and_nothing_else(nests, begun):
+    code = (
+        "import sys\nthere = 'colorsys' in sys.modules, 'wave' in sys.modules\nimport wave\n"
+        "def double(x):\n    return 2 * x if there == (True, False) else 0"
+    )
+    assert [verdict(run(code, modules=["colorsys"])) for _ in range(2)] == ["passed"] * 2
+    assert verdict(run(code)) == "failed" and len(begun) == 2  # a course of other needs
+    assert begun[0].process.poll() is not None  # and the one that nobody needs any more is gone
+
+
+def test_what_one_test_has_asked_the_next_one_does_not_find():
+    code = "asked = []\ndef double(x):\n    asked.append(x)\n    return 2 * x * (len(asked) == 1)"
+    cells = run(code, tests=3).result["cells"]
+    assert [one["verdict"] for one in cells] == [None, "passed", "passed", "passed"]
+
+
+def test_a_kept_sandbox_that_is_gone_costs_nobody_anything(nests, begun):
+    run()
+    begun[0].process.kill()
+    assert verdict(run()) == "passed" and len(begun) == 2
+    run()
+    for one in psutil.Process(begun[1].process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            one.kill()  # what waits in it, and not the sandbox around it
+    assert verdict(run()) == "passed" and len(begun) == 3
+
+
+def test_what_ends_by_itself_in_a_kept_sandbox_is_tried_once_in_a_fresh_one(nests, begun):
+    run()
+    everything = "import os\ndef double(x):\n    os.kill(-1, 9)"
+    ended = run(everything)
+    assert ended.result is None and "ended before it could hand back" in ended.why
+    assert len(begun) == 2
+
+
+def test_where_a_sandbox_can_have_no_places_in_it_each_work_has_one_of_its_own(begun, monkeypatch):
+    monkeypatch.setattr(sandbox, "nests", lambda: False)
+    looks = (
+        "import os\ncan = os.system('unshare --user true 2>/dev/null') == 0\n"
+        "left = os.path.exists('left')\nopen('left', 'w').close()\n"
+        "def double(x):\n    return 2 * x if not (can or left) else 0"
+    )
+    assert [verdict(run(looks)) for _ in range(2)] == ["passed"] * 2 and len(begun) == 2
+    assert all(one.process.poll() is not None for one in begun)
+
+
+def test_to_stop_ends_what_runs_and_what_waits(begun):
+    endless = "import time\ntime.sleep(4)\n" + DOUBLE
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run, endless)
+        end = time.monotonic() + 10
+        while not (begun and len(psutil.Process(begun[0].process.pid).children(True)) > 4):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        below = psutil.Process(begun[0].process.pid).children(recursive=True)
+        sandbox.stop()
+        assert running.result(10).result is None and len(begun) == 1
+    _, alive = psutil.wait_procs(below, timeout=5)
+    assert alive == []
