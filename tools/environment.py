@@ -34,7 +34,7 @@ IMPORTED = "import torch, tokenizers, jupyterlab, ipywidgets, matplotlib, nbgrad
 
 # What the reader or the machine has set for other projects has no effect here, but for this.
 FOREIGN = ("PYTHON", "PIP_", "JUPYTER", "IPYTHON", "MPL", "MATPLOTLIB", "TORCH", "PYTORCH")
-FOREIGN += ("SETUPTOOLS_", "DISTUTILS_")
+FOREIGN += ("SETUPTOOLS_", "DISTUTILS_", "PYTEST_", "TQDM_")
 KEPT = ("PYTHONDONTWRITEBYTECODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED", "PYTHONUNBUFFERED")
 KEPT += ("PYTHON_COLORS", "JUPYTER_TOKEN")
 PIP_SOURCES = (  # of pip's settings: where packages come from, and how they are reached
@@ -226,6 +226,11 @@ def make(root):
         raise SetupError(
             "The book lies in {!r}, and Python makes no environment in a folder with {!r} in its "
             "path: move or rename it.".format(root, os.pathsep)
+        )
+    if re.search("[\ud800-\udfff]", root):
+        raise SetupError(
+            "The book lies in {!r}, a path that is not UTF-8, which Jupyter and others cannot "
+            "take: move or rename it.".format(root)
         )
     start = time.monotonic()
     log = os.path.join(root, ".cache", "setup.log")

@@ -120,7 +120,11 @@ def prepare(root, environ):
     shutil.copyfile(ROOT / "tools" / "lab_links.js", links / "static" / "links.js")
     notary = NotebookNotary()
     for path in sorted((root / "chapters").glob("*.ipynb")):
-        notary.sign(nbformat.read(path, as_version=4))
+        try:
+            notary.sign(nbformat.read(path, as_version=4))
+        except Exception as error:  # whatever is wrong with one, the others can be read
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            print(f"{ascii(path.name)} cannot be read ({why[:100]}); its players stand still.")
 
 
 def address(host, port, page, token):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from functools import partial
@@ -69,7 +70,7 @@ def build(directory: Path) -> None:
 def base_address() -> str:
     """BASE, with a slash at its end; "" where it is not set."""
     base = os.environ.get("BASE", "").strip()
-    if base and not base.startswith(("http://", "https://")):
+    if base and not re.fullmatch(r"https?://[^\s/?#\"'<>]+(/[^\s?#\"'<>]*)?", base):
         sys.exit(
             f"BASE is {base!r}; give the site's whole address, such as https://example.org/book/"
         )

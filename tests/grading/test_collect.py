@@ -11,6 +11,7 @@ import zipfile
 import nbformat
 import pytest
 
+from tests.disks import nobody
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
 from tests.places import ROOT
@@ -202,18 +203,70 @@ def test_a_pattern_of_ones_own(course):
     assert collect.collect(course, NAME).said == [] and handed_in(course) == {"ahofer": "mine"}
 
 
+@pytest.mark.parametrize("pattern, told", [("(", "unterminated"), (".*", "no group"), (3, "first")])
+def test_a_pattern_that_names_nobody(course, pattern, told):
+    course.config.Collect.patterns = [pattern]
+    put(course, "bmueller.ipynb", notebook(course, "mine"))
+    with pytest.raises(courses.GradingError, match=rf"c\.Collect\.patterns .* has .*{told}"):
+        collect.collect(course, NAME)
+
+
+def test_whatever_reading_one_file_raises_is_said_of_that_one(course, monkeypatch):
+    """A folder that may not be read, a time that no calendar has, a mistake of ours."""
+    for name in ("ahofer", "bmueller", "czhang"):
+        put(course, f"{name}/{NAME}.ipynb", notebook(course, name))
+    put(course, "dan1.ipynb", b"{}")
+    real, folder = submissions.regular, course.root / "downloaded" / NAME
+    os.utime(folder / "dan1.ipynb", (2**53, 2**53))  # a disk may refuse that
+    ages = (folder / "dan1.ipynb").stat().st_mtime > 1e12
+
+    def regular(path, most, **more):
+        if "ahofer" in path.parts:
+            raise ZeroDivisionError("nobody has thought of this")
+        return real(path, most, **more)
+
+    monkeypatch.setattr(submissions, "regular", regular)
+    said = collect.collect(course, NAME).said
+    assert handed_in(course) == {"bmueller": "bmueller", "czhang": "czhang"}
+    assert (
+        f"downloaded/{NAME}/ahofer/{NAME}.ipynb cannot be read (ZeroDivisionError: nob" in said[0]
+    )
+    assert not ages or f"downloaded/{NAME}/dan1.ipynb cannot be read (" in said[1]
+
+
+def test_a_folder_that_may_not_be_read_is_named(open_folder):
+    course = small.make(open_folder)
+    (open_folder / "students.csv").write_text(ROSTER, "utf-8")
+    for name in ("ahofer", "bmueller"):
+        put(course, f"{name}/{NAME}.ipynb", b"{}")
+    closed = open_folder / "downloaded" / NAME / "ahofer"
+    closed.chmod(0)
+    with nobody():
+        found = collect.look(course, NAME)
+    closed.chmod(0o755)
+    assert list(found.chosen) == ["bmueller"]
+    (said,) = found.said
+    assert said.startswith(f"downloaded/{NAME}/ahofer cannot be read (PermissionError: ")
+
+
 def test_a_roster_that_is_none(course):
     path = course.root / "students.csv"
     for text, told in (
         ("name\nx", "needs a first line"),
         ("id\n--x y", "has the id"),
         ("id\na\na", "more than once"),
+        ("id,name\na,Müller".encode("latin-1"), r"is not UTF-8: byte 11 is 0xfc; save it as UTF-8"),
+        ("id,name\na,Ann".encode("utf-16"), "is not UTF-8: byte 0 is 0xff"),
+        ("id,name\na," + "x" * 200_000, r"cannot be read as a table: field larger"),
+        ("Student,Section\nAnn,1", "needs a first line with `id`"),
     ):
-        path.write_text(text)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
         with pytest.raises(courses.GradingError, match=told):
             collect.roster(course)
     path.write_text("\ufeffid;name\na;Ann", "utf-8")
     assert collect.roster(course) == [collect.Student("a", "Ann")]
+    path.write_bytes(b"id,name\r\na,Ann\rb,Bob\r")
+    assert [one.id for one in collect.roster(course)] == ["a", "b"]
     path.unlink()
     put(course, "a.ipynb", b"{}")
     with pytest.raises(courses.GradingError, match=r"students\.csv"):

@@ -898,6 +898,17 @@ def test_many_oddities_do_not_hide_one(course):
     assert any("left processes running" in one for one in told) and len(told) < 40
 
 
+@pytest.mark.parametrize("when", ["9" * 30, "0001-01-01 00:00:00 +1400", "yesterday", "T"])
+def test_a_time_that_is_none_costs_nobody_else_anything(course, when):
+    for student in ("alice", "mallory"):
+        path = small.submit(course, student)
+    (path.parent / "timestamp.txt").write_text("2026-01-01 00:00:00 UTC")
+    small.run(course)
+    (path.parent / "timestamp.txt").write_text(when)
+    assert small.run(course) == 0
+    assert small.points(course, "alice") == small.points(course, "mallory") == POINTS
+
+
 def test_late_work_is_recorded_as_nbgrader_does(course):
     path = small.submit(course, "alice")
     (path.parent / "timestamp.txt").write_text("2026-03-01 12:00:00.000000 UTC\n")

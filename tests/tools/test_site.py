@@ -1,11 +1,15 @@
 """tools/site.py on the command line; the site itself is tested in tests/book."""
 
+import html
+import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 from tests.places import ROOT
+from tools import site
 
 
 @pytest.mark.parametrize(("given", "code"), [(["build", "--help"], 0), (["biuld"], 2), ([], 2)])
@@ -15,3 +19,43 @@ def test_what_is_asked_wrongly_builds_nothing(tmp_path, given, code):
     assert ended.returncode == code
     assert "build" in ended.stdout + ended.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "base"),
+    [
+        ("", ""),
+        (" https://example.org ", "https://example.org/"),
+        ("http://a.org:8000/b/c/", "http://a.org:8000/b/c/"),
+        ("http://[::1]/b", "http://[::1]/b/"),
+    ],
+)
+def test_an_address_ends_in_a_slash(monkeypatch, given, base):
+    monkeypatch.setenv("BASE", given)
+    assert site.base_address() == base
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["example.org", "https://", "https:///x", "http://a b", "http://a/?x", "http://a/#x", "//a"],
+)
+def test_what_is_no_address_is_said_to_be_none(monkeypatch, given):
+    monkeypatch.setenv("BASE", given)
+    with pytest.raises(SystemExit, match="give the site's whole address, such as https://"):
+        site.base_address()
+
+
+def test_a_branch_of_any_name_is_in_addresses_and_commands(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "book" / "_ext"))
+    import run_yourself
+
+    monkeypatch.setenv("REPO", "https://github.com/someone/a-book")
+    monkeypatch.setenv("BRANCH", "new/50% #1 & 'more'")
+    box = run_yourself.box("chapters/00_start_here", ROOT)
+    assert "/a-book/new%2F50%25%20%231%20%26%20%27more%27?urlpath=" in box
+    assert "/blob/new/50%25%20%231%20%26%20%27more%27/chapters/00_start_here.ipynb" in box
+    (command,) = re.findall(r"!(git clone .*)", html.unescape(box))
+    assert shlex.split(command)[-3:-1] == [
+        "new/50% #1 & 'more'",
+        "https://github.com/someone/a-book",
+    ]

@@ -13,10 +13,11 @@ import csv
 import dataclasses
 import datetime
 import io
+import os
 import re
 import time
 import unicodedata
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from . import submissions
 from .course import GradingError, write
@@ -72,11 +73,22 @@ def squeezed(text):
 
 
 def table(path):
-    """The rows of a small table, dicts, with commas or semicolons between its columns."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    """The rows of a small table, dicts, with commas or semicolons between its columns. Raises
+    GradingError if it is none, or not UTF-8: names would be damaged, and fit nobody."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise GradingError(
+            f"{path} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}; save "
+            "it as UTF-8 (in a spreadsheet: “CSV UTF-8”)."
+        ) from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     first = text.partition("\n")[0]
     between = ";" if first.count(";") > first.count(",") else ","
-    return list(csv.DictReader(io.StringIO(text), delimiter=between))
+    try:
+        return list(csv.DictReader(io.StringIO(text), delimiter=between))
+    except csv.Error as error:
+        raise GradingError(f"{path} cannot be read as a table: {error}.") from None
 
 
 CANVAS = ("ID", "SIS User ID", "SIS Login ID", "Section")  # columns of its gradebook
@@ -112,7 +124,7 @@ def of_canvas(rows):
     found = []
     for row in rows:
         last, _, first = (row["Student"] or "").partition(",")
-        number = row.get("SIS Login ID") or row.get("SIS User ID") or row["ID"]
+        number = row.get("SIS Login ID") or row.get("SIS User ID") or row.get("ID")
         if number and last.strip() != "Points Possible" and row["Student"] != "Student, Test":
             found.append({**row, "id": number, "first_name": first, "last_name": last})
     return found
@@ -203,7 +215,7 @@ def look(course, name):
             "with the columns id, name, email, into the course's folder."
         )
     files, unread, listed = [], [], {}
-    patterns = [*course.config.Collect.get("patterns", []), *PATTERNS]
+    patterns = [*own_patterns(course), *PATTERNS]
     for one in found_in(folder, found.said, lambda path: whose(path, students, patterns, {})):
         if one.path.name == "submission_metadata.yml":
             listed |= gradescope(one.data)
@@ -237,6 +249,20 @@ def look(course, name):
             found.said.append(
                 f"{student} has handed in {len(choices)} notebooks; {what} is {named[-1].path}."
             )
+    return found
+
+
+def own_patterns(course):
+    """Those of the course's configuration. Raises GradingError for what names no student."""
+    found = course.config.Collect.get("patterns", [])
+    for one in found:
+        try:
+            if "student" in re.compile(one).groupindex:
+                continue
+            why = "it has no group `(?P<student>…)`"
+        except (re.error, TypeError) as error:
+            why = str(error)
+        raise GradingError(f"c.Collect.patterns in nbgrader_config.py has {one!r}: {why}.")
     return found
 
 
@@ -283,27 +309,41 @@ def whose(path, students, patterns, listed):
 
 def found_in(folder, said, named):
     """The Files below a folder and in its zips: notebooks, lists of names, and what is neither.
-    named: whom a path spells."""
-    for file in sorted(folder.rglob("*")):
+    named: whom a path spells. Whatever reading one of them raises is `said` of that one."""
+
+    def cannot(path, error):  # it is of a disk, of somebody's rights, or a mistake of ours
+        inner = PurePosixPath(path).relative_to(folder)
+        why = f"{type(error).__name__}: {str(error)[:200]}"
+        said.append(f"downloaded/{folder.name}/{inner} cannot be read ({why}).")
+
+    walk = os.walk(folder, onerror=lambda error: cannot(error.filename, error))
+    for file in sorted(Path(above, name) for above, _, names in walk for name in names):
         inner = PurePosixPath(file.relative_to(folder).as_posix())
-        left = any(one.startswith(".") or one in submissions.NO_WORK for one in inner.parts)
-        if not file.is_file() or left:
+        if any(one.startswith(".") or one in submissions.NO_WORK for one in inner.parts):
             continue
-        when = datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC)
-        if not relevant(inner):
-            yield File(inner, None, when)
-            continue
-        platforms = not inner.parent.parts and not named(inner)
         try:
-            if inner.suffix.lower() == ".zip":
-                data = file
-                submissions.regular(file, submissions.MAX_ARCHIVE, read=False)
-            else:
-                data = submissions.regular(file, submissions.MAX_NOTEBOOK)
-            one = File(inner, data, when)
-            yield from unpacked(one, said, platforms=platforms, room=Room())
+            if file.is_file():
+                yield from in_file(
+                    file, inner, said, platforms=not inner.parent.parts and not named(inner)
+                )
         except submissions.Refused as reason:
             said.append(f"downloaded/{folder.name}/{inner} {reason}.")
+        except Exception as error:
+            cannot(file, error)
+
+
+def in_file(file, inner, said, *, platforms):
+    """The same of one file, which lies at inner."""
+    when = datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC)
+    if not relevant(inner):
+        yield File(inner, None, when)
+        return
+    if inner.suffix.lower() == ".zip":
+        data = file
+        submissions.regular(file, submissions.MAX_ARCHIVE, read=False)
+    else:
+        data = submissions.regular(file, submissions.MAX_NOTEBOOK)
+    yield from unpacked(File(inner, data, when), said, platforms=platforms, room=Room())
 
 
 @dataclasses.dataclass

@@ -168,7 +168,7 @@ def penalise_all(course, assignment, times=None):
     with course.gradebook() as book, one_transaction(book.db):
         for one in book.assignment_submissions(assignment):
             if when := (times or {}).get(one.student_id):
-                with contextlib.suppress(ValueError):  # the others are not to suffer from it
+                with contextlib.suppress(Exception):  # the others are not to suffer from it
                     one.timestamp = parse_utc(when)
             penalise(course, book, one.student_id, assignment)
 
