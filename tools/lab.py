@@ -123,8 +123,7 @@ def prepare(root, environ):
         try:
             notary.sign(nbformat.read(path, as_version=4))
         except Exception as error:  # whatever is wrong with one, the others can be read
-            why = (str(error).splitlines() or [type(error).__name__])[0]
-            print(f"{ascii(path.name)} cannot be read ({why[:100]}); its players stand still.")
+            print(f"{path.name!a} cannot be read ({error!a:.100}); its players will not play.")
 
 
 def address(host, port, page, token):

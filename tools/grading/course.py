@@ -150,8 +150,8 @@ def open_course(root=None, url=None):
 
 
 def check_path(path):
-    """Raise GradingError for a path that nbgrader cannot take: it would pass over what lies there, or
-    hand out what it should not."""
+    """Raise GradingError for a path that nbgrader cannot take: it would pass over what lies there,
+    or hand out what it should not."""
     if re.search(r"\[.*\]", str(path)):
         why = "has brackets, which nbgrader takes for a pattern"
     elif re.search("[\ud800-\udfff]", str(path)):
@@ -162,8 +162,8 @@ def check_path(path):
 
 
 class OneFolder:
-    """A converter of nbgrader's that converts the notebooks of one folder: they would look for it by
-    its path as a pattern, and a question mark in that fits the folder beside it, too."""
+    """For a converter of nbgrader's: it converts what is in one folder. Else it would look for that
+    by its path as a pattern, and a question mark in it fits the folder beside it, too."""
 
     def init_notebooks(self):
         folder = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
