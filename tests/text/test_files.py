@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.disks import filling_up, locked
+from tests.disks import filling_up
 from utils.text.files import write_whole
 
 
@@ -61,15 +61,6 @@ def test_it_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="missing"):
         write_whole(tmp_path / "missing" / "page.txt", "")
-
-
-def test_what_could_not_be_written_is_named_and_not_what_was_to_become_it(open_folder):
-    path = open_folder / "page.txt"
-    with locked(open_folder), pytest.raises(PermissionError, match=f"denied: '{path}'$"):
-        write_whole(path, "new")
-    path.mkdir()
-    with pytest.raises(IsADirectoryError, match=f"directory: '{path}'$"):
-        write_whole(path, "new")
 
 
 def test_what_is_too_large_for_memory_is_written_by_a_function(tmp_path):

@@ -79,7 +79,7 @@ def load_checkpoint(name: str, seed: int = 0, *, folder: Path = FOLDER) -> tuple
     name = at_seed(name, seed)
     card = read_card(name, folder=folder)
     model = Transformer(card.config, seed=None)
-    weights = {key: value.float() for key, value in load(read_weights(card, folder)).items()}
+    weights = {key: value.float() for key, value in load(_weights(card, folder)).items()}
     model.load_state_dict(_side_by_side(weights), assign=True)
     return model.eval(), card
 
@@ -99,22 +99,6 @@ def read_card(name: str, *, folder: Path = FOLDER) -> Card:
         return as_card(json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is not a card ({error}); {_again(name)}") from error
-
-
-def read_weights(card: Card, folder: Path = FOLDER) -> bytes:
-    """The bytes that the card describes, by whichever name they have. Raises ValueError if there
-    are none."""
-    if card.weights_sha256 is None:
-        raise ValueError(
-            f"of {card.name} only the card is kept; its results are in read_card({card.name!r})"
-        )
-    for_now, for_good = _places(card.name, folder)
-    found = [path.read_bytes() for path in (for_good, for_now) if path.exists()]
-    for data in found:
-        if sha256(data) == card.weights_sha256:
-            return data
-    state = "damaged or belongs to another card" if found else "missing"
-    raise ValueError(f"{for_good} is {state}; {_again(card.name)}")
 
 
 def as_card(entries: dict) -> Card:
@@ -197,6 +181,21 @@ def _side_by_side(weights):
     for name in [name.removesuffix("query") for name in weights if name.endswith(".query")]:
         found[name + "qkv"] = torch.cat([found.pop(name + part) for part in PARTS], 1)
     return found
+
+
+def _weights(card, folder):
+    """The bytes that the card describes."""
+    if card.weights_sha256 is None:
+        raise ValueError(
+            f"of {card.name} only the card is kept; its results are in read_card({card.name!r})"
+        )
+    for_now, for_good = _places(card.name, folder)
+    found = [path.read_bytes() for path in (for_good, for_now) if path.exists()]
+    for data in found:
+        if sha256(data) == card.weights_sha256:
+            return data
+    state = "damaged or belongs to another card" if found else "missing"
+    raise ValueError(f"{for_good} is {state}; {_again(card.name)}")
 
 
 def _places(name, folder):

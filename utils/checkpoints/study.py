@@ -129,7 +129,7 @@ def _made(name, seed, folder, call):
 def packed(label, folder):
     """A checkpoint as a message: its card, and its weights as text, None if they are not kept."""
     card = store.read_card(label, folder=folder)
-    weights = store.read_weights(card, folder) if card.weights_sha256 else None
+    weights = store._weights(card, folder) if card.weights_sha256 else None
     return {"card": asdict(card), "weights": weights and base64.b64encode(weights).decode()}
 
 

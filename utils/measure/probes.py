@@ -19,6 +19,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from utils.generation import diffusion
 from utils.generation.rounds import checked_positions
 from utils.generation.sampling import draw
+from utils.models.arithmetic import widened
 from utils.models.transformer import rms_norm
 from utils.text import chance
 from utils.text.numbers import SEED, real, whole
@@ -110,6 +111,7 @@ class Linear:
 
     def __init__(self, states, labels, *, penalty=1e-3):
         penalty = real("penalty", penalty, "choose 0 or more, such as 1e-3", least=0)
+        states = widened(states)
         self.mean, self.spread = states.mean(0), states.std(0) + 1e-8
         self.weight = states.new_zeros(states.shape[1], int(labels.max()) + 1, requires_grad=True)
         self.bias = states.new_zeros(int(labels.max()) + 1, requires_grad=True)
@@ -125,7 +127,7 @@ class Linear:
         self.weight.requires_grad_(False), self.bias.requires_grad_(False)
 
     def __call__(self, states):
-        return (states - self.mean) / self.spread @ self.weight + self.bias
+        return (widened(states) - self.mean) / self.spread @ self.weight + self.bias
 
     def accuracy(self, states, labels):
         return float((self(states).argmax(-1) == labels).double().mean())
@@ -153,12 +155,13 @@ class Doubt:
         steps = whole("steps", steps, "take at least 1", least=1)
         seed = whole("seed", seed, **SEED)
         positions = checked_positions(texts, positions)
-        x, y = features(model, texts)[:, positions], right[:, positions].float()
+        x = widened(features(model, texts)[:, positions])
+        y = right[:, positions].to(x.dtype)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.head = nn.Sequential(
                 nn.Linear(x.shape[-1], hidden), nn.SiLU(), nn.Linear(hidden, 1)
-            ).to(x.device)
+            ).to(x)
         optimizer = torch.optim.AdamW(self.head.parameters(), lr=1e-2)
         for _ in range(steps):
             loss = binary_cross_entropy_with_logits(self.head(x)[..., 0], y)
@@ -169,7 +172,7 @@ class Doubt:
 
     def __call__(self, model, tokens, mask_id, positions):
         read = features(model, tokens)[:, checked_positions(tokens, positions)]
-        return self.head(read)[..., 0].sigmoid()
+        return self.head(widened(read))[..., 0].sigmoid()
 
 
 @torch.no_grad()

@@ -21,10 +21,10 @@ def write_whole(path: Path | str, content: bytes | str | Callable[[Path], None])
     left under such a name is removed an hour later, by the next that writes there. Raises OSError,
     with the file's name, if it cannot be written.
     """
-    path, new = Path(path), None
+    path = Path(path)
+    _clear(path.parent)
+    handle, new = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
-        _clear(path.parent)
-        handle, new = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         with os.fdopen(handle, "wb") as file:
             if callable(content):
                 content(Path(new))
@@ -36,10 +36,9 @@ def write_whole(path: Path | str, content: bytes | str | Callable[[Path], None])
         os.replace(new, path)
     except BaseException as error:
         with suppress(OSError):  # then what went wrong before is what matters
-            if new is not None:
-                os.unlink(new)
-        if isinstance(error, OSError):  # which speaks of the new file, or of none
-            error.filename, error.filename2 = str(path), None
+            os.unlink(new)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # of a full disk, Python says only that there is one
         raise
 
 
