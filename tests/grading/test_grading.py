@@ -1292,6 +1292,17 @@ def test_what_is_printed_and_raised_holds_no_orders(course):
     assert len(text) < 40_000 and len("".join(small.sentences(course, "alice"))) < 2000
 
 
+def test_what_joins_emoji_and_letters_is_no_order(course):
+    shown = "👩‍👩‍👧 نمی‌شود क्‍ष é 床前明月"
+    shout = f"print({shown!r})\ndef shout(words):\n    raise ValueError({shown!r})"
+    small.submit(course, "alice", SOLUTION | {"shout": shout})
+    small.run(course)
+    cells = read_graded(course, "alice").cells
+    outputs = [one for cell in cells for one in cell.get("outputs", ())]
+    assert any(one.get("text") == shown + "\n" for one in outputs)
+    assert any(one.get("evalue") == shown for one in outputs)
+
+
 def test_orders_to_a_terminal_in_the_text_of_cells_are_shown_as_signs(course):
     """What runs is what was written; what is shown, in the notebook and on the page, is not."""
     double = "RED = '\x1b[31m\x9b\x7f'\r\nassert len(RED) == 7 and ord(RED[0]) == 27\n"

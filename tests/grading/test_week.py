@@ -552,6 +552,13 @@ def test_what_is_no_python_is_compared_as_far_as_it_is_some(tmp_path):
     assert similarity.similarity(course)[1] == {NAME: 1}
 
 
+def test_a_page_shows_the_scripts_of_all_languages(tmp_path):
+    said = "👩‍👩‍👧 نمی‌شود क्‍ष é 床前明月 🇫🇷✈️"
+    page = pages.put(tmp_path / "page.html", said, [pages.code(said)]).read_text("utf-8")
+    assert page.count(said) == 3
+    assert r"\u202e" in pages.code("\u202e") and r"\u2066" in pages.text("\u2066")
+
+
 def test_a_page_shows_what_is_written_and_runs_nothing(tmp_path):
     path = pages.put(
         tmp_path / "a.html", "<b>&", [f"<p>{pages.text('<i>' + chr(27) + chr(0x202E))}"]

@@ -298,6 +298,7 @@ def test_other_projects_settings_do_not_reach_the_book(tmp_path):
     given = {**ELSEWHERE, "PIP_USER": "1", "LANG": "C", "OMP_NUM_THREADS": "1"}
     found = environment.variables(str(tmp_path), given)
     assert not set(ELSEWHERE) & set(found)
+    assert found["PYTHONIOENCODING"] == ":backslashreplace"
     assert found["PIP_USER"] == "0" and found["LANG"] == "C" and found["OMP_NUM_THREADS"] == "1"
     assert found["JUPYTER_DATA_DIR"].startswith(str(tmp_path / ".cache"))
     assert found["PATH"].split(os.pathsep)[0] == str(tmp_path / ".venv" / "bin")
@@ -312,6 +313,11 @@ def test_where_packages_come_from_and_the_readers_token_are_kept(tmp_path):
 def test_there_is_a_home_to_write_to(tmp_path, given):
     home = environment.variables(str(tmp_path), given)["HOME"]
     assert os.access(home, os.W_OK)
+
+
+def test_a_name_that_is_not_utf8_can_be_printed(clone):
+    ran = set_up(clone, "exit 0", "-c", r"print('M\udcfcller', '月', input())", input="é")
+    assert ran.returncode == 0 and ran.stdout.endswith("M\\udcfcller 月 é\n"), ran.stderr
 
 
 def test_the_machines_settings_do_not_stop_the_set_up(clone):

@@ -15,6 +15,8 @@ import nbformat
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from nbgrader.utils import parse_utc
 
+from utils.text.numbers import real
+
 from . import collect
 from .course import GradingError, marks
 from .rebuild import title
@@ -109,8 +111,19 @@ def told(error):
 def readable(text, most):
     """Text in several lines, without colours and other orders to a terminal, and not too long."""
     text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text[: 2 * most])[:most]
+    return printable(text, "\n\t")
+
+
+JOINERS = "\u200c\u200d"  # of emoji, and of letters in Persian and Hindi; they hide nothing
+
+
+def printable(text, besides=""):
+    """Text that a terminal and a file can take. A student's words, and names of files, may hold
+    half a character, a line break or an order to the terminal; these, but for `besides`, are shown
+    as Python's repr shows them."""
+    kept = JOINERS + besides
     return "".join(
-        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
+        one if one.isprintable() or one in kept else one.encode("unicode_escape").decode()
         for one in text
     )
 
@@ -262,9 +275,14 @@ def penalise(course, book, student, assignment):
     notebook.late_submission_penalty = None
     late = late_by(course, submission, student, assignment)
     if late > 0:
-        penalty = step.plugin_inst.late_submission_penalty(student, notebook.score, late)
-        if penalty is not None:
-            notebook.late_submission_penalty = step._check_late_penalty(notebook, penalty)
+        try:
+            penalty = step.plugin_inst.late_submission_penalty(student, notebook.score, late)
+            if penalty is not None:
+                penalty = real("what it takes off", penalty, "give a number of points")
+                notebook.late_submission_penalty = step._check_late_penalty(notebook, penalty)
+        except Exception as error:  # the course's own code, and what it returns
+            said = f"{type(error).__name__}: {error}"
+            raise GradingError(f"The plugin for late work, asked for {student}: {said}.") from error
 
 
 @dataclasses.dataclass(frozen=True)
