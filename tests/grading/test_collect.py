@@ -447,6 +447,24 @@ def test_a_hook_or_an_extension_that_cannot_be_used_is_refused_in_words(course):
     course.config.AssignLatePenalties.plugin_class = "late_hook.Missing"
     with pytest.raises(courses.GradingError, match="plugin for late work cannot be used"):
         scores.penalise_all(course, NAME)
+    with course.gradebook() as book:
+        book.find_submission(NAME, "ahofer").timestamp = datetime.datetime(2026, 3, 5)
+        book.update_or_create_assignment(NAME, duedate="2026-03-04T00:00:00")
+    for number, (taken, told) in enumerate(
+        [
+            ("1 / 0", "ZeroDivisionError: "),
+            ("float('nan')", "is nan; give"),
+            ("'x'", "is 'x'; give"),
+        ]
+    ):
+        (course.root / f"late_{number}.py").write_text(
+            "from nbgrader.plugins import BasePlugin\n\n\nclass ADay(BasePlugin):\n"
+            "    def late_submission_penalty(self, student_id, score, total_seconds_late):\n"
+            f"        return {taken}\n"
+        )
+        course.config.AssignLatePenalties.plugin_class = f"late_{number}.ADay"
+        with pytest.raises(courses.GradingError, match=f"late work, asked for ahofer: .*{told}"):
+            scores.penalise_all(course, NAME)
     del course.config.AssignLatePenalties
     (course.root / "extensions.csv").write_text("id,assignment,days\nahofer,,two\n")
     with pytest.raises(courses.GradingError, match="'two' is no number of days"):

@@ -1,13 +1,16 @@
 """tools/site.py on the command line; the site itself is tested in tests/book."""
 
+import contextlib
 import html
 import re
 import shlex
 import subprocess
 import sys
+import types
 
 import pytest
 
+from tests.disks import filling_up, killed_at
 from tests.places import ROOT
 from tools import site
 
@@ -19,6 +22,62 @@ def test_what_is_asked_wrongly_builds_nothing(tmp_path, given, code):
     assert ended.returncode == code
     assert "build" in ended.stdout + ended.stderr
     assert not list(tmp_path.iterdir())
+
+
+# -- what is there when something goes wrong ---------------------------------------------------
+
+
+@pytest.fixture
+def rendered(tmp_path, monkeypatch):
+    """`rendered(**pages)` builds a site as `make` does, of these pages; it returns what is there."""
+
+    def build(failed=0, **pages):
+        def build_sphinx(source, out, **how):
+            out.mkdir(parents=True)
+            for name, text in pages.items():
+                (out / f"{name}.html").write_text(text)
+            return failed
+
+        fake = types.SimpleNamespace(build_sphinx=build_sphinx)
+        monkeypatch.setitem(sys.modules, "jupyter_book.sphinx", fake)
+        site.main()
+
+    monkeypatch.setattr(sys, "argv", ["site.py", "build", str(tmp_path)])
+    return build
+
+
+def there(folder):
+    return {path.name for path in (folder / "_build" / "html").iterdir()}
+
+
+def test_a_site_replaces_the_one_before_as_a_whole(rendered, tmp_path):
+    rendered(a="1", b="1")
+    rendered(b="2", c="2")
+    assert there(tmp_path) == {"b.html", "c.html", "index.html"}
+    assert [path.name for path in (tmp_path / "_build").iterdir()] == ["html"]
+
+
+@pytest.mark.parametrize("what", ["a warning", "a full disk"])
+def test_a_site_that_is_not_finished_leaves_the_one_before(rendered, tmp_path, what):
+    rendered(a="1")
+    failing = filling_up(100) if what == "a full disk" else contextlib.nullcontext()
+    with failing, pytest.raises(SystemExit, match="^The site was not finished: "):
+        rendered(failed=int(what == "a warning"), b="2")
+    assert there(tmp_path) == {"a.html", "index.html"}
+    rendered(b="2")
+    assert there(tmp_path) == {"b.html", "index.html"}
+
+
+def test_killed_it_leaves_the_one_before(rendered, tmp_path):
+    rendered(a="1")
+    killed_at("rename", lambda: rendered(b="2"))
+    assert there(tmp_path) == {"a.html", "index.html"}
+    rendered(b="2")
+    assert there(tmp_path) == {"b.html", "index.html"}
+    assert [path.name for path in (tmp_path / "_build").iterdir()] == ["html"]
+
+
+# -- what it is given --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
