@@ -29,7 +29,7 @@ def test_what_is_asked_wrongly_builds_nothing(tmp_path, given, code):
 
 @pytest.fixture
 def rendered(tmp_path, monkeypatch):
-    """`rendered(**pages)` builds a site as `make` does, of these pages; it returns what is there."""
+    """`rendered(**pages)` builds a site of these pages, as `make` does."""
 
     def build(failed=0, **pages):
         def build_sphinx(source, out, **how):
@@ -58,11 +58,12 @@ def test_a_site_replaces_the_one_before_as_a_whole(rendered, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["a warning", "a full disk"])
-def test_a_site_that_is_not_finished_leaves_the_one_before(rendered, tmp_path, what):
+def test_a_site_that_is_not_finished_leaves_the_one_before(rendered, tmp_path, capsys, what):
     rendered(a="1")
     failing = filling_up(100) if what == "a full disk" else contextlib.nullcontext()
-    with failing, pytest.raises(SystemExit, match="^The site was not finished: "):
+    with failing, pytest.raises(SystemExit, match=r"^The site was not finished: "):
         rendered(failed=int(what == "a warning"), b="2")
+    assert "Rendering the site" in capsys.readouterr().out  # a full disk takes no captured file
     assert there(tmp_path) == {"a.html", "index.html"}
     rendered(b="2")
     assert there(tmp_path) == {"b.html", "index.html"}
