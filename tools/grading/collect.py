@@ -316,7 +316,7 @@ def found_in(folder, said, named):
         why = f"{type(error).__name__}: {str(error)[:200]}"
         said.append(f"downloaded/{folder.name}/{inner} cannot be read ({why}).")
 
-    walk = os.walk(folder, onerror=lambda error: cannot(error.filename, error))
+    walk = os.walk(folder, onerror=lambda error: cannot(error.filename or folder, error))
     for file in sorted(Path(above, name) for above, _, names in walk for name in names):
         inner = PurePosixPath(file.relative_to(folder).as_posix())
         if any(one.startswith(".") or one in submissions.NO_WORK for one in inner.parts):
