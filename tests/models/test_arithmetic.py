@@ -12,11 +12,9 @@ from utils.generation.sampling import distribution, draw, generate
 from utils.measure import probes
 from utils.models.absolute import AbsoluteTransformer
 from utils.models.arithmetic import threaded_matmul, widened
-from utils.models.feedback import Feedback
 from utils.models.kv_cache import KVCache
 from utils.models.looped import looped
 from utils.models.multi_token import MultiToken
-from utils.models.recurrent import Recurrent
 from utils.models.transformer import Transformer, TransformerConfig, attention_weights, rms_norm
 from utils.training.fit import fit
 from utils.training.losses import next_token_loss
@@ -97,11 +95,9 @@ def test_it_learns(dtype):
 
 
 KINDS = {
-    "feedback": lambda: Feedback(gentle(CAUSAL)),
     "looped": lambda: looped(gentle(CAUSAL), 3),
     "several tokens": lambda: MultiToken(gentle(CAUSAL), 2),
     "numbered places": lambda: AbsoluteTransformer(BOTH_WAYS),
-    "recurrent": lambda: Recurrent(50, 32, 32, seed=0),
 }
 
 
@@ -128,11 +124,8 @@ def test_it_writes_on_a_canvas_and_is_shown_its_last_guess(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_probes_read_it(dtype):
+def test_a_probe_reads_it(dtype):
     model, text = gentle(BOTH_WAYS, dtype), tokens(8, 6, 49)
-    wrong, right = probes.slips(model, text, 49, [1, 2], generator=torch.Generator())
-    doubt = probes.Doubt(model, wrong, right, [1, 2], steps=3)(model, text, 49, [1, 2])
-    assert doubt.shape == (8, 2) and ((doubt > 0) & (doubt < 1)).all()
     states, labels = probes.states(model, text, 2, 1), text[:, 1] % 2
     assert probes.Linear(states, labels).accuracy(states, labels) == 1
 
@@ -154,8 +147,6 @@ def test_where_doubles_are_the_default(in_doubles):
         assert diffusion.loss(model, tokens(2, 9, 49), 49).isfinite()
         assert diffusion.elbo(model, tokens(2, 9, 49), 49, samples=2).isfinite().all()
         assert diffusion.sample(model, torch.full((1, 6), 49), 49, **how).shape == (1, 6)
-        wrong, right = probes.slips(model, tokens(2, 9, 49), 49, [1, 2])
-        assert probes.Doubt(model, wrong, right, [1, 2], steps=1).head[0].weight.isfinite().all()
 
 
 def test_a_cache_of_another_precision_is_refused():

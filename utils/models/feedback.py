@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils.models.arithmetic import widened
 from utils.models.transformer import check_tokens, rms_norm
 
 
@@ -35,8 +34,7 @@ class Feedback(nn.Module):
         """
         model, eps = self.model, self.config.norm_eps
         check_tokens(tokens, self.config)
-        precision = torch.promote_types(model.output.dtype, torch.float32)  # as in `Transformer`
-        rotary = torch.view_as_complex(model.rotary[: tokens.shape[1]].to(precision))[:, None]
+        rotary = torch.view_as_complex(model.rotary[: tokens.shape[1]])[:, None]
         embedding = model.output.T if self.config.tie_embeddings else model.embedding
         embedded = F.embedding(tokens, embedding)
         memory = [([], []) for _ in model.layers]  # of each layer: keys, values
@@ -56,4 +54,4 @@ class Feedback(nn.Module):
                 keys.append(k)
                 values.append(v)
         top = torch.cat(tops, 1)
-        return widened((rms_norm(top, eps) * model.scale) @ model.output)
+        return (rms_norm(top, eps) * model.scale) @ model.output
