@@ -14,7 +14,6 @@ from utils.models.absolute import AbsoluteTransformer
 from utils.models.arithmetic import threaded_matmul, widened
 from utils.models.kv_cache import KVCache
 from utils.models.looped import looped
-from utils.models.multi_token import MultiToken
 from utils.models.transformer import Transformer, TransformerConfig, attention_weights, rms_norm
 from utils.training.fit import fit
 from utils.training.losses import next_token_loss
@@ -96,7 +95,6 @@ def test_it_learns(dtype):
 
 KINDS = {
     "looped": lambda: looped(gentle(CAUSAL), 3),
-    "several tokens": lambda: MultiToken(gentle(CAUSAL), 2),
     "numbered places": lambda: AbsoluteTransformer(BOTH_WAYS),
 }
 
