@@ -479,8 +479,11 @@ def test_who_handed_in_something_else_is_named(course):
     put(course, f"{chen}file/01_small.ipynb", notebook(course, "chen"))
     put(course, f"{chen}onlinetext/onlinetext.html", b"<p>")
     put(course, f"{chen}file/.venv/share/example.ipynb", notebook(course, "not mine"))
+    put(course, os.fsdecode("Müller_48126_assignsubmission_file/work.7z".encode("latin-1")), b"7z")
     said = collect.collect(course, NAME).said
     assert [one.partition(";")[0] for one in said] == [
+        f"In downloaded/{NAME}, no notebook and nobody's on the roster: "
+        r"'M\udcfcller_48126_assignsubmission_file/work.7z'.",
         f"ahofer has no notebook in downloaded/{NAME}, but 'work.rar'",
         f"bmueller has no notebook in downloaded/{NAME}, but 'photo.pdf'",
     ]

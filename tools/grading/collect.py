@@ -230,10 +230,17 @@ def look(course, name):
             who = f"fits {', '.join(one.id for one in fit)}" if fit else "fits nobody on the roster"
             where = f"downloaded/{name}/{one.path}"
             found.said.append(f"{where} {who}. Rename it after one, or remove it.")
+    nobodys = []
     for one in unread:
         fit = whose(one.path, students, patterns, listed)
-        if len(fit) == 1 and fit[0].id not in theirs:
+        if not fit:
+            nobodys.append(str(one.path))
+        elif len(fit) == 1 and fit[0].id not in theirs:
             others.setdefault(fit[0].id, []).append(one.path)
+    if nobodys:
+        names = ", ".join(map(repr, nobodys[:3]))
+        names += f" and {len(nobodys) - 3} more" if len(nobodys) > 3 else ""
+        found.said.append(f"In downloaded/{name}, no notebook and nobody's on the roster: {names}.")
     for student, paths in sorted(others.items()):
         found.without[student] = submissions.listed(paths)
         there = f"no notebook in downloaded/{name}, but {found.without[student]}"
