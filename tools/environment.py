@@ -34,7 +34,7 @@ IMPORTED = "import torch, tokenizers, jupyterlab, ipywidgets, matplotlib, nbgrad
 
 # What the reader or the machine has set for other projects has no effect here, but for this.
 FOREIGN = ("PYTHON", "PIP_", "JUPYTER", "IPYTHON", "MPL", "MATPLOTLIB", "TORCH", "PYTORCH")
-FOREIGN += ("SETUPTOOLS_", "DISTUTILS_")
+FOREIGN += ("SETUPTOOLS_", "DISTUTILS_", "PYTEST_", "TQDM_")
 KEPT = ("PYTHONDONTWRITEBYTECODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED", "PYTHONUNBUFFERED")
 KEPT += ("PYTHON_COLORS", "JUPYTER_TOKEN")
 PIP_SOURCES = (  # of pip's settings: where packages come from, and how they are reached
@@ -131,6 +131,7 @@ def variables(root, base):
     result["VIRTUAL_ENV"] = venv
     result["PATH"] = os.path.join(venv, "bin") + os.pathsep + base.get("PATH", os.defpath)
     result.update(PIP_USER="0", PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    result["PYTHONIOENCODING"] = ":backslashreplace"  # a name that cannot be shown ends nothing
     return result
 
 
@@ -226,6 +227,11 @@ def make(root):
         raise SetupError(
             "The book lies in {!r}, and Python makes no environment in a folder with {!r} in its "
             "path: move or rename it.".format(root, os.pathsep)
+        )
+    if re.search("[\ud800-\udfff]", root):
+        raise SetupError(
+            "The book lies in {!r}, a path that is not UTF-8, which Jupyter and others cannot "
+            "take: move or rename it.".format(root)
         )
     start = time.monotonic()
     log = os.path.join(root, ".cache", "setup.log")

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import socket
 import sys
 from pathlib import Path
@@ -20,6 +19,8 @@ from urllib.parse import quote
 
 import nbformat
 from nbformat.sign import NotebookNotary
+
+from utils.text.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 START = "chapters/00_start_here.ipynb"
@@ -110,17 +111,20 @@ def prepare(root, environ):
     """Write JupyterLab's settings, and vouch for the book's notebooks so that their players run."""
     config = Path(environ["JUPYTER_CONFIG_DIR"])
     (config / "labconfig").mkdir(parents=True, exist_ok=True)
-    (config / "labconfig" / "page_config.json").write_text(json.dumps(PAGE))
-    (config / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+    write_whole(config / "labconfig" / "page_config.json", json.dumps(PAGE))
+    write_whole(config / "labconfig" / "default_setting_overrides.json", json.dumps(SETTINGS))
     (config / "jupyter_server_config.d").mkdir(exist_ok=True)
-    (config / "jupyter_server_config.d" / "nbgrader.json").write_text(json.dumps(SERVER))
+    write_whole(config / "jupyter_server_config.d" / "nbgrader.json", json.dumps(SERVER))
     links = Path(environ["JUPYTER_DATA_DIR"]) / "labextensions" / LINKS["name"]
     (links / "static").mkdir(parents=True, exist_ok=True)
-    (links / "package.json").write_text(json.dumps(LINKS))
-    shutil.copyfile(ROOT / "tools" / "lab_links.js", links / "static" / "links.js")
+    write_whole(links / "package.json", json.dumps(LINKS))
+    write_whole(links / "static" / "links.js", (ROOT / "tools" / "lab_links.js").read_bytes())
     notary = NotebookNotary()
     for path in sorted((root / "chapters").glob("*.ipynb")):
-        notary.sign(nbformat.read(path, as_version=4))
+        try:
+            notary.sign(nbformat.read(path, as_version=4))
+        except Exception as error:  # whatever is wrong with one, the others can be read
+            print(f"{path.name!a} cannot be read ({error!a:.100}); its players will not play.")
 
 
 def address(host, port, page, token):

@@ -4,16 +4,19 @@
     python tools/site.py serve [directory]    serves what is there
 
 The directory is the repository's own unless one is given. Nothing is executed or downloaded, and a
-warning is an error. BASE in the environment is the address at which the site will stand, if that is
-known: it goes into canonical links, the sitemap and what is shown where an address is shared. REPO
-is the address of the repository on GitHub, and BRANCH its branch, if not `main`: with it each
-chapter links to itself on Binder and in Colab.
+warning is an error; then, or where a disk is full, the site stays as it was. BASE in the
+environment is the address at which the site will stand, if that is known: it goes into canonical
+links, the sitemap and what is shown where an address is shared. REPO is the address of the
+repository on GitHub, and BRANCH its branch, if not `main`: with it each chapter links to itself on
+Binder and in Colab.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import shutil
 import sys
 import time
 from functools import partial
@@ -42,10 +45,12 @@ def build(directory: Path) -> None:
 
     print("Rendering the site from stored outputs; about a quarter of a minute.", flush=True)
     start = time.perf_counter()
-    html = directory / "_build" / "html"
+    html, new, old = (directory / "_build" / name for name in ("html", "html.new", "html.old"))
+    for left in (new, old):  # by a build that was killed
+        shutil.rmtree(left, ignore_errors=True)
     failed = build_sphinx(
         ROOT,
-        html,
+        new,
         noconfig=True,
         path_config=ROOT / "_config.yml",
         confoverrides={
@@ -60,7 +65,11 @@ def build(directory: Path) -> None:
     )
     if failed:
         sys.exit("The site was not finished: see the warnings above.")
-    (html / "index.html").write_text(FRONT_DOOR, encoding="utf-8")
+    (new / "index.html").write_text(FRONT_DOOR, encoding="utf-8")
+    if html.exists():
+        html.rename(old)
+    new.rename(html)
+    shutil.rmtree(old, ignore_errors=True)
     seconds = time.perf_counter() - start
     pages = sum("_static" not in page.parts for page in html.rglob("*.html"))
     print(f"{pages} pages in {os.path.relpath(html)}, {seconds:.0f} s. To look at them: make serve")
@@ -69,7 +78,7 @@ def build(directory: Path) -> None:
 def base_address() -> str:
     """BASE, with a slash at its end; "" where it is not set."""
     base = os.environ.get("BASE", "").strip()
-    if base and not base.startswith(("http://", "https://")):
+    if base and not re.fullmatch(r"https?://[^\s/?#\"'<>]+(/[^\s?#\"'<>]*)?", base):
         sys.exit(
             f"BASE is {base!r}; give the site's whole address, such as https://example.org/book/"
         )
@@ -117,7 +126,10 @@ def main():
     parser.add_argument("command", choices=("build", "serve"))
     parser.add_argument("directory", nargs="?", type=Path, default=ROOT)
     asked = parser.parse_args()
-    {"build": build, "serve": serve}[asked.command](asked.directory.resolve())
+    try:
+        {"build": build, "serve": serve}[asked.command](asked.directory.resolve())
+    except OSError as error:
+        sys.exit(f"The site was not finished: {error}")
 
 
 if __name__ == "__main__":

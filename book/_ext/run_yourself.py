@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
@@ -62,15 +64,16 @@ def box(page: str, root: Path) -> str:
         folder = "The book's folder is what you get by cloning or unpacking its repository."
         return fold([places[0].format(folder=folder), *places[1:]])
     repo, owner, branch = found
-    where = {"name": owner, "branch": branch, "page": page}
     folder = f"The folder comes with <code>git clone {escape(repo)}</code>."
-    cell = CELL.format(repo=repo, branch=branch, packages=packages(root))
+    binder = BINDER.format(name=owner, branch=quote(branch, safe=""), page=page)
+    colab = COLAB.format(name=owner, branch=quote(branch), page=page)
+    cell = CELL.format(repo=repo, branch=shlex.quote(branch), packages=packages(root))
     return fold(
         [
             places[0].format(folder=folder),
-            f'<li><b>On Binder</b>, with nothing to install: <a href="{BINDER.format(**where)}">'
+            f'<li><b>On Binder</b>, with nothing to install: <a href="{binder}">'
             "open the chapter there</a>. The first start takes minutes.</li>",
-            f'<li><b>In Colab</b>: <a href="{COLAB.format(**where)}">open the chapter there</a>, '
+            f'<li><b>In Colab</b>: <a href="{colab}">open the chapter there</a>, '
             "and run this in a new first cell:"
             f'<div class="highlight"><pre>{escape(cell)}</pre></div></li>',
             *places[1:],

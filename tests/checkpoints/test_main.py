@@ -10,8 +10,9 @@ import pytest
 
 from tests.checkpoints import counting
 from tests.checkpoints.conftest import contents
+from tests.disks import filling_up, locked
 from tests.places import ROOT
-from utils.checkpoints import making
+from utils.checkpoints import kept_answers, making
 from utils.checkpoints.__main__ import ANSWERS, main
 from utils.checkpoints.recipes import RECIPES
 
@@ -78,6 +79,21 @@ def test_one_failure_does_not_keep_the_others_from_being_done(folder, capsys):
     assert main(["measure", "more", "tiny"]) == 1
     shown = capsys.readouterr()
     assert "there is no checkpoint 'more'" in shown.err and shown.out.startswith("tiny ")
+
+
+@pytest.mark.parametrize("name", ["tiny", ANSWERS])
+@pytest.mark.parametrize("what", ["a full disk", "a locked folder"])
+def test_what_could_not_be_kept_is_not_made(empty, open_folder, monkeypatch, capsys, name, what):
+    """It is said in a line, and before minutes of training."""
+    monkeypatch.setitem(making.remake.__kwdefaults__, "folder", open_folder)
+    monkeypatch.setattr(kept_answers, "DATA", open_folder)
+    monkeypatch.setattr(making, "train", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr(kept_answers, "remake", lambda: pytest.fail("asked"))
+    failing = filling_up(1000) if what == "a full disk" else locked(open_folder)
+    with failing:
+        assert main(["remake", name]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f": '{open_folder}'") and not list(open_folder.iterdir())
 
 
 @pytest.mark.parametrize("arguments", [["remake"], ["remake", "huge"], ["measure", ANSWERS]])

@@ -112,6 +112,16 @@ def test_parents_are_made_first_and_what_is_there_is_left_alone(here, empty, cap
     assert "1 made, 2 failed" in shown.out
 
 
+def test_a_parent_that_was_kept_until_a_kill_is_one(here):
+    """Killed between its two renames, a checkpoint has its weights under the other name."""
+    folder, made = here
+    assert main(["remake", "tiny", "--seeds", "5", "--folder", str(folder)]) == 0
+    (folder / "tiny-5.safetensors").rename(folder / "tiny-5.safetensors.part")
+    (folder / "tiny-5.safetensors").write_bytes(b"those of the card before")
+    assert main(["remake", "more", "--seeds", "5", "--folder", str(folder)]) == 0
+    assert made == ["tiny-5", "more-5"]
+
+
 def test_what_has_changed_is_made_again_with_all_that_starts_from_it(here, monkeypatch):
     folder, made = here
     assert main(["remake", "more", "--seeds", "5", "--folder", str(folder)]) == 0

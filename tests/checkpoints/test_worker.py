@@ -1,6 +1,7 @@
 """What a worker of a cluster is asked before it gets work. (test_cluster.py has real ones.)"""
 
 import json
+import os
 import re
 
 import pytest
@@ -17,6 +18,8 @@ def test_the_fingerprint_is_of_what_a_job_reads(tmp_path):
     (tmp_path / "__pycache__" / "a.pyc").write_text("1")
     (tmp_path / ".new-1").write_text("1")
     assert worker.files(tmp_path) == before
+    (tmp_path / os.fsdecode("Müller.py".encode("latin-1"))).touch()
+    assert worker.files(tmp_path) != before
     (tmp_path / "a.py").rename(tmp_path / "b.py")
     renamed = worker.files(tmp_path)
     (tmp_path / "b.py").write_text("2")

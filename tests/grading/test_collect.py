@@ -11,6 +11,7 @@ import zipfile
 import nbformat
 import pytest
 
+from tests.disks import nobody
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
 from tests.places import ROOT
@@ -202,18 +203,70 @@ def test_a_pattern_of_ones_own(course):
     assert collect.collect(course, NAME).said == [] and handed_in(course) == {"ahofer": "mine"}
 
 
+@pytest.mark.parametrize("pattern, told", [("(", "unterminated"), (".*", "no group"), (3, "first")])
+def test_a_pattern_that_names_nobody(course, pattern, told):
+    course.config.Collect.patterns = [pattern]
+    put(course, "bmueller.ipynb", notebook(course, "mine"))
+    with pytest.raises(courses.GradingError, match=rf"c\.Collect\.patterns .* has .*{told}"):
+        collect.collect(course, NAME)
+
+
+def test_whatever_reading_one_file_raises_is_said_of_that_one(course, monkeypatch):
+    """A folder that may not be read, a time that no calendar has, a mistake of ours."""
+    for name in ("ahofer", "bmueller", "czhang"):
+        put(course, f"{name}/{NAME}.ipynb", notebook(course, name))
+    put(course, "dan1.ipynb", notebook(course, "dan1"))
+    real, folder = submissions.regular, course.root / "downloaded" / NAME
+    os.utime(folder / "dan1.ipynb", (2**53, 2**53))  # a disk may refuse that
+    ages = (folder / "dan1.ipynb").stat().st_mtime > 1e12
+
+    def regular(path, most, **more):
+        if "ahofer" in path.parts:
+            raise ZeroDivisionError("nobody has thought of this")
+        return real(path, most, **more)
+
+    monkeypatch.setattr(submissions, "regular", regular)
+    said = collect.collect(course, NAME).said
+    assert set(handed_in(course)) == {"bmueller", "czhang", *([] if ages else ["dan1"])}
+    assert (
+        f"downloaded/{NAME}/ahofer/{NAME}.ipynb cannot be read (ZeroDivisionError: nob" in said[0]
+    )
+    assert not ages or f"downloaded/{NAME}/dan1.ipynb cannot be read (" in said[1]
+
+
+def test_a_folder_that_may_not_be_read_is_named(open_folder):
+    course = small.make(open_folder)
+    (open_folder / "students.csv").write_text(ROSTER, "utf-8")
+    for name in ("ahofer", "bmueller"):
+        put(course, f"{name}/{NAME}.ipynb", b"{}")
+    closed = open_folder / "downloaded" / NAME / "ahofer"
+    closed.chmod(0)
+    with nobody():
+        found = collect.look(course, NAME)
+    closed.chmod(0o755)
+    assert list(found.chosen) == ["bmueller"]
+    (said,) = found.said
+    assert said.startswith(f"downloaded/{NAME}/ahofer cannot be read (PermissionError: ")
+
+
 def test_a_roster_that_is_none(course):
     path = course.root / "students.csv"
     for text, told in (
         ("name\nx", "needs a first line"),
         ("id\n--x y", "has the id"),
         ("id\na\na", "more than once"),
+        ("id,name\na,Müller".encode("latin-1"), r"is not UTF-8: byte 11 is 0xfc; save it as UTF-8"),
+        ("id,name\na,Ann".encode("utf-16"), "is not UTF-8: byte 0 is 0xff"),
+        ("id,name\na," + "x" * 200_000, r"cannot be read as a table: field larger"),
+        ("Student,Section\nAnn,1", "needs a first line with `id`"),
     ):
-        path.write_text(text)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
         with pytest.raises(courses.GradingError, match=told):
             roster.roster(course)
     path.write_text("\ufeffid;name\na;Ann", "utf-8")
     assert roster.roster(course) == [roster.Student("a", "Ann")]
+    path.write_bytes(b"id,name\r\na,Ann\rb,Bob\r")
+    assert [one.id for one in roster.roster(course)] == ["a", "b"]
     path.unlink()
     put(course, "a.ipynb", b"{}")
     with pytest.raises(courses.GradingError, match=r"students\.csv"):
@@ -394,6 +447,24 @@ def test_a_hook_or_an_extension_that_cannot_be_used_is_refused_in_words(course):
     course.config.AssignLatePenalties.plugin_class = "late_hook.Missing"
     with pytest.raises(courses.GradingError, match="plugin for late work cannot be used"):
         scores.penalise_all(course, NAME)
+    with course.gradebook() as book:
+        book.find_submission(NAME, "ahofer").timestamp = datetime.datetime(2026, 3, 5)
+        book.update_or_create_assignment(NAME, duedate="2026-03-04T00:00:00")
+    for number, (taken, told) in enumerate(
+        [
+            ("1 / 0", "ZeroDivisionError: "),
+            ("float('nan')", "is nan; give"),
+            ("'x'", "is 'x'; give"),
+        ]
+    ):
+        (course.root / f"late_{number}.py").write_text(
+            "from nbgrader.plugins import BasePlugin\n\n\nclass ADay(BasePlugin):\n"
+            "    def late_submission_penalty(self, student_id, score, total_seconds_late):\n"
+            f"        return {taken}\n"
+        )
+        course.config.AssignLatePenalties.plugin_class = f"late_{number}.ADay"
+        with pytest.raises(courses.GradingError, match=f"late work, asked for ahofer: .*{told}"):
+            scores.penalise_all(course, NAME)
     del course.config.AssignLatePenalties
     (course.root / "extensions.csv").write_text("id,assignment,days\nahofer,,two\n")
     with pytest.raises(courses.GradingError, match="'two' is no number of days"):
@@ -408,8 +479,11 @@ def test_who_handed_in_something_else_is_named(course):
     put(course, f"{chen}file/01_small.ipynb", notebook(course, "chen"))
     put(course, f"{chen}onlinetext/onlinetext.html", b"<p>")
     put(course, f"{chen}file/.venv/share/example.ipynb", notebook(course, "not mine"))
+    put(course, os.fsdecode("Müller_48126_assignsubmission_file/work.7z".encode("latin-1")), b"7z")
     said = collect.collect(course, NAME).said
     assert [one.partition(";")[0] for one in said] == [
+        f"In downloaded/{NAME}, no notebook and nobody's on the roster: "
+        r"'M\udcfcller_48126_assignsubmission_file/work.7z'.",
         f"ahofer has no notebook in downloaded/{NAME}, but 'work.rar'",
         f"bmueller has no notebook in downloaded/{NAME}, but 'photo.pdf'",
     ]

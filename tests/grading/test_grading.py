@@ -899,6 +899,17 @@ def test_many_oddities_do_not_hide_one(course):
     assert any("left processes running" in one for one in told) and len(told) < 40
 
 
+@pytest.mark.parametrize("when", ["9" * 30, "0001-01-01 00:00:00 +1400", "yesterday", "T"])
+def test_a_time_that_is_none_costs_nobody_else_anything(course, when):
+    for student in ("alice", "mallory"):
+        path = small.submit(course, student)
+    (path.parent / "timestamp.txt").write_text("2026-01-01 00:00:00 UTC")
+    small.run(course)
+    (path.parent / "timestamp.txt").write_text(when)
+    assert small.run(course) == 0
+    assert small.points(course, "alice") == small.points(course, "mallory") == POINTS
+
+
 def test_late_work_is_recorded_as_nbgrader_does(course):
     path = small.submit(course, "alice")
     (path.parent / "timestamp.txt").write_text("2026-03-01 12:00:00.000000 UTC\n")
@@ -1280,6 +1291,17 @@ def test_what_is_printed_and_raised_holds_no_orders(course):
     text = nbformat.writes(read_graded(course, "alice"))
     assert r"\u001b" not in text and r"\u009b" not in text and "ValueError" in text
     assert len(text) < 40_000 and len("".join(small.sentences(course, "alice"))) < 2000
+
+
+def test_what_joins_emoji_and_letters_is_no_order(course):
+    shown = "👩‍👩‍👧 نمی‌شود क्‍ष é 床前明月"
+    shout = f"print({shown!r})\ndef shout(words):\n    raise ValueError({shown!r})"
+    small.submit(course, "alice", SOLUTION | {"shout": shout})
+    small.run(course)
+    cells = read_graded(course, "alice").cells
+    outputs = [one for cell in cells for one in cell.get("outputs", ())]
+    assert any(one.get("text") == shown + "\n" for one in outputs)
+    assert any(one.get("evalue") == shown for one in outputs)
 
 
 def test_orders_to_a_terminal_in_the_text_of_cells_are_shown_as_signs(course):

@@ -14,6 +14,7 @@ import zipfile
 import nbformat
 import pytest
 
+from tests.disks import filling_up
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
 from tools.grading import (
@@ -166,7 +167,7 @@ def test_moodle_gets_each_page_in_the_folder_that_it_gave_the_student(tmp_path):
     notebook = nbformat.writes(small.answered(course, small.SOLUTION))
     folder = tmp_path / "downloaded" / NAME
     for one in (
-        "Ada Lovelace_48000_assignsubmission_file",
+        os.fsdecode(b"Ada Lovel\xe0ce_48000_assignsubmission_file/ada"),
         "cyd/Cyd Dee_48000_assignsubmission_file",
     ):
         (folder / one).mkdir(parents=True)
@@ -175,10 +176,15 @@ def test_moodle_gets_each_page_in_the_folder_that_it_gave_the_student(tmp_path):
     page = tmp_path / "page.html"
     page.write_text("a page", "utf-8")
     feedback.zip_for_moodle(course, NAME, dict.fromkeys(("ada", "cyd", "eve"), page))
-    with zipfile.ZipFile(tmp_path / "grades_moodle" / f"{NAME}-feedback.zip") as archive:
-        assert archive.namelist() == [f"Ada Lovelace_48000_assignsubmission_file/{NAME}.html"]
+    path = tmp_path / "grades_moodle" / f"{NAME}-feedback.zip"
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == [f"Ada Lovelce_48000_assignsubmission_file/{NAME}.html"]
+    before = path.read_bytes()
+    with filling_up(10), pytest.raises(OSError, match="File too large"):
+        feedback.zip_for_moodle(course, NAME, {"ada": page})
+    assert path.read_bytes() == before
     feedback.zip_for_moodle(course, NAME, {"eve": page})
-    assert not (tmp_path / "grades_moodle" / f"{NAME}-feedback.zip").exists()
+    assert not path.exists()
 
 
 def test_a_platform_is_told_no_other_points_where_no_grade_is_final(tmp_path):
@@ -305,6 +311,31 @@ def test_statistics_hold_no_words_of_a_students(course):
     page = path.read_text("utf-8")
     assert "was here" not in page and "<script" not in page and "default-src 'none'" in page
     assert "test-shout: 1 of 4 failed" in words_of(path)
+
+
+def test_one_notebook_that_is_damaged_does_not_take_the_page_along(course):
+    """By a disk, or by hand. The others are counted, and it is said that one is not."""
+    path = course.root / "autograded" / "bob" / NAME / f"{NAME}.ipynb"
+    before = path.read_bytes()
+    other = nbformat.reads(before.decode(), 4)
+    other.cells = other.cells[:3]
+    try:
+        for damaged in (b"", before[:1000], nbformat.writes(other).encode(), None):
+            path.unlink() if damaged is None else path.write_bytes(damaged)
+            text = words_of(statistics.statistics(course)[0])
+            assert "3 graded" in text and "1 damaged in `autograded`, 1 missing" in text
+            assert "4 hand-ins" in words_of(similarity.similarity(course)[0][0])
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_disk_that_takes_no_page_leaves_the_one_before(course):
+    for make in (statistics.statistics, lambda course: similarity.similarity(course)[0]):
+        (path,) = make(course)
+        before = path.read_bytes()
+        with filling_up(1000), pytest.raises(OSError, match=f"File too large: '{path}'"):
+            make(course)
+        assert path.read_bytes() == before
 
 
 def test_statistics_tell_not_written_from_wrong(tmp_path):
@@ -524,6 +555,13 @@ def test_what_is_no_python_is_compared_as_far_as_it_is_some(tmp_path):
     assert similarity.similarity(course)[1] == {NAME: 1}
 
 
+def test_a_page_shows_the_scripts_of_all_languages(tmp_path):
+    said = "👩‍👩‍👧 نمی‌شود क्‍ष é 床前明月 🇫🇷✈️"
+    page = pages.put(tmp_path / "page.html", said, [pages.code(said)]).read_text("utf-8")
+    assert page.count(said) == 3
+    assert r"\u202e" in pages.code("\u202e") and r"\u2066" in pages.text("\u2066")
+
+
 def test_a_page_shows_what_is_written_and_runs_nothing(tmp_path):
     path = pages.put(
         tmp_path / "a.html", "<b>&", [f"<p>{pages.text('<i>' + chr(27) + chr(0x202E))}"]
@@ -539,3 +577,19 @@ def test_what_nobody_has_waited_for_is_counted_too():
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert measure.used() - before > 0.1
     process.wait()
+
+
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        (["01_markov_chains", "--students", "0"], "--students=0 is no number of students: give"),
+        (["01_markov_chains", "--students", "nan"], "--students=nan is no number of students"),
+        (["01_markov_chains", "--workers", "-1"], "--workers=-1 is no number of workers: give"),
+        (["01_markov"], r"There is no assignment '01_markov'. There are: 01_markov_chains, "),
+        (["01_markov_chains", "--cluster", "here"], "'here' is no address of a Dask scheduler"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_in_a_line(monkeypatch, given, told):
+    monkeypatch.setattr(sys, "argv", ["measure", *given])
+    with pytest.raises(SystemExit, match=told):
+        measure.main()

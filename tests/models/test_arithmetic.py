@@ -1,14 +1,19 @@
 """A model in any precision: it writes, fills in and learns, and its float32 stays what it was."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from tests.small_models import tokens
-from utils.generation import diffusion, uniform
+from utils.generation import canvas, diffusion, uniform
 from utils.generation.ragged import continue_each
 from utils.generation.sampling import distribution, draw, generate
+from utils.measure import probes
+from utils.models.absolute import AbsoluteTransformer
 from utils.models.arithmetic import threaded_matmul, widened
 from utils.models.kv_cache import KVCache
+from utils.models.looped import looped
 from utils.models.transformer import Transformer, TransformerConfig, attention_weights, rms_norm
 from utils.training.fit import fit
 from utils.training.losses import next_token_loss
@@ -86,6 +91,41 @@ def test_it_learns(dtype):
     how = {"steps": 30, "lr": 1e-2, "seed": 0, "progress": False}
     history = fit(model, [tokens(4, 10)], next_token_loss, **how)
     assert history.losses[-1] < history.losses[0] - 0.5
+
+
+KINDS = {
+    "looped": lambda: looped(gentle(CAUSAL), 3),
+    "numbered places": lambda: AbsoluteTransformer(BOTH_WAYS),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_of_other_kinds_round_as_it_does(kind, dtype):
+    model = KINDS[kind]()
+    expected, logits = model(tokens(2, 12)), KINDS[kind]().to(dtype)(tokens(2, 12))
+    assert logits.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    assert (logits - expected).abs().max() < CLOSE[dtype] * expected.abs().max()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_it_writes_on_a_canvas_and_is_shown_its_last_guess(dtype):
+    dice, text = torch.Generator().manual_seed(0), tokens(4, 6)
+    model = gentle(replace(BOTH_WAYS, tie_embeddings=False), dtype)
+    how = {"passes": 3, "self_condition": True, "generator": dice}
+    assert canvas.write(model, text, [1, 2, 3], range(49), **how).shape == text.shape
+    found, expected = (
+        canvas.loss(each, text, range(49), generator=torch.Generator())
+        for each in (model, gentle(replace(BOTH_WAYS, tie_embeddings=False)))
+    )
+    assert torch.allclose(found.float(), expected, rtol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_probe_reads_it(dtype):
+    model, text = gentle(BOTH_WAYS, dtype), tokens(8, 6, 49)
+    states, labels = probes.states(model, text, 2, 1), text[:, 1] % 2
+    assert probes.Linear(states, labels).accuracy(states, labels) == 1
 
 
 def test_where_doubles_are_the_default(in_doubles):

@@ -261,6 +261,14 @@ def test_a_colon_in_the_path_is_named_before_anything_is_done(clone):
     assert not (moved / ".venv").exists()
 
 
+def test_a_path_that_is_not_utf8_is_named_before_anything_is_done(clone):
+    moved = clone.rename(clone.with_name(os.fsdecode(b"Universit\xe4t")))
+    failed = set_up(moved, "exit 0")
+    (line,) = failed.stderr.splitlines()
+    assert failed.returncode == 1 and r"Universit\udce4t" in line and "rename" in line
+    assert not (moved / ".venv").exists()
+
+
 def test_commands_start_whatever_the_folder_is_called(clone):
     """As nbgrader starts alembic. pip puts the path of Python between quotes, as it is."""
     python = clone / ".venv" / "bin" / "python"
@@ -282,6 +290,7 @@ ELSEWHERE = {
     **{"JUPYTER_PATH": "/elsewhere", "JUPYTER_TOKEN_FILE": "/elsewhere", "JUPYTER_NO_CONFIG": "1"},
     **{"JUPYTERLAB_DIR": "/elsewhere", "MPLBACKEND": "Qt5Agg", "MATPLOTLIBRC": "/elsewhere"},
     **{"TORCH_LOGS": "all", "PYTORCH_JIT": "0"},
+    **{"PYTEST_ADDOPTS": "--collect-only", "PYTEST_PLUGINS": "none", "TQDM_MININTERVAL": "no"},
 }
 
 
@@ -289,6 +298,7 @@ def test_other_projects_settings_do_not_reach_the_book(tmp_path):
     given = {**ELSEWHERE, "PIP_USER": "1", "LANG": "C", "OMP_NUM_THREADS": "1"}
     found = environment.variables(str(tmp_path), given)
     assert not set(ELSEWHERE) & set(found)
+    assert found["PYTHONIOENCODING"] == ":backslashreplace"
     assert found["PIP_USER"] == "0" and found["LANG"] == "C" and found["OMP_NUM_THREADS"] == "1"
     assert found["JUPYTER_DATA_DIR"].startswith(str(tmp_path / ".cache"))
     assert found["PATH"].split(os.pathsep)[0] == str(tmp_path / ".venv" / "bin")
@@ -303,6 +313,11 @@ def test_where_packages_come_from_and_the_readers_token_are_kept(tmp_path):
 def test_there_is_a_home_to_write_to(tmp_path, given):
     home = environment.variables(str(tmp_path), given)["HOME"]
     assert os.access(home, os.W_OK)
+
+
+def test_a_name_that_is_not_utf8_can_be_printed(clone):
+    ran = set_up(clone, "exit 0", "-c", r"print('M\udcfcller', '月', input())", input="é")
+    assert ran.returncode == 0 and ran.stdout.endswith("M\\udcfcller 月 é\n"), ran.stderr
 
 
 def test_the_machines_settings_do_not_stop_the_set_up(clone):
@@ -537,6 +552,19 @@ def test_settings_that_cannot_be_written_are_one_line(open_folder, monkeypatch, 
     failing = filling_up(10) if what == "a full disk" else locked(open_folder / "CONFIG")
     with failing, pytest.raises(SystemExit, match=r"^JupyterLab's settings cannot be written: "):
         lab.main()
+
+
+def test_a_chapter_that_cannot_be_read_keeps_nobody_from_the_others(tmp_path, capsys):
+    """It may be in the middle of a merge."""
+    (tmp_path / "chapters").mkdir()
+    for name, text in (("a", "<<<<<<< HEAD"), ("b", ""), ("c", "[]"), ("d", '{"nbformat": 4}')):
+        (tmp_path / "chapters" / f"{name}.ipynb").write_text(text)
+    (tmp_path / "chapters" / os.fsdecode(b"\xe9.ipynb")).write_bytes(b"\xff")
+    environ = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA")}
+    lab.prepare(tmp_path, environ)
+    told = capsys.readouterr().out
+    assert "'a.ipynb' cannot be read (" in told and r"'\udce9.ipynb' cannot be read (" in told
+    assert (tmp_path / "CONFIG" / "labconfig" / "page_config.json").exists()
 
 
 @pytest.mark.parametrize("environ", [{}, {"JUPYTER_TOKEN": ""}])

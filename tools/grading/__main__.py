@@ -64,14 +64,14 @@ def main(command):
         for path in sorted((course.root / "grades_moodle").glob("*-feedback.zip")):
             print(f"{path}, for Moodle")
         for student, name, why in held_back:
-            print(f"  none yet for {student}, {name}: {why}")
+            print(printable(f"  none yet for {student}, {name}: {why}"))
     elif command == "formgrader":
         formgrader(course, say("HOST") or "127.0.0.1", lab.port_number(say("PORT") or "8888"))
     elif command == "export":
         done = export(course, only, say("FORMAT") or None)
         print(*done.paths, sep="\n")
         for student, name, status, why in done.open:
-            print(f"  {status}: {student}, {name}: {why}")
+            print(printable(f"  {status}: {student}, {name}: {why}"))
         for name, absent in done.missing.items():
             print(f"  not handed in: {name}, by {', '.join(sorted(absent))}")
         for sentence in done.left_out:

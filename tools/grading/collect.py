@@ -12,9 +12,10 @@ email or name its path spells; where none or several fit, nothing is guessed and
 import dataclasses
 import datetime
 import io
+import os
 import re
 import time
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from . import submissions, zips
 from .course import GradingError, write
@@ -71,7 +72,7 @@ def look(course, name):
             "with the columns id, name, email, into the course's folder."
         )
     files, unread, listed = [], [], {}
-    patterns = [*course.config.Collect.get("patterns", []), *PATTERNS]
+    patterns = [*own_patterns(course), *PATTERNS]
     for one in found_in(folder, found.said, lambda path: whose(path, students, patterns, {})):
         if one.path.name == "submission_metadata.yml":
             listed |= gradescope(one.data)
@@ -86,10 +87,17 @@ def look(course, name):
             who = f"fits {', '.join(one.id for one in fit)}" if fit else "fits nobody on the roster"
             where = f"downloaded/{name}/{one.path}"
             found.said.append(f"{where} {who}. Rename it after one, or remove it.")
+    nobodys = []
     for one in unread:
         fit = whose(one.path, students, patterns, listed)
-        if len(fit) == 1 and fit[0].id not in theirs:
+        if not fit:
+            nobodys.append(str(one.path))
+        elif len(fit) == 1 and fit[0].id not in theirs:
             others.setdefault(fit[0].id, []).append(one.path)
+    if nobodys:
+        names = ", ".join(map(repr, nobodys[:3]))
+        names += f" and {len(nobodys) - 3} more" if len(nobodys) > 3 else ""
+        found.said.append(f"In downloaded/{name}, no notebook and nobody's on the roster: {names}.")
     for student, paths in sorted(others.items()):
         found.without[student] = submissions.listed(paths)
         there = f"no notebook in downloaded/{name}, but {found.without[student]}"
@@ -105,6 +113,20 @@ def look(course, name):
             found.said.append(
                 f"{student} has handed in {len(choices)} notebooks; {what} is {named[-1].path}."
             )
+    return found
+
+
+def own_patterns(course):
+    """Those of the course's configuration. Raises GradingError for what names no student."""
+    found = course.config.Collect.get("patterns", [])
+    for one in found:
+        try:
+            if "student" in re.compile(one).groupindex:
+                continue
+            why = "it has no group `(?P<student>…)`"
+        except (re.error, TypeError) as error:
+            why = str(error)
+        raise GradingError(f"c.Collect.patterns in nbgrader_config.py has {one!r}: {why}.")
     return found
 
 
@@ -151,27 +173,41 @@ def whose(path, students, patterns, listed):
 
 def found_in(folder, said, named):
     """The Files below a folder and in its zips: notebooks, lists of names, and what is neither.
-    named: whom a path spells."""
-    for file in sorted(folder.rglob("*")):
+    named: whom a path spells. Whatever reading one of them raises is `said` of that one."""
+
+    def cannot(path, error):  # it is of a disk, of somebody's rights, or a mistake of ours
+        inner = PurePosixPath(path).relative_to(folder)
+        why = f"{type(error).__name__}: {str(error)[:200]}"
+        said.append(f"downloaded/{folder.name}/{inner} cannot be read ({why}).")
+
+    walk = os.walk(folder, onerror=lambda error: cannot(error.filename or folder, error))
+    for file in sorted(Path(above, name) for above, _, names in walk for name in names):
         inner = PurePosixPath(file.relative_to(folder).as_posix())
-        left = any(one.startswith(".") or one in zips.NO_WORK for one in inner.parts)
-        if not file.is_file() or left:
+        if any(one.startswith(".") or one in zips.NO_WORK for one in inner.parts):
             continue
-        when = datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC)
-        if not relevant(inner):
-            yield File(inner, None, when)
-            continue
-        platforms = not inner.parent.parts and not named(inner)
         try:
-            if inner.suffix.lower() == ".zip":
-                data = file
-                zips.regular(file, zips.MAX_ARCHIVE, read=False)
-            else:
-                data = zips.regular(file, zips.MAX_NOTEBOOK)
-            one = File(inner, data, when)
-            yield from unpacked(one, said, platforms=platforms, room=Room())
+            if file.is_file():
+                yield from in_file(
+                    file, inner, said, platforms=not inner.parent.parts and not named(inner)
+                )
         except zips.Refused as reason:
             said.append(f"downloaded/{folder.name}/{inner} {reason}.")
+        except Exception as error:
+            cannot(file, error)
+
+
+def in_file(file, inner, said, *, platforms):
+    """The same of one file, which lies at inner."""
+    when = datetime.datetime.fromtimestamp(file.stat().st_mtime, datetime.UTC)
+    if not relevant(inner):
+        yield File(inner, None, when)
+        return
+    if inner.suffix.lower() == ".zip":
+        data = file
+        zips.regular(file, zips.MAX_ARCHIVE, read=False)
+    else:
+        data = zips.regular(file, zips.MAX_NOTEBOOK)
+    yield from unpacked(File(inner, data, when), said, platforms=platforms, room=Room())
 
 
 @dataclasses.dataclass

@@ -11,6 +11,8 @@ import functools
 import hashlib
 import json
 import logging
+import os
+import re
 import warnings
 from pathlib import Path
 
@@ -73,6 +75,8 @@ class Course:
             for path in self.root.glob("source/*/*.ipynb")
             if path.stem == path.parent.name
         )
+        for name in found:
+            check_path(name)
         if only and only not in found:
             known = ", ".join(found) or "none"
             raise GradingError(f"There is no assignment {only!r}. There are: {known}.")
@@ -120,9 +124,14 @@ def open_course(root=None, url=None):
     root = Path(root or ROOT / "assignments").resolve()
     if not (root / "source").is_dir():
         raise GradingError(f"{root} is not a course: it has no folder `source`.")
+    check_path(root)
     config = Config()
     if (root / "nbgrader_config.py").exists():
-        config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+        try:
+            config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+        except Exception as error:  # it is Python
+            said = f"{type(error).__name__}: {error}"
+            raise GradingError(f"{root / 'nbgrader_config.py'} does not run: {said}.") from error
     own = sqlalchemy.URL.create("sqlite", database=str(root / "gradebook.db"))  # quotes the path
     url = url or config.CourseDirectory.get("db_url") or own.render_as_string()
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -138,6 +147,29 @@ def open_course(root=None, url=None):
             "drivers for these two are installed."
         ) from None
     return course
+
+
+def check_path(path):
+    """Raise GradingError for a path that nbgrader cannot take: it would pass over what lies there,
+    or hand out what it should not."""
+    if re.search(r"\[.*\]", str(path)):
+        why = "has brackets, which nbgrader takes for a pattern"
+    elif re.search("[\ud800-\udfff]", str(path)):
+        why = "is not UTF-8"
+    else:
+        return
+    raise GradingError(f"The path {str(path)!r} {why}: move or rename it.")
+
+
+class OneFolder:
+    """For a converter of nbgrader's: it converts what is in one folder. Else it would look for that
+    by its path as a pattern, and a question mark in it fits the folder beside it, too."""
+
+    def init_notebooks(self):
+        folder = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
+        names = sorted(path.name for path in Path(folder).glob("*.ipynb"))
+        self.assignments = {folder: [os.path.join(folder, name) for name in names]}
+        self.notebooks = []
 
 
 def shown(url):

@@ -15,13 +15,17 @@ from nbgrader.converters import GenerateFeedback
 
 from . import collect, pages, rebuild, submissions
 from .cards import read_card
-from .course import GradingError, template, write
+from .course import GradingError, OneFolder, template, write
 from .progress import Progress
 from .roster import roster, squeezed
 from .scores import standing
 from .zips import Refused
 
 MOODLES = re.compile(r".+?_\d+_assignsubmission_file(?=_|$)")  # a student's folder
+
+
+class Page(OneFolder, GenerateFeedback):
+    pass
 
 
 def feedback(course, only=None, *, unmarked=False):
@@ -33,8 +37,8 @@ def feedback(course, only=None, *, unmarked=False):
     made, held_back = {}, []
     for name in course.names(only):
         states = unsettled(course, name)
-        folders = sorted((course.root / "autograded").glob(f"*/{name}"))
-        ready = [folder.parent.name for folder in folders]
+        graded = sorted((course.root / "autograded").glob("*"))
+        ready = [folder.name for folder in graded if (folder / name).is_dir()]
         allowed = ("final", "not final") if unmarked else ("final",)
         ready = [one for one in ready if states.get(one, ("final",))[0] in allowed]
         with Progress(name, len(ready), "pages made") as progress:
@@ -57,7 +61,6 @@ def zip_for_moodle(course, name, made):
     """Write grades_moodle/ASSIGNMENT-feedback.zip, in which each page lies in the folder that
     Moodle gave its student in the zip of submissions; none if nobody's came from Moodle."""
     path = course.root / "grades_moodle" / f"{name}-feedback.zip"
-    path.unlink(missing_ok=True)
     chosen, data = collect.look(course, name).chosen, io.BytesIO()
     spelled = {one.id: one.spellings() for one in roster(course)}
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -65,7 +68,9 @@ def zip_for_moodle(course, name, made):
             if folder := student in chosen and folder_of(chosen[student].path, spelled[student]):
                 archive.write(page, f"{folder}/{name}.html")
         empty = not archive.namelist()
-    if not empty:
+    if empty:
+        path.unlink(missing_ok=True)
+    else:
         write(path, data.getvalue())
 
 
@@ -74,7 +79,7 @@ def folder_of(path, spellings):
     further out: then it lies in a zip of their own, and may bear another's number."""
     for part in path.parts:
         if found := MOODLES.match(part):
-            return found[0]
+            return found[0].encode("utf-8", "ignore").decode()  # it goes by the number
         if squeezed(part) in spellings:
             return None
     return None
@@ -83,9 +88,7 @@ def folder_of(path, spellings):
 def page(course, student, name):
     """Let nbgrader make one page, that runs and loads nothing; formulas are shown as they were
     written. Returns its path."""
-    converter = GenerateFeedback(
-        coursedir=course.directory(name, student), config=course.config, force=True
-    )
+    converter = Page(coursedir=course.directory(name, student), config=course.config, force=True)
     converter.log = logging.getLogger("feedback")
     converter.log.setLevel(logging.ERROR)
     try:

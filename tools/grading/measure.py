@@ -16,19 +16,41 @@ from pathlib import Path
 import nbformat
 import psutil
 
+from tools import lab
+from utils.checkpoints.cluster import ClusterError
+
 from . import course as courses
+from . import sandbox
+from .__main__ import MOST_WORKERS
 from .cards import read_card
 from .grade import grade
 from .scores import standing
+
+SOURCE = courses.ROOT / "assignments"
+MOST_STUDENTS = 1000
 
 
 def main():
     parser = argparse.ArgumentParser(description="Measure the grading of a class.")
     parser.add_argument("assignment")
-    parser.add_argument("--students", type=int, default=30)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--students", default="30")
+    parser.add_argument("--workers", default=str(os.cpu_count()))
     parser.add_argument("--cluster", help="the address of a Dask scheduler")
     asked = parser.parse_args()
+    for option, most in (("students", MOST_STUDENTS), ("workers", MOST_WORKERS)):
+        wanted = f"no number of {option}: give one from 1 to {most}"
+        number = lab.number(f"--{option}", getattr(asked, option), most, wanted)
+        setattr(asked, option, number)
+    if not (SOURCE / "source" / asked.assignment).is_dir():
+        known = ", ".join(sorted(path.name for path in (SOURCE / "source").iterdir()))
+        raise SystemExit(f"There is no assignment {asked.assignment!r}. There are: {known}.")
+    try:
+        measured(asked)
+    except (courses.GradingError, sandbox.NoSandbox, ClusterError) as error:
+        raise SystemExit(str(error)) from None
+
+
+def measured(asked):
     with tempfile.TemporaryDirectory() as folder:
         course = fill(Path(folder), asked.assignment, asked.students)
         start, before = time.perf_counter(), used()
@@ -69,9 +91,8 @@ def name(number):
 
 def fill(folder, assignment, students):
     """A course of one assignment, with the solution handed in that often."""
-    source = courses.ROOT / "assignments"
-    shutil.copytree(source / "source" / assignment, folder / "source" / assignment)
-    shutil.copy(source / "nbgrader_config.py", folder)
+    shutil.copytree(SOURCE / "source" / assignment, folder / "source" / assignment)
+    shutil.copy(SOURCE / "nbgrader_config.py", folder)
     course = courses.open_course(folder)
     path = folder / "source" / assignment / f"{assignment}.ipynb"
     released = courses.template(course, assignment).released

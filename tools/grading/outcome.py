@@ -90,8 +90,19 @@ def told(error):
 def readable(text, most):
     """Text in several lines, without colours and other orders to a terminal, and not too long."""
     text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text[: 2 * most])[:most]
+    return printable(text, "\n\t")
+
+
+JOINERS = "\u200c\u200d"  # of emoji, and of letters in Persian and Hindi; they hide nothing
+
+
+def printable(text, besides=""):
+    """Text that a terminal and a file can take. A student's words, and names of files, may hold
+    half a character, a line break or an order to the terminal; these, but for `besides`, are shown
+    as Python's repr shows them."""
+    kept = JOINERS + besides
     return "".join(
-        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
+        one if one.isprintable() or one in kept else one.encode("unicode_escape").decode()
         for one in text
     )
 

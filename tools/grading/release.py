@@ -8,7 +8,7 @@ import zipfile
 import nbformat
 from nbgrader.converters import GenerateAssignment
 
-from .course import ROOT, GradingError, marks, template, write
+from .course import ROOT, GradingError, OneFolder, marks, template, write
 
 README = """# {name}
 
@@ -19,7 +19,7 @@ With Python 3.11 or newer, in this folder:
 
     python3 -m venv .venv
     .venv/bin/pip install -r requirements.txt
-    .venv/bin/jupyter lab {name}.ipynb
+    .venv/bin/jupyter lab {file}
 
 (on Windows `.venv\\Scripts\\` in place of `.venv/bin/`). If you have the book installed, you can
 instead put the notebook into its folder and open it there.
@@ -35,6 +35,10 @@ Matplotlib and the book's `utils`; shell commands (`!ls`) and other packages are
 Before you hand in, choose *Restart Kernel and Run All Cells*. It stops at the first test that
 fails; you may hand in all the same. Hand in the notebook, under the name it has.
 """
+
+
+class Release(OneFolder, GenerateAssignment):
+    pass
 
 
 def release(course, only=None):
@@ -58,9 +62,7 @@ def generate(course, name):
     """Let nbgrader make the students' version and register the assignment. Returns its text."""
     log = logging.getLogger("release")
     log.setLevel(logging.ERROR)
-    converter = GenerateAssignment(
-        coursedir=course.directory(name, "."), config=course.config, force=True
-    )
+    converter = Release(coursedir=course.directory(name, "."), config=course.config, force=True)
     converter.log = log
     try:
         converter.start()
@@ -107,9 +109,10 @@ def packed(name, notebook):
     """The bytes of a zip: the same for the same content."""
     weights = [path for path in sorted((ROOT / "checkpoints").glob("*")) if used(path, notebook)]
     what = ";\nweights of small models, `checkpoints`" if weights else ""
+    typed = f"{name}.ipynb" if re.fullmatch(r"[\w.-]+", name) else f'"{name}.ipynb"'
     files = {
         f"{name}.ipynb": notebook.encode(),
-        "README.md": README.format(name=name, weights=what).encode(),
+        "README.md": README.format(name=name, file=typed, weights=what).encode(),
         "requirements.txt": requirements().encode(),
         "constraints.txt": (ROOT / "constraints.txt").read_bytes(),
         "LICENSE": (ROOT / "LICENSE").read_bytes(),

@@ -4,6 +4,7 @@ import nbformat
 
 from . import scores
 from .course import marks, write
+from .outcome import printable
 from .scores import standings
 
 ONLY = "*The grading speaks in this first cell and in no other.*"
@@ -29,15 +30,6 @@ def plain(text):
     """Text in which nothing is markup: some of its words are a student's."""
     text = printable(text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("[", "&#91;").replace("`", "'")
-
-
-def printable(text):
-    """Text that a terminal and a file can take. A student's words, and names of files, may hold
-    half a character, a line break or an order to the terminal; these are shown as Python's repr
-    shows them."""
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
-    )
 
 
 def lines(job, now):

@@ -53,11 +53,22 @@ def squeezed(text):
 
 
 def table(path):
-    """The rows of a small table, dicts, with commas or semicolons between its columns."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    """The rows of a small table, dicts, with commas or semicolons between its columns. Raises
+    GradingError if it is none, or not UTF-8: names would be damaged, and fit nobody."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise GradingError(
+            f"{path} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}; save "
+            "it as UTF-8 (in a spreadsheet: “CSV UTF-8”)."
+        ) from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     first = text.partition("\n")[0]
     between = ";" if first.count(";") > first.count(",") else ","
-    return list(csv.DictReader(io.StringIO(text), delimiter=between))
+    try:
+        return list(csv.DictReader(io.StringIO(text), delimiter=between))
+    except csv.Error as error:
+        raise GradingError(f"{path} cannot be read as a table: {error}.") from None
 
 
 CANVAS = ("ID", "SIS User ID", "SIS Login ID", "Section")  # columns of its gradebook
@@ -93,7 +104,7 @@ def of_canvas(rows):
     found = []
     for row in rows:
         last, _, first = (row["Student"] or "").partition(",")
-        number = row.get("SIS Login ID") or row.get("SIS User ID") or row["ID"]
+        number = row.get("SIS Login ID") or row.get("SIS User ID") or row.get("ID")
         if number and last.strip() != "Points Possible" and row["Student"] != "Student, Test":
             found.append({**row, "id": number, "first_name": first, "last_name": last})
     return found

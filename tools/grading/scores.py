@@ -12,6 +12,8 @@ import nbformat
 from nbgrader.preprocessors import AssignLatePenalties, SaveAutoGrades
 from nbgrader.utils import parse_utc
 
+from utils.text.numbers import real
+
 from .course import GradingError, marks
 from .roster import roster, table
 
@@ -51,7 +53,7 @@ def penalise_all(course, assignment, times=None):
     with course.gradebook() as book, one_transaction(book.db):
         for one in book.assignment_submissions(assignment):
             if when := (times or {}).get(one.student_id):
-                with contextlib.suppress(ValueError):  # the others are not to suffer from it
+                with contextlib.suppress(Exception):  # the others are not to suffer from it
                     one.timestamp = parse_utc(when)
             penalise(course, book, one.student_id, assignment)
 
@@ -145,9 +147,14 @@ def penalise(course, book, student, assignment):
     notebook.late_submission_penalty = None
     late = late_by(course, submission, student, assignment)
     if late > 0:
-        penalty = step.plugin_inst.late_submission_penalty(student, notebook.score, late)
-        if penalty is not None:
-            notebook.late_submission_penalty = step._check_late_penalty(notebook, penalty)
+        try:
+            penalty = step.plugin_inst.late_submission_penalty(student, notebook.score, late)
+            if penalty is not None:
+                penalty = real("what it takes off", penalty, "give a number of points")
+                notebook.late_submission_penalty = step._check_late_penalty(notebook, penalty)
+        except Exception as error:  # the course's own code, and what it returns
+            said = f"{type(error).__name__}: {error}"
+            raise GradingError(f"The plugin for late work, asked for {student}: {said}.") from error
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,6 +31,7 @@ from .inside.reading import defines, names
 from .reasons import DID_NOT_END, NOT_WRITTEN, reason, titles_of
 
 COUNTED = ("final", "not final")
+DAMAGED = "damaged in `autograded`"
 LONGEST = 60  # signs of a value
 USUAL = (builtins, collections, functools, itertools, math, operator, random, string)
 PYTHONS = {*keyword.kwlist, *sys.stdlib_module_names, "inf", "nan"}.union(*map(dir, USUAL))
@@ -146,8 +147,13 @@ def gather(course, pattern):
         except MissingEntry:
             return found
         for one in submissions:
-            if one.student_id not in apart:
-                add(found, one, course, pattern, defined)
+            if one.student_id in apart:
+                continue
+            cells = graded_cells(course, one.student_id, pattern)
+            if cells is None:
+                found.apart.setdefault(DAMAGED, []).append(one.student_id)
+            else:
+                add(found, one, cells, course, pattern, defined)
     tests = [one for one in found.questions.values() if not one.written]
     for number, one in enumerate(tests):
         before = [other for other in tests[:number] if other.asks & one.asks]
@@ -183,12 +189,20 @@ def solutions(course, name):
     return {marks(one)["grade_id"]: defines(plain(one.source)[0]) for one in cells}
 
 
-def add(found, submission, course, pattern, defined):
-    """Add a graded submission, of nbgrader's gradebook, to the Class."""
+def graded_cells(course, student, pattern):
+    """{name: cell} of a graded notebook; None if it is gone or damaged."""
+    path = course.folder("autograded", student, pattern.name) / f"{pattern.name}.ipynb"
+    try:
+        cells = {marks(one).get("grade_id"): one for one in nbformat.read(path, 4).cells}
+    except Exception:  # whatever is wrong with one, the page is of the others
+        return None
+    return cells if set(pattern.released) <= set(cells) else None
+
+
+def add(found, submission, cells, course, pattern, defined):
+    """Add a graded submission, of nbgrader's gradebook, to the Class. cells: of its notebook."""
     student, questions = submission.student_id, found.questions
     card = read_card(course, student, pattern.name)
-    graded = course.folder("autograded", student, pattern.name) / f"{pattern.name}.ipynb"
-    cells = {marks(one).get("grade_id"): one for one in nbformat.read(graded, 4).cells}
     found.totals[student] = submission.score
     found.seconds.append(card.seconds)
     for grade in submission.notebooks[0].grades:

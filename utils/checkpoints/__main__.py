@@ -123,6 +123,8 @@ def show(name):
 
 
 def remake(name):
+    if name in KEPT:
+        store.check_folder(kept_answers.DATA)
     if name == ANSWERS:
         return kept_answers.remake()
     if name in PASSAGES:

@@ -136,8 +136,13 @@ def write_card(card: Card, *, folder: Path = FOLDER) -> None:
 def check_folder(folder: Path) -> None:
     """Raise OSError now, and not after an hour of training, if nothing can be kept there."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(MAX_BYTES))
+            file.flush()
+    except OSError as error:
+        error.filename = str(folder)
+        raise
 
 
 def pack(model: Transformer) -> bytes:

@@ -129,9 +129,8 @@ def _made(name, seed, folder, call):
 def packed(label, folder):
     """A checkpoint as a message: its card, and its weights as text, None if they are not kept."""
     card = store.read_card(label, folder=folder)
-    path = folder / f"{label}.safetensors"
-    weights = base64.b64encode(path.read_bytes()).decode() if card.weights_sha256 else None
-    return {"card": asdict(card), "weights": weights}
+    weights = store._weights(card, folder) if card.weights_sha256 else None
+    return {"card": asdict(card), "weights": weights and base64.b64encode(weights).decode()}
 
 
 def keep(label, files, folder):

@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import json
+import os
 import platform
 import re
 import sys
@@ -76,5 +77,6 @@ def files(folder: Path) -> str:
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder).as_posix()
         if path.is_file() and not re.search(r"(^|/)(\.|__pycache__/)|\.(pyc|part)$", inside):
-            every.update(f"{inside}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            every.update(os.fsencode(f"{inside}\n{content}\n"))  # a name need not be UTF-8
     return every.hexdigest()

@@ -38,7 +38,7 @@ def read(model, tokens, guess=None):
         return model(tokens)
 
     def with_guess(layer, inputs):  # the stream as it enters the first layer, and the rest
-        return inputs[0] + guess @ model.output.T, *inputs[1:]
+        return inputs[0] + guess.to(model.output.dtype) @ model.output.T, *inputs[1:]
 
     hook = model.layers[0].register_forward_pre_hook(with_guess)
     try:

@@ -19,6 +19,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from utils.generation import diffusion
 from utils.generation.rounds import checked_positions
 from utils.generation.sampling import draw
+from utils.models.arithmetic import widened
 from utils.models.transformer import rms_norm
 from utils.text import chance
 from utils.text.numbers import SEED, real, whole
@@ -110,6 +111,7 @@ class Linear:
 
     def __init__(self, states, labels, *, penalty=1e-3):
         penalty = real("penalty", penalty, "choose 0 or more, such as 1e-3", least=0)
+        states = widened(states)
         self.mean, self.spread = states.mean(0), states.std(0) + 1e-8
         self.weight = states.new_zeros(states.shape[1], int(labels.max()) + 1, requires_grad=True)
         self.bias = states.new_zeros(int(labels.max()) + 1, requires_grad=True)
@@ -125,7 +127,7 @@ class Linear:
         self.weight.requires_grad_(False), self.bias.requires_grad_(False)
 
     def __call__(self, states):
-        return (states - self.mean) / self.spread @ self.weight + self.bias
+        return (widened(states) - self.mean) / self.spread @ self.weight + self.bias
 
     def accuracy(self, states, labels):
         return float((self(states).argmax(-1) == labels).double().mean())
