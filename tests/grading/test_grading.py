@@ -899,7 +899,7 @@ def test_many_oddities_do_not_hide_one(course):
     assert any("left processes running" in one for one in told) and len(told) < 40
 
 
-@pytest.mark.parametrize("when", ["9" * 30, "0001-01-01 00:00:00 +1400", "yesterday", "T"])
+@pytest.mark.parametrize("when", ["9" * 30, "0001-01-01 00:00:00 +1400"])
 def test_a_time_that_is_none_costs_nobody_else_anything(course, when):
     for student in ("alice", "mallory"):
         path = small.submit(course, student)
