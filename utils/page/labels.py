@@ -8,14 +8,12 @@ takes the place of a legend. Where lines lie apart at their ends, `plotting.labe
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
-from utils.page.plotting import tidy
+from utils.page.plotting import inked, tidy
 
 GAP = 9  # points between a label and the marker it belongs to
 SIDES = {  # (horizontal, vertical alignment): the direction from the marker
@@ -39,7 +37,7 @@ def label_lines(ax: Axes) -> list[Annotation]:
     the annotations, in the order of the lines.
     """
     tidy(ax.figure)  # so that the axes have their final place
-    inked = {line: _inked(line) for line in ax.get_lines()}
+    inked = {line: inked(line) for line in ax.get_lines()}
     lines = [line for line in inked if not line.get_label().startswith("_")]
     placed: dict[Line2D, Annotation] = {}
     for line in 2 * sorted(lines, key=lambda line: len(line.get_xydata())):
@@ -74,16 +72,6 @@ def _at(ax, line, point, side):
         color=line.get_color(),
         fontweight="bold",
     )
-
-
-def _inked(line):
-    """Points along a line, a pixel or so apart: (n, 2), in pixels."""
-    corners = line.get_transform().transform(line.get_xydata())
-    pieces = [corners[-1:]]
-    for a, b in pairwise(corners):
-        n = 1 + int(np.abs(b - a).max())
-        pieces.append(a + (b - a) * np.linspace(0, 1, n, endpoint=False)[:, None])
-    return np.concatenate(pieces)
 
 
 def _cost(ax, box, own, others, taken):

@@ -201,10 +201,12 @@
   const buttons = () => draftRow.querySelectorAll("button");
   const span = () => [Math.min(anchor, chosen), Math.max(anchor, chosen)];
 
-  // What each model would write in the chosen place, as its text stands now.
+  // What each model would write in the chosen place, as its text stands now. It takes passes, so the
+  // models are asked when it is unfolded.
   function showRoads() {
     const word = draft[chosen] === blank ? "a blank" : `“${tokens[draft[chosen]]}”`;
     find("summary").textContent = `Word ${chosen + 1}, ${word}: change it, or see the roads not taken`;
+    if (!editor.open) return;
     for (const lane of lanes) {
       const now = lane.run.at(step).text, place = find(`.pg-editor .${lane.causal ? "pg-ar" : "pg-diffusion"}`);
       const row = lane.causal ? lane.read(now)[chosen] : oneToken.leftOut(lane.read, now, chosen, blank);
@@ -370,6 +372,7 @@
       begin(99);
       say(outcome());
     });
+    editor.addEventListener("toggle", showRoads);
     addEventListener("hashchange", () => restore(location.hash));
   }
 
