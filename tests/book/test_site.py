@@ -268,6 +268,12 @@ def test_what_is_printed_in_columns_is_a_table(html, chapter):
     assert page.count('<div class="ott-columns">') == tables
 
 
+def test_what_is_printed_above_a_table_stands_above_it(html):
+    page = (html / "chapters" / "04_forced_prefix.html").read_text(encoding="utf-8")
+    first, second = (page.index(f">{name}:") for name in ("left alone", "wrong verdict forced"))
+    assert "<table" in page[first:second]
+
+
 def test_lettering_in_figures_and_players_is_large_enough_on_a_phone(visit):
     for chapter in CHAPTERS:
         page = visit(f"chapters/{chapter.stem}.html", width=PHONE)
