@@ -37,22 +37,22 @@ def label_lines(ax: Axes) -> list[Annotation]:
     the annotations, in the order of the lines.
     """
     tidy(ax.figure)  # so that the axes have their final place
-    inked = {line: inked(line) for line in ax.get_lines()}
-    lines = [line for line in inked if not line.get_label().startswith("_")]
+    ink = {line: inked(line) for line in ax.get_lines()}
+    lines = [line for line in ink if not line.get_label().startswith("_")]
     placed: dict[Line2D, Annotation] = {}
     for line in 2 * sorted(lines, key=lambda line: len(line.get_xydata())):
         if line in placed:
             placed.pop(line).remove()
-        placed[line] = _best(ax, line, inked, [*placed.values()])
+        placed[line] = _best(ax, line, ink, [*placed.values()])
     return [placed[line] for line in lines]
 
 
-def _best(ax, line, inked, placed):
+def _best(ax, line, ink, placed):
     """The label where it costs least; what was tried besides is removed again."""
     taken = [label.get_window_extent() for label in placed]
-    others = [points for other, points in inked.items() if other is not line]
+    others = [points for other, points in ink.items() if other is not line]
     tried = [_at(ax, line, point, side) for point in line.get_xydata() for side in SIDES]
-    costs = [_cost(ax, label.get_window_extent(), inked[line], others, taken) for label in tried]
+    costs = [_cost(ax, label.get_window_extent(), ink[line], others, taken) for label in tried]
     best = tried[int(np.argmin(costs))]
     for label in tried:
         if label is not best:
