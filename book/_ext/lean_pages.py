@@ -4,14 +4,15 @@ Each player and each set of knobs brings its look and its behaviour along, so th
 on its own; a page needs them once, and as they are now. In programs, what has the colour of text
 needs no element around it, which is three in four of them.
 The bibliography has roles that are out of use, and a fold a name that is not what it shows. What a
-cell prints in columns becomes a table.
+cell prints in columns becomes a table, whose rows keep their names in one piece.
 Links in an output are made for JupyterLab, where a chapter is a notebook.
 """
 
 from __future__ import annotations
 
 import re
-from html import unescape
+from html import escape, unescape
+from textwrap import wrap
 
 from sphinx.application import Sphinx
 
@@ -75,12 +76,23 @@ def tabulate(body: str) -> str:
     return re.sub(printed, table, body)
 
 
+def whole_names(body: str) -> str:
+    """The page's HTML, where on a narrow screen the name of a row breaks where a line is full, about
+    twelve letters long, and not after each of its words."""
+
+    def joined(found: re.Match) -> str:
+        lines = wrap(unescape(found[2]), 12, break_long_words=False, break_on_hyphens=False)
+        return found[1] + " ".join(escape(line).replace(" ", "\N{NO-BREAK SPACE}") for line in lines)
+
+    return re.sub(r'(<th scope="row"(?: class="ott-words")?>)([^<]*)(?=</th>)', joined, body)
+
+
 def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if "body" in context:
         body = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
         body = re.sub(r"Solution to(<a [^>]*>) ", r"Solution to \1", body)
-        context["body"] = plain_code(tabulate(lead_to_pages(share(body))))
+        context["body"] = plain_code(whole_names(tabulate(lead_to_pages(share(body)))))
 
 
 def setup(app: Sphinx) -> dict:

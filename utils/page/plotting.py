@@ -27,6 +27,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from matplotlib.transforms import ScaledTranslation
 from PIL import Image
 
 from utils.page.theme import AR, BASELINE, DIFFUSION, INK, MASK, check_alt, theme
@@ -268,12 +269,14 @@ def _clear(ax, name):
     ink = ink[abs(ink[:, 1] - level) > 1]  # its own line touches it everywhere
     x = {"left": 0.01, "right": 0.99}
     ends = sorted(x, key=lambda end: end != name.get_ha())  # where it is comes first
+    below = name.get_transform() + ScaledTranslation(0, -2 / 72, ax.figure.dpi_scale_trans)
+    transforms = {"bottom": name.get_transform(), "top": below}  # letters are high in their box
     crossed = {}
-    for end, side in product(ends, ("bottom", "top")):
-        name.set(ha=end, x=x[end], va=side)
+    for end, side in product(ends, transforms):
+        name.set(ha=end, x=x[end], va=side, transform=transforms[side])
         crossed[end, side] = name.get_window_extent().padded(1).count_contains(ink)
     end, side = min(crossed, key=crossed.get)
-    name.set(ha=end, x=x[end], va=side)
+    name.set(ha=end, x=x[end], va=side, transform=transforms[side])
 
 
 def inked(line: Line2D) -> np.ndarray:
