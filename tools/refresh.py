@@ -157,7 +157,7 @@ def as_in_a_browser(value):
 def normal_outputs(outputs):
     """Outputs without widget models, with each stream in one piece that reads as on a terminal.
 
-    What is printed after a table or a picture stays after it; a progress bar goes on where it began.
+    What is printed after a table or a picture stays after it; a bar goes on where it began.
     """
     result, open_streams = [], {}
     for output in outputs:

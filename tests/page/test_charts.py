@@ -50,7 +50,11 @@ def test_a_level_runs_across_with_its_name_inside(ax, right):
 
 @pytest.mark.parametrize(
     ("course", "place"),
-    [([0, 2, 2], ("left", "bottom")), ([2, 2, 0], ("left", "top")), ([1.6, 1.6, 2], ("left", "top"))],
+    [
+        ([0, 2, 2], ("left", "bottom")),
+        ([2, 2, 0], ("left", "top")),
+        ([1.6, 1.6, 2], ("left", "top")),
+    ],
 )
 def test_no_line_runs_through_the_name_of_a_level(ax, course, place):
     drawn = charts.line(ax, [0, 1, 2], course, "model", plotting.AR)
