@@ -106,6 +106,7 @@
     const moment = MOMENTS.indexOf(given.after ?? scene.after);
     await learn(moment < 0 ? MOMENTS.length : moment);
     begin(number(given.step, 0, 99));
+    say("");
   }
 
   function address() {
@@ -167,7 +168,8 @@
     const same = Object.values(SCENES).find(
       ({ text, ways }) => encode(text).join() === draft.join() && lanes.every(({ select }, i) => select.value === ways[i]),
     );
-    find(".pg-about").textContent = same?.about ?? "A text of your own. Guess first; then step.";
+    const about = same?.about ?? "A text of your own. Guess first; then step.";
+    if (find(".pg-about").textContent !== about) find(".pg-about").textContent = about; // is read aloud
     find(".pg-scenes").childNodes.forEach((button) => {
       button.setAttribute("aria-pressed", String(SCENES[button.dataset.scene] === same));
     });
@@ -364,7 +366,7 @@
       put(id);
       buttons()[chosen].focus();
     });
-    for (const { select } of lanes) select.addEventListener("change", () => begin());
+    for (const { select } of lanes) select.addEventListener("change", () => (begin(), say("Both begin again.")));
     threshold.addEventListener("input", () => begin(step));
     slider.addEventListener("input", async () => {
       pause();
@@ -388,7 +390,6 @@
         ...Object.entries(SCENES).map(([key, { name }]) => make("button", { type: "button", "data-scene": key }, name)),
       );
       listen();
-      say("");
       await restore(location.hash);
       delete root.dataset.waiting;
     },
