@@ -104,9 +104,9 @@
     const number = (text, least, most) => Math.min(most, Math.max(least, parseInt(text) || least));
     chosen = anchor = given.at ? number(given.at, 1, LENGTH - 1) : QUESTION;
     const moment = MOMENTS.indexOf(given.after ?? scene.after);
-    await learn(moment < 0 ? MOMENTS.length : moment);
+    const came = await learn(moment < 0 ? MOMENTS.length : moment);
     begin(number(given.step, 0, 99));
-    say("");
+    if (came) say("");
   }
 
   function address() {
