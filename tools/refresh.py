@@ -155,18 +155,22 @@ def as_in_a_browser(value):
 
 
 def normal_outputs(outputs):
-    """Outputs without widget models, with each stream in one piece that reads as on a terminal."""
-    result, streams = [], {}
+    """Outputs without widget models, with each stream in one piece that reads as on a terminal.
+
+    What is printed after a table or a picture stays after it; a bar goes on where it began.
+    """
+    result, open_streams = [], {}
     for output in outputs:
-        if output.output_type == "stream" and output.name in streams:
-            streams[output.name].text += output.text
+        if output.output_type != "stream":
+            open_streams.pop("stdout", None)
+            output.get("data", {}).pop(WIDGET_VIEW, None)  # it lives no longer than its kernel
+        elif output.name in open_streams:
+            open_streams[output.name].text += output.text
             continue
-        if output.output_type == "stream":
-            streams[output.name] = output
-        elif "data" in output:
-            output.data.pop(WIDGET_VIEW, None)  # a model that lives no longer than its kernel
+        else:
+            open_streams[output.name] = output
         result.append(output)
-    for stream in streams.values():
+    for stream in [output for output in result if output.output_type == "stream"]:
         if "\r" in stream.text:
             stream.text = as_seen(stream.text)
             if not stream.text.strip():  # a bar that removed itself

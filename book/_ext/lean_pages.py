@@ -4,20 +4,22 @@ Each player and each set of knobs brings its look and its behaviour along, so th
 on its own; a page needs them once, and as they are now. In programs, what has the colour of text
 needs no element around it, which is three in four of them.
 The bibliography has roles that are out of use, and a fold a name that is not what it shows. What a
-cell prints in columns becomes a table.
+cell prints in columns becomes a table, whose cells break in few places.
 Links in an output are made for JupyterLab, where a chapter is a notebook.
 """
 
 from __future__ import annotations
 
 import re
-from html import unescape
+from html import escape, unescape
+from textwrap import wrap
 
 from sphinx.application import Sphinx
 
 from utils.page.theme import asset
 from utils.text import columns
 
+STAY = "\N{NO-BREAK SPACE}"
 SHARED = {
     "<style>.ott-player{": f"<style>{asset('player.css')}</style>",
     "<style>.ott-knobs{": f"<style>{asset('knobs.css')}</style>",
@@ -75,12 +77,28 @@ def tabulate(body: str) -> str:
     return re.sub(printed, table, body)
 
 
+def unbroken(body: str) -> str:
+    """The page's HTML, where cells of tables break in few places on a narrow screen: the name of a
+    row after about twelve letters, "1 of 8" nowhere, "-1.0 to -0.9" before its "to"."""
+
+    def name(found: re.Match) -> str:
+        lines = wrap(unescape(found[2]), 12, break_long_words=False, break_on_hyphens=False)
+        return found[1] + " ".join(escape(line).replace(" ", STAY) for line in lines)
+
+    def value(found: re.Match) -> str:
+        whole = re.sub(r"(?<=\d) of (?=\d)", f"{STAY}of{STAY}", found[2])
+        return found[1] + re.sub(r"(?<=[\d%]) to (?=[-+\d])", f" to{STAY}", whole)
+
+    body = re.sub(r'(<th scope="row"(?: class="ott-words")?>)([^<]*)(?=</th>)', name, body)
+    return re.sub(r'(<td(?: class="ott-words")?>)([^<]*)(?=</td>)', value, body)
+
+
 def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if "body" in context:
         body = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
         body = re.sub(r"Solution to(<a [^>]*>) ", r"Solution to \1", body)
-        context["body"] = plain_code(tabulate(lead_to_pages(share(body))))
+        context["body"] = plain_code(unbroken(tabulate(lead_to_pages(share(body)))))
 
 
 def setup(app: Sphinx) -> dict:

@@ -220,6 +220,8 @@ MENDED = "yes , because 1 + 1 = 2 ."
 def test_no_is_final_in_one_and_mended_in_the_other(playground, width):
     page = playground(width=width)
     assert [answer for answer, _ in lanes(page)] == ["no" + " _" * 8] * 2
+    heard = page.locator(".pg-lane.pg-diffusion .pg-blank").all_text_contents()
+    assert len(heard) == 8 and all(each.startswith("blank, likeliest ") for each in heard)
     press(page, "Step")
     assert lanes(page)[0][0] == "no ," + " _" * 7
     told = page.locator(".pg-said").inner_text()
@@ -342,6 +344,7 @@ def test_the_way_of_writing_can_be_chosen(playground):
     press(page, "End")
     few = diffusion.locator(".pg-count").inner_text()
     diffusion.get_by_role("combobox").select_option("left")
+    assert page.locator(".pg-said").inner_text() == "Both begin again."
     assert not diffusion.get_by_role("slider").is_visible()
     press(page, "End")
     assert diffusion.locator(".pg-count").inner_text() == "9 forward passes, finished" != few
@@ -422,6 +425,8 @@ def test_who_has_learned_little_writes_little_sense(playground):
     assert [said for _, said in lanes(page)] == ["Not an answer."] * 2
     press(page, "Left alone")
     page.locator(".pg-learned output", has_text="the chapters’ models").wait_for()
+    about = page.locator(".pg-about[aria-live=polite]", has_text="Nobody interferes.")
+    assert about.count() == 1 and page.locator(".pg-said").inner_text() == ""
     press(page, "As they learn")
     page.locator(".pg-learned output", has_text="after 20 of").wait_for()
 

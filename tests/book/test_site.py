@@ -253,6 +253,13 @@ def test_what_is_printed_wraps_or_shows_that_it_scrolls(visit, chapter, width):
         "(all) => all.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText)"
     )
     assert printed == []
+    broken = page.locator(".ott-columns th[scope=row]:visible").evaluate_all("""(all) => all
+      .map((name) => {
+        const range = document.createRange();
+        range.selectNodeContents(name);
+        return [range.getClientRects().length, name.textContent];
+      }).filter(([lines, name]) => lines > 1 + name.length / 8)""")
+    assert broken == []
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
@@ -266,6 +273,12 @@ def test_what_is_printed_in_columns_is_a_table(html, chapter):
             shown = "".join(data.get("text/html", ""))
             tables += "ott-columns" in shown or (not shown and columns.has_table(text))
     assert page.count('<div class="ott-columns">') == tables
+
+
+def test_what_is_printed_above_a_table_stands_above_it(html):
+    page = (html / "chapters" / "04_forced_prefix.html").read_text(encoding="utf-8")
+    first, second = (page.index(f">{name}:") for name in ("left alone", "wrong verdict forced"))
+    assert "<table" in page[first:second]
 
 
 def test_lettering_in_figures_and_players_is_large_enough_on_a_phone(visit):

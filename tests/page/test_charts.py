@@ -48,6 +48,17 @@ def test_a_level_runs_across_with_its_name_inside(ax, right):
     assert (box.x0 + box.x1) / 2 > (frame.x0 + frame.x1) / 2 if right else box.x0 < frame.x0 + 9
 
 
+@pytest.mark.parametrize(("course", "side"), [([0, 2, 2], "bottom"), ([1.6, 1.6, 2], "top")])
+def test_no_line_runs_through_the_name_of_a_level(ax, course, side):
+    drawn = charts.line(ax, [0, 1, 2], course, "model", plotting.AR)
+    charts.level(ax, 1.5, "the truth")
+    ax.set(ylim=(0, 3))
+    plotting.tidy(ax.figure)
+    name = words(ax)["the truth"]
+    assert (name.get_ha(), name.get_va()) == ("left", side)
+    assert not name.get_window_extent().count_contains(plotting.inked(drawn))
+
+
 def test_a_heatmap_names_its_rows_and_columns(ax):
     shares = np.array([[0.1, 0.9, 0.0], [0.3, 0.3, 0.4]])
     picture = charts.heatmap(ax, shares, rows=["boy", "dogs"], columns="abc", most=1)

@@ -20,8 +20,16 @@ def test_a_widget_leaves_its_page():
 
 
 def test_streams_are_put_together_and_kept_apart():
-    outputs = normal_outputs([stream("a"), stream("!", "stderr"), html("<b>"), stream("b\n")])
+    outputs = normal_outputs([stream("a"), stream("!", "stderr"), stream("b\n"), html("<b>")])
     assert [o.get("text") for o in outputs] == ["ab\n", "!", None]
+
+
+def test_what_is_printed_above_a_table_stays_above_it():
+    first, second, bar = stream("left alone:\n"), stream("forced:\n"), stream("\r100%", "stderr")
+    outputs = normal_outputs([stream("\r 50%", "stderr"), first, html("1"), bar, second, html("2")])
+    shown = [o.get("text") or o.data["text/html"] for o in outputs]
+    assert shown == ["100%", "left alone:\n", "1", "forced:\n", "2"]
+    assert normal_outputs(outputs) == outputs
 
 
 @pytest.mark.parametrize(

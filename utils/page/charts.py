@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
-from utils.page.plotting import interval_band, label_line
+from utils.page.plotting import LEVEL, interval_band, label_line
 from utils.page.theme import INK
 
 
@@ -36,11 +36,14 @@ def rates(ax: Axes, x, y: Sequence, name: str, color: str) -> Line2D:
 def level(
     ax: Axes, y: float, name: str, color: str = INK, *, dotted: bool = True, right: bool = False
 ) -> None:
-    """A horizontal line to compare with, its name on it: at the left edge, or at the right."""
+    """A horizontal line to compare with, its name on it: at the left edge, or at the right.
+
+    Where another line would run through the name, it goes to the line's other side or end.
+    """
     ax.axhline(y, color=color, linewidth=1.5, linestyle=":" if dotted else "-")
     side, x = ("right", 0.99) if right else ("left", 0.01)
     where = ax.get_yaxis_transform()  # x in shares of the width, y in data
-    ax.text(x, y, name, color=color, ha=side, va="bottom", transform=where)
+    ax.text(x, y, name, color=color, ha=side, va="bottom", transform=where, gid=LEVEL)
 
 
 def heatmap(

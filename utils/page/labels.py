@@ -8,14 +8,12 @@ takes the place of a legend. Where lines lie apart at their ends, `plotting.labe
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
-from utils.page.plotting import tidy
+from utils.page.plotting import inked, tidy
 
 GAP = 9  # points between a label and the marker it belongs to
 SIDES = {  # (horizontal, vertical alignment): the direction from the marker
@@ -39,22 +37,22 @@ def label_lines(ax: Axes) -> list[Annotation]:
     the annotations, in the order of the lines.
     """
     tidy(ax.figure)  # so that the axes have their final place
-    inked = {line: _inked(line) for line in ax.get_lines()}
-    lines = [line for line in inked if not line.get_label().startswith("_")]
+    ink = {line: inked(line) for line in ax.get_lines()}
+    lines = [line for line in ink if not line.get_label().startswith("_")]
     placed: dict[Line2D, Annotation] = {}
     for line in 2 * sorted(lines, key=lambda line: len(line.get_xydata())):
         if line in placed:
             placed.pop(line).remove()
-        placed[line] = _best(ax, line, inked, [*placed.values()])
+        placed[line] = _best(ax, line, ink, [*placed.values()])
     return [placed[line] for line in lines]
 
 
-def _best(ax, line, inked, placed):
+def _best(ax, line, ink, placed):
     """The label where it costs least; what was tried besides is removed again."""
     taken = [label.get_window_extent() for label in placed]
-    others = [points for other, points in inked.items() if other is not line]
+    others = [points for other, points in ink.items() if other is not line]
     tried = [_at(ax, line, point, side) for point in line.get_xydata() for side in SIDES]
-    costs = [_cost(ax, label.get_window_extent(), inked[line], others, taken) for label in tried]
+    costs = [_cost(ax, label.get_window_extent(), ink[line], others, taken) for label in tried]
     best = tried[int(np.argmin(costs))]
     for label in tried:
         if label is not best:
@@ -74,16 +72,6 @@ def _at(ax, line, point, side):
         color=line.get_color(),
         fontweight="bold",
     )
-
-
-def _inked(line):
-    """Points along a line, a pixel or so apart: (n, 2), in pixels."""
-    corners = line.get_transform().transform(line.get_xydata())
-    pieces = [corners[-1:]]
-    for a, b in pairwise(corners):
-        n = 1 + int(np.abs(b - a).max())
-        pieces.append(a + (b - a) * np.linspace(0, 1, n, endpoint=False)[:, None])
-    return np.concatenate(pieces)
 
 
 def _cost(ax, box, own, others, taken):

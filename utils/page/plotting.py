@@ -19,7 +19,7 @@ import io
 import re
 import textwrap
 from html import escape
-from itertools import pairwise
+from itertools import pairwise, product
 
 import matplotlib
 import numpy as np
@@ -27,13 +27,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from matplotlib.transforms import ScaledTranslation
 from PIL import Image
 
 from utils.page.theme import AR, BASELINE, DIFFUSION, INK, MASK, check_alt, theme
 from utils.text.publish import publish
 
 WIDTH = 5.0  # inches: at this width the lettering is large enough on a phone, and lines fit
-_LABEL, _MARK = "direct label", "name of a place"
+_LABEL, _MARK, LEVEL = "direct label", "name of a place", "name of a level"
 _PHONE, _LEGIBLE = 354, 11  # pixels: what a page 390 wide leaves a figure; the smallest lettering
 
 
@@ -256,7 +257,36 @@ def tidy(fig: Figure) -> None:
         for text in ax.texts:
             if text.get_gid() == _MARK and text.get_window_extent().x1 > fig.bbox.x1:
                 text.set_ha("right")
+            if text.get_gid() == LEVEL:
+                _clear(ax, text)
         _apart([text for text in ax.texts if text.get_gid() == _LABEL], ax.bbox.y1)
+
+
+def _clear(ax, name):
+    """Move the name of a level to that end and side of it where the fewest points of lines are."""
+    ink = np.concatenate([inked(line) for line in ax.get_lines()])
+    _, level = name.get_transform().transform(name.get_position())
+    ink = ink[abs(ink[:, 1] - level) > 1]  # its own line touches it everywhere
+    x = {"left": 0.01, "right": 0.99}
+    ends = sorted(x, key=lambda end: end != name.get_ha())  # where it is comes first
+    below = name.get_transform() + ScaledTranslation(0, -2 / 72, ax.figure.dpi_scale_trans)
+    transforms = {"bottom": name.get_transform(), "top": below}  # letters are high in their box
+    crossed = {}
+    for end, side in product(ends, transforms):
+        name.set(ha=end, x=x[end], va=side, transform=transforms[side])
+        crossed[end, side] = name.get_window_extent().padded(1).count_contains(ink)
+    end, side = min(crossed, key=crossed.get)
+    name.set(ha=end, x=x[end], va=side, transform=transforms[side])
+
+
+def inked(line: Line2D) -> np.ndarray:
+    """Points along a line, a pixel or so apart: (n, 2), in pixels."""
+    corners = line.get_transform().transform(line.get_xydata())
+    pieces = [corners[-1:]]
+    for a, b in pairwise(corners):
+        n = 1 + int(np.abs(b - a).max())
+        pieces.append(a + (b - a) * np.linspace(0, 1, n, endpoint=False)[:, None])
+    return np.concatenate(pieces)
 
 
 def _apart(labels, top):

@@ -43,9 +43,11 @@
       if (i === chosen) word.classList.add("pg-chosen");
       if (token === blank) {
         word.classList.add("pg-blank");
-        word.append(make("span", { class: "pg-quiet" }, "blank"));
+        const before = !row && step.was && step.was[i] !== blank;
+        const heard = row ? "blank, likeliest " : before ? "blank, was " : "blank";
+        word.append(make("span", { class: "pg-quiet" }, heard));
         if (row) word.append(make("i", {}, tokens[best]));
-        else if (step.was && step.was[i] !== blank) word.append(make("s", {}, tokens[step.was[i]]));
+        if (before) word.append(make("s", {}, tokens[step.was[i]]));
       }
       if (step.changed.includes(i)) word.classList.add(step.was ? "pg-undone" : "pg-new");
       const p = row ? row[best] : step.asked?.[i] ?? step.written[i];

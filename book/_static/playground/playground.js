@@ -104,8 +104,9 @@
     const number = (text, least, most) => Math.min(most, Math.max(least, parseInt(text) || least));
     chosen = anchor = given.at ? number(given.at, 1, LENGTH - 1) : QUESTION;
     const moment = MOMENTS.indexOf(given.after ?? scene.after);
-    await learn(moment < 0 ? MOMENTS.length : moment);
+    const came = await learn(moment < 0 ? MOMENTS.length : moment);
     begin(number(given.step, 0, 99));
+    if (came) say("");
   }
 
   function address() {
@@ -167,7 +168,8 @@
     const same = Object.values(SCENES).find(
       ({ text, ways }) => encode(text).join() === draft.join() && lanes.every(({ select }, i) => select.value === ways[i]),
     );
-    find(".pg-about").textContent = same?.about ?? "A text of your own. Guess first; then step.";
+    const about = same?.about ?? "A text of your own. Guess first; then step.";
+    if (find(".pg-about").textContent !== about) find(".pg-about").textContent = about; // is read aloud
     find(".pg-scenes").childNodes.forEach((button) => {
       button.setAttribute("aria-pressed", String(SCENES[button.dataset.scene] === same));
     });
@@ -201,10 +203,12 @@
   const buttons = () => draftRow.querySelectorAll("button");
   const span = () => [Math.min(anchor, chosen), Math.max(anchor, chosen)];
 
-  // What each model would write in the chosen place, as its text stands now.
+  // What each model would write in the chosen place, as its text stands now. It takes passes, so the
+  // models are asked when it is unfolded.
   function showRoads() {
     const word = draft[chosen] === blank ? "a blank" : `“${tokens[draft[chosen]]}”`;
     find("summary").textContent = `Word ${chosen + 1}, ${word}: change it, or see the roads not taken`;
+    if (!editor.open) return;
     for (const lane of lanes) {
       const now = lane.run.at(step).text, place = find(`.pg-editor .${lane.causal ? "pg-ar" : "pg-diffusion"}`);
       const row = lane.causal ? lane.read(now)[chosen] : oneToken.leftOut(lane.read, now, chosen, blank);
@@ -362,7 +366,7 @@
       put(id);
       buttons()[chosen].focus();
     });
-    for (const { select } of lanes) select.addEventListener("change", () => begin());
+    for (const { select } of lanes) select.addEventListener("change", () => (begin(), say("Both begin again.")));
     threshold.addEventListener("input", () => begin(step));
     slider.addEventListener("input", async () => {
       pause();
@@ -370,6 +374,7 @@
       begin(99);
       say(outcome());
     });
+    editor.addEventListener("toggle", showRoads);
     addEventListener("hashchange", () => restore(location.hash));
   }
 
@@ -385,7 +390,6 @@
         ...Object.entries(SCENES).map(([key, { name }]) => make("button", { type: "button", "data-scene": key }, name)),
       );
       listen();
-      say("");
       await restore(location.hash);
       delete root.dataset.waiting;
     },
