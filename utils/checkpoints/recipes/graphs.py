@@ -145,20 +145,23 @@ def with_arms(recipe, arms, seeds=(0, 1, 2)):
     )
 
 
+BACKWARD = replace(
+    FORWARD,
+    about="The same model, which writes the way from the goal to the centre.",
+    world=partial(Graphs, form="backward"),
+)
 RECIPES = {
     "graphs-forward": FORWARD,
     "graphs-long": replace(FORWARD, **LONG),
-    "graphs-backward": replace(
-        FORWARD,
-        about="The same model, which writes the way from the goal to the centre.",
-        world=partial(Graphs, form="backward"),
-    ),
+    "graphs-backward": BACKWARD,
     "graphs-blind": BLIND,
     "graphs-blind-long": replace(BLIND, **LONG),
     "graphs-several": SEVERAL,
     "graphs-diffusion": DIFFUSION,
-    "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
     "graphs-forward-two": with_arms(FORWARD, 2),
     "graphs-forward-four": with_arms(FORWARD, 4),
     "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
 }
+for way in ("backward", "blind", "several", "diffusion"):
+    for name, arms in {"two": 2, "four": 4, "five": 5}.items():
+        RECIPES[f"graphs-{way}-{name}"] = with_arms(RECIPES[f"graphs-{way}"], arms, seeds=(0,))
