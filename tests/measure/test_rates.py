@@ -57,6 +57,14 @@ def test_the_interval_of_several_models_spans_their_own():
     assert found.interval[0] < 0.95 < wilson(298, 300)[0]
 
 
+def test_a_spread_of_counted_shares_has_its_models_intervals():
+    flags = [torch.arange(100) < k for k in (100, 100, 98)]
+    assert across(spread(flags)) == across(flags)
+    for found in (Spread((0.123, 0.5), 20), Spread((0.5, 0.5), 3)):
+        with pytest.raises(ValueError, match="give each model's flags"):
+            across(found)
+
+
 def test_numbers_of_texts_are_resampled_model_by_model():
     leads = [torch.tensor([1.0, 0.0, 0.0, -1.0] * 5), torch.tensor([1.0, 1.0, 0.0, 1.0] * 5)]
     found, own = across(leads), [bootstrap_mean(each.tolist(), seed=0) for each in leads]

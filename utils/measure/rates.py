@@ -108,14 +108,18 @@ class Across:
         return min(lows), max(highs)
 
 
-def across(models: Iterable[torch.Tensor | Rate]) -> Across:
+def across(models: Iterable[torch.Tensor | Rate] | Spread) -> Across:
     """Several models, of which each is one try of a training: three with a hundred texts are not
     one with three hundred. So the interval spans theirs.
 
     models: of each its `Rate`; or its flags, bool; or a number for each of its texts, such as 1, 0
-    or -1 where it is compared with another, whose mean's interval is from resampling the texts.
-    Raises ValueError if there are none, or fewer than two numbers of a model.
+    or -1 where it is compared with another, whose mean's interval is from resampling the texts. Or
+    all in one, a `Spread` of counted shares, of equally many tries each.
+    Raises ValueError if there are none, fewer than two numbers of a model, or shares of a `Spread`
+    that cannot have been counted.
     """
+    if isinstance(models, Spread):
+        models = _counts(models)
     found, n = [], 0
     for each in models:
         if isinstance(each, torch.Tensor) and each.dtype != torch.bool:
@@ -129,6 +133,17 @@ def across(models: Iterable[torch.Tensor | Rate]) -> Across:
     if not found:
         raise ValueError("models is empty; give the tries of at least one")
     return Across(tuple(found), n)
+
+
+def _counts(found):
+    tries = found.n / len(found.shares)
+    counts = [share * tries for share in found.shares]
+    if tries % 1 or any(abs(count - round(count)) > 1e-6 for count in counts):
+        raise ValueError(
+            f"shares {found.shares} of {found.n} tries are no counts of equally many each; give "
+            "each model's flags"
+        )
+    return [Rate(round(count), round(tries)) for count in counts]
 
 
 def print_rates(rows: Mapping[str, Any], *, digits: int = 1, bare: Collection[str] = ()) -> None:
