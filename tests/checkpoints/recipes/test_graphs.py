@@ -5,8 +5,7 @@ import pytest
 from utils.checkpoints.recipes.graphs import RECIPES
 from utils.checkpoints.store import at_seed, load_checkpoint, read_card
 
-OTHER_ARMS = [f"graphs-forward-{arms}" for arms in ("two", "four", "five")]
-OTHER_ARMS += ["graphs-diffusion-two"]
+OTHER_ARMS = [name for name in RECIPES if name.endswith(("two", "four", "five"))]
 OF_THREE = [name for name in RECIPES if name not in OTHER_ARMS]
 
 
@@ -22,6 +21,14 @@ def test_all_are_of_one_size_and_see_as_many_stars():
     assert max(sizes.values()) - min(sizes.values()) < 0.01 * max(sizes.values())
     equal = [name for name in RECIPES if not name.endswith("long")]
     assert len({(RECIPES[name].steps, RECIPES[name].lr) for name in equal}) == 1
+
+
+def test_every_way_of_writing_is_tried_on_every_number_of_arms():
+    kinds = ("forward", "backward", "blind", "several", "diffusion")
+    arms = ("two", "four", "five")
+    assert set(OTHER_ARMS) == {f"graphs-{kind}-{n}" for kind in kinds for n in arms}
+    for name in OTHER_ARMS:
+        assert RECIPES[name].world().arms == {"two": 2, "four": 4, "five": 5}[name.split("-")[-1]]
 
 
 @pytest.mark.parametrize("name", OTHER_ARMS)
