@@ -34,6 +34,7 @@ MARKUP = re.compile(
     r"\{(cite(:\w+)?|term|doc|numref|glossary|bibliography|margin|(solution|exercise)-(start|end))\}"
 )
 
+POOLED = re.compile(r"\brate\(\s*torch\.(cat|stack)\(")
 PAPER = re.compile(
     r"https?://(?:doi\.org|arxiv\.org|aclanthology\.org|openreview\.net|jmlr\.org)/[^\s)>]+"
 )
@@ -128,6 +129,13 @@ def dense_cells(notebook):
             yield f"the median of {name} code cells is {middle} lines; at most {MEDIAN_LINES}"
 
 
+def pooled(notebook):
+    """The tries of several models are not counted as one model's: `rates.across` keeps them apart."""
+    for cell in code_cells(notebook):
+        if POOLED.search(cell.source):
+            yield f"cell {cell.execution_count} pools models; use across(…) or spread(…) of each"
+
+
 def too_large(notebook):
     size = len(nbformat.writes(notebook).encode())
     if size > MOST_BYTES:
@@ -208,6 +216,7 @@ CHECKS = [
     unchecked,
     long_cells,
     dense_cells,
+    pooled,
     too_large,
     machine_paths,
     on_stderr,
@@ -279,6 +288,7 @@ BAD = {
         dense_cells,
         book(code("x = 1", tags=["hide-cell"]), text(), code(TEN, count=2)),
     ),
+    "models as one": (pooled, book(code("rate(\n    torch.cat([m(x) for m in models])\n)"))),
     "an empty cell": (long_cells, book(code("  \n"))),
     "2 MB": (too_large, book(code("x", stream("y" * 2_000_000)))),
     "a path in a stream": (machine_paths, book(code("x", stream("saved to /home/ada/model.pt")))),
