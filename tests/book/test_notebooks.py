@@ -130,7 +130,7 @@ def dense_cells(notebook):
 
 
 def pooled(notebook):
-    """The tries of several models are not counted as one model's: `rates.across` keeps them apart."""
+    """The tries of several models are not counted as one model's."""
     for cell in code_cells(notebook):
         if POOLED.search(cell.source):
             yield f"cell {cell.execution_count} pools models; use across(…) or spread(…) of each"
