@@ -163,5 +163,10 @@ RECIPES = {
     "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
 }
 for way in ("backward", "blind", "several", "diffusion"):
-    for name, arms in {"two": 2, "four": 4, "five": 5}.items():
-        RECIPES[f"graphs-{way}-{name}"] = with_arms(RECIPES[f"graphs-{way}"], arms, seeds=(0,))
+    RECIPES[f"graphs-{way}-two"] = with_arms(RECIPES[f"graphs-{way}"], 2, seeds=(0,))
+for way in ("backward", "diffusion"):
+    short = with_arms(RECIPES[f"graphs-{way}"], 4, seeds=(0,))
+    RECIPES[f"graphs-{way}-four"] = short
+    RECIPES[f"graphs-{way}-four-long"] = replace(
+        short, data="Graphs(4, 3), 4000 batches of 128 stars", steps=4000
+    )
