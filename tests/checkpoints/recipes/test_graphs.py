@@ -24,9 +24,8 @@ def test_all_are_of_one_size_and_see_as_many_stars():
     assert len({(RECIPES[name].steps, RECIPES[name].lr) for name in equal}) == 1
 
 
-def test_every_way_of_writing_is_tried_on_two_arms_and_the_names_say_how_many():
-    kinds = ("forward", "backward", "blind", "several", "diffusion")
-    assert {f"graphs-{kind}-two" for kind in kinds} <= set(OTHER_ARMS)
+def test_the_names_say_how_many_arms():
+    assert len(OTHER_ARMS) >= 7
     for name in OTHER_ARMS:
         assert RECIPES[name].world().arms == ARMS[name.split("-")[2]]
 
@@ -46,7 +45,6 @@ def test_with_other_arms_only_the_numbers_of_nodes_and_edges_are_others(name):
     [
         ("long", "forward", 3),
         ("blind-long", "blind", 3),
-        ("backward-four-long", "backward-four", 2),
         ("diffusion-four-long", "diffusion-four", 2),
     ],
 )

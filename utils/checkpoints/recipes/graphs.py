@@ -158,15 +158,15 @@ RECIPES = {
     "graphs-blind-long": replace(BLIND, **LONG),
     "graphs-several": SEVERAL,
     "graphs-diffusion": DIFFUSION,
+    "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
+    "graphs-diffusion-four": with_arms(DIFFUSION, 4, seeds=(0,)),
+    "graphs-diffusion-four-long": replace(
+        with_arms(DIFFUSION, 4, seeds=(0,)),
+        data="Graphs(4, 3), 4000 batches of 128 stars",
+        steps=4000,
+    ),
+    "graphs-backward-four": with_arms(BACKWARD, 4, seeds=(0,)),
     "graphs-forward-two": with_arms(FORWARD, 2),
     "graphs-forward-four": with_arms(FORWARD, 4),
     "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
 }
-for way in ("backward", "blind", "several", "diffusion"):
-    RECIPES[f"graphs-{way}-two"] = with_arms(RECIPES[f"graphs-{way}"], 2, seeds=(0,))
-for way in ("backward", "diffusion"):
-    short = with_arms(RECIPES[f"graphs-{way}"], 4, seeds=(0,))
-    RECIPES[f"graphs-{way}-four"] = short
-    RECIPES[f"graphs-{way}-four-long"] = replace(
-        short, data="Graphs(4, 3), 4000 batches of 128 stars", steps=4000
-    )
