@@ -167,7 +167,6 @@ RECIPES = {
     ),
     "graphs-backward-two": with_arms(BACKWARD, 2, seeds=(0,)),
     "graphs-backward-four": with_arms(BACKWARD, 4, seeds=(0,)),
-    "graphs-blind-two": with_arms(BLIND, 2, seeds=(0,)),
     "graphs-forward-two": with_arms(FORWARD, 2),
     "graphs-forward-four": with_arms(FORWARD, 4),
     "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
