@@ -8,6 +8,7 @@ import ast
 import itertools
 import json
 import re
+from statistics import median
 
 import nbformat
 import pytest
@@ -20,6 +21,7 @@ from tests.places import CHAPTERS, ROOT
 from tools.refresh import WIDGET_VIEW, normalise
 
 MOST_LINES = 20
+MEDIAN_LINES = 9  # half of the cells have no more: one thought each
 MOST_BYTES = 1_500_000
 IGNORE = "nbval-ignore-output"
 # nbval's ways out, as tags; as comments they are written NBVAL_SKIP and so on.
@@ -32,6 +34,7 @@ MARKUP = re.compile(
     r"\{(cite(:\w+)?|term|doc|numref|glossary|bibliography|margin|(solution|exercise)-(start|end))\}"
 )
 
+POOLED = re.compile(r"\brate\(\s*torch\.(cat|stack)\(")
 PAPER = re.compile(
     r"https?://(?:doi\.org|arxiv\.org|aclanthology\.org|openreview\.net|jmlr\.org)/[^\s)>]+"
 )
@@ -103,13 +106,34 @@ def unchecked(notebook):
             yield f"cell {cell.execution_count} opts out and the next cell asserts nothing about it"
 
 
+def lines_of(cell):
+    return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
 def long_cells(notebook):
     for cell in code_cells(notebook):
-        lines = sum(bool(line.strip()) for line in cell.source.splitlines())
+        lines = lines_of(cell)
         if lines > MOST_LINES:
             yield f"cell {cell.execution_count} has {lines} lines; at most {MOST_LINES}"
         if lines == 0:
             yield "a code cell is empty"
+
+
+def dense_cells(notebook):
+    """Of all cells, folded or not, and of those that are not."""
+    cells = code_cells(notebook)
+    unfolded = [c for c in cells if not {"hide-input", "hide-cell"} & exits(c)]
+    for name, some in {"all": cells, "unfolded": unfolded}.items():
+        middle = median(map(lines_of, some)) if some else 0
+        if middle > MEDIAN_LINES:
+            yield f"the median of {name} code cells is {middle} lines; at most {MEDIAN_LINES}"
+
+
+def pooled(notebook):
+    """The tries of several models are not counted as one model's."""
+    for cell in code_cells(notebook):
+        if POOLED.search(cell.source):
+            yield f"cell {cell.execution_count} pools models; use across(…) or spread(…) of each"
 
 
 def too_large(notebook):
@@ -191,6 +215,8 @@ CHECKS = [
     skipped,
     unchecked,
     long_cells,
+    dense_cells,
+    pooled,
     too_large,
     machine_paths,
     on_stderr,
@@ -231,6 +257,7 @@ def test_every_chapter_is_in_the_table_of_contents():
 # What the checks find.
 
 
+TEN = "\n".join(["x = 1"] * 10)
 GOOD = book(
     code("x = 1\nprint(x)", stream("1\n")),
     text(),
@@ -256,6 +283,12 @@ BAD = {
     "asserts the certain": (unchecked, book(code("x", tags=[IGNORE]), code("assert True"))),
     "says assert only": (unchecked, book(code("x", tags=[IGNORE]), code("# assert x > 0\nx"))),
     "21 lines": (long_cells, book(code("\n\n".join(["x = 1"] * 21)))),
+    "ten lines in the middle": (dense_cells, book(code(TEN, tags=["hide-input"]))),
+    "ten lines unfolded": (
+        dense_cells,
+        book(code("x = 1", tags=["hide-cell"]), text(), code(TEN, count=2)),
+    ),
+    "models as one": (pooled, book(code("rate(\n    torch.cat([m(x) for m in models])\n)"))),
     "an empty cell": (long_cells, book(code("  \n"))),
     "2 MB": (too_large, book(code("x", stream("y" * 2_000_000)))),
     "a path in a stream": (machine_paths, book(code("x", stream("saved to /home/ada/model.pt")))),

@@ -408,7 +408,8 @@ def edited(monkeypatch, tmp_path):
             "verdicts-undo verdicts-corrected verdicts-edit sentences-slips squares-ar "
             "squares-canvas pairs-middle pairs-middle-long tangle-middle tangle-middle-long "
             "tangle-ten-middle graphs-forward graphs-long graphs-backward graphs-several "
-            "graphs-forward-two graphs-forward-four graphs-forward-five",
+            "graphs-forward-two graphs-forward-four graphs-forward-five "
+            "graphs-backward-two graphs-backward-four",
         ),
     ],
 )

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from utils.measure.intervals import wilson
-from utils.measure.rates import Rate, Spread, print_rates, rate, spread
+from utils.measure.intervals import bootstrap_mean, wilson
+from utils.measure.rates import Across, Rate, Spread, across, print_rates, rate, spread
 
 FLAGS = torch.tensor([True] * 9 + [False])
 
@@ -46,6 +46,35 @@ def test_a_spread_is_the_mean_of_models_and_their_range():
         with pytest.raises(ValueError, match="nothing to average; give at least one try"):
             spread(nothing)
     assert Spread((0.25, 0.75), 8).share == 0.5
+
+
+def test_the_interval_of_several_models_spans_their_own():
+    """Of 298 in 300 of three models together one might say 98 to 100%; of a model with 98 in 100
+    one may not."""
+    found = across([torch.ones(100, dtype=torch.bool), Rate(100, 100), Rate(98, 100)])
+    assert found.share == pytest.approx(298 / 300) and found.n == 300
+    assert found.interval == (wilson(98, 100)[0], 1.0)
+    assert found.interval[0] < 0.95 < wilson(298, 300)[0]
+
+
+def test_a_spread_of_counted_shares_has_its_models_intervals():
+    flags = [torch.arange(100) < k for k in (100, 100, 98)]
+    assert across(spread(flags)) == across(flags)
+    for found in (Spread((0.123, 0.5), 20), Spread((0.5, 0.5), 3)):
+        with pytest.raises(ValueError, match="give each model's flags"):
+            across(found)
+
+
+def test_numbers_of_texts_are_resampled_model_by_model():
+    leads = [torch.tensor([1.0, 0.0, 0.0, -1.0] * 5), torch.tensor([1.0, 1.0, 0.0, 1.0] * 5)]
+    found, own = across(leads), [bootstrap_mean(each.tolist(), seed=0) for each in leads]
+    assert found.share == pytest.approx(0.375) and found.n == 40
+    assert found.interval == (own[0][0], own[1][1])
+    assert found == Across(tuple((float(e.mean()), o) for e, o in zip(leads, own, strict=True)), 40)
+    with pytest.raises(ValueError, match="models is empty; give the tries of at least one"):
+        across([])
+    with pytest.raises(ValueError, match="at least two finite numbers"):
+        across([torch.tensor([0.5])])
 
 
 def test_a_table_has_a_row_for_each_way_and_n_below(capsys):

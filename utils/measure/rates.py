@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from utils.measure.intervals import wilson
+from utils.measure.intervals import bootstrap_mean, wilson
 from utils.text import columns
 from utils.text.numbers import whole
 
@@ -88,6 +88,62 @@ def spread(models: Iterable[torch.Tensor]) -> Spread:
         raise ValueError("nothing to average; give at least one try of at least one model")
     shares = tuple(float(each.double().mean()) for each in found)
     return Spread(shares, sum(each.numel() for each in found))
+
+
+@dataclass(frozen=True)
+class Across:
+    """A number from each of several models, with the 95% interval that its own tries leave it."""
+
+    models: tuple[tuple[float, tuple[float, float]], ...]
+    n: int  # tries, of all models together
+
+    @property
+    def share(self) -> float:
+        return sum(number for number, _ in self.models) / len(self.models)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """From the lowest end of the models' own intervals to the highest."""
+        lows, highs = zip(*(own for _, own in self.models), strict=True)
+        return min(lows), max(highs)
+
+
+def across(models: Iterable[torch.Tensor | Rate] | Spread) -> Across:
+    """Several models, of which each is one try of a training: three with a hundred texts are not
+    one with three hundred. So the interval spans theirs.
+
+    models: of each its `Rate`; or its flags, bool; or a number for each of its texts, such as 1, 0
+    or -1 where it is compared with another, whose mean's interval is from resampling the texts. Or
+    all in one, a `Spread` of counted shares, of equally many tries each.
+    Raises ValueError if there are none, fewer than two numbers of a model, or shares of a `Spread`
+    that cannot have been counted.
+    """
+    if isinstance(models, Spread):
+        models = _counts(models)
+    found, n = [], 0
+    for each in models:
+        if isinstance(each, torch.Tensor) and each.dtype != torch.bool:
+            numbers = each.double().flatten()
+            found.append((float(numbers.mean()), bootstrap_mean(numbers.tolist(), seed=0)))
+            n += len(numbers)
+        else:
+            own = each if isinstance(each, Rate) else rate(each)
+            found.append((own.share, own.interval))
+            n += own.n
+    if not found:
+        raise ValueError("models is empty; give the tries of at least one")
+    return Across(tuple(found), n)
+
+
+def _counts(found):
+    tries = found.n / len(found.shares)
+    counts = [share * tries for share in found.shares]
+    if tries % 1 or any(abs(count - round(count)) > 1e-6 for count in counts):
+        raise ValueError(
+            f"shares {found.shares} of {found.n} tries are no counts of equally many each; give "
+            "each model's flags"
+        )
+    return [Rate(round(count), round(tries)) for count in counts]
 
 
 def print_rates(rows: Mapping[str, Any], *, digits: int = 1, bare: Collection[str] = ()) -> None:

@@ -5,8 +5,8 @@ import pytest
 from utils.checkpoints.recipes.graphs import RECIPES
 from utils.checkpoints.store import at_seed, load_checkpoint, read_card
 
-OTHER_ARMS = [f"graphs-forward-{arms}" for arms in ("two", "four", "five")]
-OTHER_ARMS += ["graphs-diffusion-two"]
+ARMS = {"two": 2, "four": 4, "five": 5}
+OTHER_ARMS = [name for name in RECIPES if ARMS.keys() & set(name.split("-"))]
 OF_THREE = [name for name in RECIPES if name not in OTHER_ARMS]
 
 
@@ -24,20 +24,33 @@ def test_all_are_of_one_size_and_see_as_many_stars():
     assert len({(RECIPES[name].steps, RECIPES[name].lr) for name in equal}) == 1
 
 
+def test_the_names_say_how_many_arms():
+    assert len(OTHER_ARMS) >= 7
+    for name in OTHER_ARMS:
+        assert RECIPES[name].world().arms == ARMS[name.split("-")[2]]
+
+
 @pytest.mark.parametrize("name", OTHER_ARMS)
 def test_with_other_arms_only_the_numbers_of_nodes_and_edges_are_others(name):
-    card, three = read_card(name), read_card(name.rpartition("-")[0])
-    assert card.steps == three.steps
+    card, three = read_card(name), read_card("-".join(name.split("-")[:2]))
+    assert card.steps == three.steps * (2 if name.endswith("long") else 1)
     shape, as_with_three = vars(card.config).copy(), vars(three.config).copy()
     for key in ("vocab_size", "max_len"):
         assert shape.pop(key) != as_with_three.pop(key)
     assert shape == as_with_three
 
 
-@pytest.mark.parametrize("long, short", [("long", "forward"), ("blind-long", "blind")])
-def test_the_long_training_differs_in_its_length_alone(long, short):
-    assert differ(long, short) - {"seeds"} == {"about", "data", "steps"}
-    assert RECIPES[f"graphs-{long}"].steps == 3 * RECIPES[f"graphs-{short}"].steps
+@pytest.mark.parametrize(
+    "long, short, times",
+    [
+        ("long", "forward", 3),
+        ("blind-long", "blind", 3),
+        ("diffusion-four-long", "diffusion-four", 2),
+    ],
+)
+def test_the_long_training_differs_in_its_length_alone(long, short, times):
+    assert differ(long, short) - {"seeds", "about"} == {"data", "steps"}
+    assert RECIPES[f"graphs-{long}"].steps == times * RECIPES[f"graphs-{short}"].steps
 
 
 def test_the_card_of_the_denoiser_says_what_it_finds():

@@ -145,19 +145,28 @@ def with_arms(recipe, arms, seeds=(0, 1, 2)):
     )
 
 
+BACKWARD = replace(
+    FORWARD,
+    about="The same model, which writes the way from the goal to the centre.",
+    world=partial(Graphs, form="backward"),
+)
 RECIPES = {
     "graphs-forward": FORWARD,
     "graphs-long": replace(FORWARD, **LONG),
-    "graphs-backward": replace(
-        FORWARD,
-        about="The same model, which writes the way from the goal to the centre.",
-        world=partial(Graphs, form="backward"),
-    ),
+    "graphs-backward": BACKWARD,
     "graphs-blind": BLIND,
     "graphs-blind-long": replace(BLIND, **LONG),
     "graphs-several": SEVERAL,
     "graphs-diffusion": DIFFUSION,
     "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
+    "graphs-diffusion-four": with_arms(DIFFUSION, 4, seeds=(0,)),
+    "graphs-diffusion-four-long": replace(
+        with_arms(DIFFUSION, 4, seeds=(0,)),
+        data="Graphs(4, 3), 4000 batches of 128 stars",
+        steps=4000,
+    ),
+    "graphs-backward-two": with_arms(BACKWARD, 2, seeds=(0,)),
+    "graphs-backward-four": with_arms(BACKWARD, 4, seeds=(0,)),
     "graphs-forward-two": with_arms(FORWARD, 2),
     "graphs-forward-four": with_arms(FORWARD, 4),
     "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
