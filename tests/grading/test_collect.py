@@ -15,7 +15,7 @@ from tests.disks import nobody
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
 from tests.places import ROOT
-from tools.grading import collect, export, roster, scores, submissions
+from tools.grading import collect, export, roster, scores, submissions, zips
 from tools.grading import course as courses
 
 ROSTER = """id,name,email
@@ -216,7 +216,7 @@ def test_whatever_reading_one_file_raises_is_said_of_that_one(course, monkeypatc
     for name in ("ahofer", "bmueller", "czhang"):
         put(course, f"{name}/{NAME}.ipynb", notebook(course, name))
     put(course, "dan1.ipynb", notebook(course, "dan1"))
-    real, folder = submissions.regular, course.root / "downloaded" / NAME
+    real, folder = zips.regular, course.root / "downloaded" / NAME
     os.utime(folder / "dan1.ipynb", (2**53, 2**53))  # a disk may refuse that
     ages = (folder / "dan1.ipynb").stat().st_mtime > 1e12
 
@@ -225,7 +225,7 @@ def test_whatever_reading_one_file_raises_is_said_of_that_one(course, monkeypatc
             raise ZeroDivisionError("nobody has thought of this")
         return real(path, most, **more)
 
-    monkeypatch.setattr(submissions, "regular", regular)
+    monkeypatch.setattr(zips, "regular", regular)
     said = collect.collect(course, NAME).said
     assert set(handed_in(course)) == {"bmueller", "czhang", *([] if ages else ["dan1"])}
     assert (
