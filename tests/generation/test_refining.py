@@ -100,7 +100,9 @@ def gemma():
         hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1,
         num_key_value_heads=1, head_dim=8,
     )  # fmt: skip
-    config = transformers.DiffusionGemmaConfig(text, vision, canvas_length=6)
+    config = transformers.DiffusionGemmaConfig(
+        text_config=text, vision_config=vision, canvas_length=6
+    )
     return transformers.DiffusionGemmaForBlockDiffusion(config).eval()
 
 
