@@ -180,8 +180,8 @@ def test_guidance_of_weight_one_is_the_condition_and_of_weight_none_is_none():
 
 
 def test_more_guidance_does_not_write_what_it_declares():
-    """A condition that is met or not cannot be met more than fully: there the posterior to any power
-    over the prior is the posterior again. With a taste for c, and no rule, it is another."""
+    """A condition that is met or not cannot be met more than fully: there what is declared is the
+    posterior, whatever the weight. With a taste for c, and no rule, it is something else."""
     assert variation(written_by(3.0), TARGET.posterior) > 0.02
     soft = (LOG_PROBS + 1.5 * (TEXTS[:, 1:] == 2).sum(1)).log_softmax(-1)
     table = enumeration.table(

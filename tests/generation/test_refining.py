@@ -138,7 +138,9 @@ class Theirs:
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_a_text_is_written_as_transformers_writes_it(gemma, rows):
+def test_a_text_is_written_as_transformers_writes_it(gemma, rows, monkeypatch):
+    # a note to torch's compiler, which is not at work here and takes seconds to be imported
+    monkeypatch.setattr(torch.compiler, "cudagraph_mark_step_begin", lambda: None)
     from transformers.models.diffusion_gemma.generation_diffusion_gemma import (
         DiffusionGemmaGenerationConfig,
         EntropyBoundSamplerConfig,

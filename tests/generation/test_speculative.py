@@ -9,7 +9,6 @@ from utils.generation import sampling, speculative
 from utils.generation.speculative import Counts, Lookup, Small
 from utils.measure.passes import Counted
 from utils.models import markov
-from utils.models.kv_cache import KVCache
 from utils.models.transformer import TransformerConfig
 from utils.worlds.chains import Chains
 
@@ -203,8 +202,6 @@ def test_what_cannot_be_continued(options, message):
 
 @pytest.mark.slow
 def test_a_real_model_writes_its_own_greedy_text_in_fewer_passes():
-    """In double precision, where no rounding decides; the text repeats its prompt, so looking it up
-    is a good guess."""
     from utils.models import smollm
 
     model, tokenizer = smollm.load()
@@ -212,5 +209,5 @@ def test_a_real_model_writes_its_own_greedy_text_in_fewer_passes():
     prompt = tokenizer.encode("one two three four, one two three four, one two")[None]
     expected, history = sampling.generate(model, prompt, 12), []
     found = speculative.generate(model, prompt, 12, Lookup(), ahead=4, history=history)
-    assert torch.equal(found, expected) and len(history) <= 6
-    assert KVCache.like(model).max_len >= found.shape[1]
+    assert torch.equal(found, expected)
+    assert sum(history) == 12 and len(history) < 12

@@ -83,7 +83,8 @@ class Rereading:
     """
 
     def __init__(self, say, mask_id, length):
-        self.say, self.mask_id, self.length, self.text = say, mask_id, length, None
+        self.length = whole("length", length, "a text has at least 1 token", least=1)
+        self.say, self.mask_id, self.text = say, mask_id, None
 
     def keep(self, tokens):
         self.text = tokens if self.text is None else torch.cat([self.text, tokens], 1)

@@ -165,4 +165,5 @@ class Guided:
             return without
         with_it = self.with_it(tokens).log_softmax(-1)
         bent = self.weight * with_it + (1 - self.weight) * without
-        return torch.where(with_it == -torch.inf, -torch.inf, bent).log_softmax(-1)
+        never = (with_it == -torch.inf) | (without == -torch.inf)
+        return bent.masked_fill(never, -torch.inf).log_softmax(-1)

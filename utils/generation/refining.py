@@ -223,6 +223,9 @@ def _check(rule):
         object.__setattr__(rule, name, value)  # the dataclass is frozen for all others
 
     share = "choose a probability from 0 to 1"
+    if hasattr(rule, "mask_id"):
+        advice = "give the id that the model fills in, such as world.vocab.mask_id"
+        put("mask_id", whole("mask_id", rule.mask_id, advice, least=0))
     put("passes", whole("passes", rule.passes, "take at least 1", least=1))
     if hasattr(rule, "choices"):
         put("choices", tuple(rule.choices))

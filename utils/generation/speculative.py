@@ -58,7 +58,7 @@ def generate(
     cache = KVCache.like(model, len(prompt), end) if cache else None
     while (length := tokens.shape[1]) < end:
         n = min(ahead, end - length - 1)  # the last token always comes of the model itself
-        drafted, likely = drafter.propose(tokens, n, generator)
+        drafted, likely = drafter.propose(tokens, n, generator) if n else (tokens[:, :0], None)
         text = torch.cat([tokens, drafted], 1)
         unread = text[:, 0 if cache is None else cache.length :]
         logits = logits_at(model, unread, (slice(None), slice(-n - 1, None)), cache)
@@ -119,7 +119,7 @@ class Small:
             likely.append(distribution(logits, temperature=self.temperature))
             new = draw(logits, temperature=self.temperature, generator=generator)
             tokens = torch.cat([tokens, new[:, None]], 1)
-        return tokens[:, length:], torch.stack(likely, 1) if likely else None
+        return tokens[:, length:], torch.stack(likely, 1)
 
 
 class Counts:
@@ -136,7 +136,7 @@ class Counts:
             likely.append(distribution(logits, temperature=self.temperature))
             new = draw(logits, temperature=self.temperature, generator=generator)
             tokens = torch.cat([tokens, new[:, None]], 1)
-        return tokens[:, length:], torch.stack(likely, 1) if likely else None
+        return tokens[:, length:], torch.stack(likely, 1)
 
 
 class Lookup:

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import torch
 
+from utils.text.numbers import whole
+
 
 class Listed:
     """A language of which all texts are listed, and what an automaton makes of it.
@@ -27,6 +29,8 @@ class Listed:
     """
 
     def __init__(self, texts, log_probs, automaton, given: int = 1):
+        most = texts.shape[1]
+        given = whole("given", given, f"choose 0 to {most}", least=0, most=most)
         self.texts, probs = texts, log_probs.double().exp()
         self.accepted = automaton.accepted(texts[:, given:])
         self.joint, self.probs = probs * self.accepted, probs

@@ -1,4 +1,4 @@
-"""How much longer a forward pass takes over k tokens than over one: what parallel decoding can gain.
+"""What a forward pass over k tokens costs beside one over one: what parallel decoding can gain.
 
 To write a token with a cache, a processor reads every weight from memory and does two operations
 with each. It could do many more in that time. So reading k tokens at once costs little more than
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 
 from utils.models.kv_cache import KVCache
-from utils.text.numbers import real, whole
+from utils.text.numbers import SEED, real, whole
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 
@@ -77,7 +77,7 @@ def measure(
         whole(name, value, "it must be at least 1", least=1)
         for name, value in (("rows", rows), ("rounds", rounds))
     )
-    dice = torch.Generator().manual_seed(whole("seed", seed, "choose 0 or more", least=0))
+    dice = torch.Generator().manual_seed(whole("seed", seed, **SEED))
     shape = rows, context + max(counts)
     tokens = torch.randint(model.config.vocab_size, shape, generator=dice)
     tokens = tokens.to(model.output.device)
