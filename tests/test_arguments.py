@@ -925,7 +925,7 @@ def timed_by_nothing(**how):
 
 
 ARGUMENTS |= {  # of blocks, of guesses, and of constraints
-    "blocks.write new": a_whole(lambda v: in_blocks(new=v), 1, 3, least=1, most=10),
+    "blocks.write new": a_whole(lambda v: in_blocks(new=v), 1, 3, least=1),
     "blocks.write size": a_whole(lambda v: in_blocks(size=v), 1, 2, least=1),
     "blocks.Rereading length": a_whole(
         lambda v: blocks.Rereading(DENOISER, 19, v).length, 5, least=1
@@ -969,7 +969,7 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     "refining.Entropy temperatures": a_real(
         lambda v: refining.Entropy([1], 2, 0.1, (v, 0.4)).temperatures, 0.5, least=0, open="("
     ),
-    "speculative.generate max_new_tokens": a_whole(lambda v: speculated(v), 0, 4, most=10),
+    "speculative.generate max_new_tokens": a_whole(lambda v: speculated(v), 0, 4),
     "speculative.generate ahead": a_whole(lambda v: speculated(ahead=v), 0, 2),
     "speculative.generate temperature": a_real(
         lambda v: speculated(temperature=v), 0, 0.5, 2, least=0
@@ -987,49 +987,45 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
         lambda v: drafted(speculative.Counts(CHAIN, v)), 0, 0.5, least=0
     ),
     "speculative.Lookup most": a_whole(lambda v: drafted(speculative.Lookup(v)), 1, 3, least=1),
-    "guided.Mask length": a_whole(lambda v: guided.Mask(ANYWHERE, v).given, 2, 5, least=1, most=99),
+    "guided.Mask length": a_whole(lambda v: guided.Mask(ANYWHERE, v).given, 2, 5, least=1),
     "guided.Mask given": a_whole(lambda v: guided.Mask(ANYWHERE, 8, v).given, 0, 6, most=8),
-    "guided.particles n": a_whole(lambda v: side_by_side(n=v), 1, 3, least=1, most=99),
-    "guided.particles new": a_whole(lambda v: side_by_side(new=v), 1, 2, least=1, most=2),
+    "guided.particles n": a_whole(lambda v: side_by_side(n=v), 1, 3, least=1),
+    "guided.particles new": a_whole(lambda v: side_by_side(new=v), 1, 2, least=1),
     "guided.steer new": a_whole(
         lambda v: guided.steer(CAUSAL, TEXT, v, guided.Mask(ANYWHERE, 9, 6), generator=dice()),
         1,
         2,
         least=1,
-        most=3,
     ),
     "guided.particles resample": a_real(
         lambda v: side_by_side(resample=v), 0, 0.5, least=0, most=1
+    ),
+    "guided.Fitting given": a_whole(
+        lambda v: guided.Fitting(DENOISER, ANYWHERE, 19, v).given, 0, 2
     ),
     "guided.Guided weight": a_real(lambda v: guided.Guided(1, 2, v).weight, 0, 0.5, 3, least=0),
     "posterior.Listed given": a_whole(
         lambda v: posterior.Listed(TANGLE.texts, -torch.ones(4), ANYWHERE, v).probability,
         0,
         1,
-        most=1,
+        most=3,
     ),
     "roofline.Roofline.gain accepted": a_real(lambda v: ROOF.gain(4, v), 0, 2.5, least=0, most=4),
-    "roofline.measure counts": a_whole(
-        lambda v: timed_by_nothing(counts=(1, v)), 1, 4, least=1, most=13
-    ),
+    "roofline.measure counts": a_whole(lambda v: timed_by_nothing(counts=(1, v)), 1, 4, least=1),
     "roofline.measure context": a_whole(
         lambda v: timed_by_nothing(context=v), 0, 3, least=0, most=14
     ),
-    "roofline.measure rows": a_whole(lambda v: timed_by_nothing(rows=v), 1, 3, least=1, most=99),
-    "roofline.measure rounds": a_whole(
-        lambda v: timed_by_nothing(rounds=v), 1, 3, least=1, most=99
-    ),
+    "roofline.measure rows": a_whole(lambda v: timed_by_nothing(rows=v), 1, 3, least=1),
+    "roofline.measure rounds": a_whole(lambda v: timed_by_nothing(rounds=v), 1, 3, least=1),
     "roofline.measure seed": a_seed(lambda v: timed_by_nothing(seed=v)),
-    "automata.Automaton.alive places": a_whole(ANYWHERE.alive, 0, 3, most=99),
+    "automata.Automaton.alive places": a_whole(ANYWHERE.alive, 0, 3),
     "automata.at_place vocab_size": a_whole(
-        lambda v: automata.at_place(v, 1, [0]).moves, 3, least=1, most=99
+        lambda v: automata.at_place(v, 1, [0]).moves, 3, least=1
     ),
-    "automata.at_place place": a_whole(lambda v: automata.at_place(3, v, [0]).moves, 0, 2, most=99),
-    "automata.counted vocab_size": a_whole(
-        lambda v: automata.counted(v, 0, 1).moves, 3, least=1, most=99
-    ),
+    "automata.at_place place": a_whole(lambda v: automata.at_place(3, v, [0]).moves, 0, 2),
+    "automata.counted vocab_size": a_whole(lambda v: automata.counted(v, 0, 1).moves, 3, least=1),
     "automata.counted token": a_whole(lambda v: automata.counted(3, v, 1).moves, 0, 2, most=2),
-    "automata.counted times": a_whole(lambda v: automata.counted(3, 0, v).moves, 0, 2, most=99),
+    "automata.counted times": a_whole(lambda v: automata.counted(3, 0, v).moves, 0, 2),
 }
 EXEMPT |= {
     "blocks.seeing places": "places, a tensor",

@@ -4,8 +4,8 @@ A block begins as noise and is read as often as it takes, by a model that looks 
 back at all that is finished. What is finished stays, so its keys and values are computed once and
 kept. That cache is exact, since here finished text is read as a causal model reads it: nothing in
 it looks at what comes later. It is how DiffusionGemma is built (Google 2026, in `transformers`),
-with one set of weights for both ways of reading; in BD3-LM (Arriola et al. 2025, arXiv:2503.09573,
-section 3) a finished block keeps looking both ways inside itself, which a cache allows as well.
+with one set of weights for both ways of reading; in BD3-LM (Arriola et al. 2025, arXiv:2503.09573)
+a finished block keeps looking both ways inside itself, which a cache allows as well.
 
 Between the two camps lies only the size of a block: with blocks of one token the model writes from
 left to right, with one block as long as the text it is plain text diffusion.

@@ -4,7 +4,9 @@ What is aimed at is the model as it is, given that the text is accepted: p(text 
 
 - *Masking* (`Mask`) forbids each token after which the constraint can no longer be met. All texts
   obey, and yet they are not those aimed at: a token that can still be saved by one unlikely ending
-  counts as much as one that needs no saving (Park et al. 2024, arXiv:2405.21047).
+  counts as much as one that needs no saving (Park et al. 2024, arXiv:2405.21047). `Fitting` does it
+  for a model that fills blanks, in whatever order: with the place filled first that the constraint
+  is about, nothing is left to be saved.
 - *Looking ahead* weighs each token by how likely the constraint is to be met after it. Where that
   probability is exact, so is the text (`measure/posterior.py`); where it is learned, it is FUDGE
   (Yang & Klein 2021, arXiv:2104.05218) or Ctrl-G (Zhang et al. 2024, arXiv:2406.13892).
@@ -142,6 +144,52 @@ def _systematic(log_weights, few, generator):
     found = torch.searchsorted(shares.cumsum(-1).contiguous(), pointers.contiguous())
     some = few & (log_weights > -torch.inf).any(-1)
     return torch.where(some[:, None], found.clamp(max=n - 1), stay)
+
+
+class Fitting:
+    """A model that fills blanks, barred from each token with which the text could no longer be
+    accepted, whatever the other blanks are filled with. Fit for `diffusion.sample` at one token a
+    pass; of several filled in one pass each is allowed on its own, and together they may not be.
+
+    model: a function of tokens, (rows, length) -> (rows, length, vocab) logits. automaton: it reads
+    the text without its first `given` tokens. mask_id: a blank.
+    """
+
+    def __init__(self, model, automaton, mask_id, given=1):
+        advice = "a text may begin with 0 or more tokens that the automaton does not read"
+        self.given = whole("given", given, advice, least=0)
+        self.model, self.automaton, self.mask_id = model, automaton, mask_id
+
+    def __call__(self, tokens):
+        logits = self.model(tokens).clone()
+        barred = ~possible(self.automaton, tokens[:, self.given :], self.mask_id)
+        logits[:, self.given :].masked_fill_(barred, -torch.inf)
+        return logits
+
+
+def possible(automaton, tokens, mask_id):
+    """Which token each place may hold, given what stands, so that some way of filling the blanks is
+    accepted: (rows, length) int64 -> (rows, length, vocab) bool. Forwards, the states that can be
+    reached; backwards, those from which acceptance can."""
+    moves, accepts = automaton.moves.to(tokens.device), automaton.accepts.to(tokens.device)
+    step = torch.nn.functional.one_hot(moves, len(moves)).float().transpose(0, 1)  # (vocab, q, q)
+    words = torch.arange(len(step), device=tokens.device) != mask_id
+    blank = step[words].amax(0)
+    ways = torch.where((tokens == mask_id)[..., None, None], blank, step[tokens])  # at each place
+    start = torch.arange(len(moves), device=tokens.device) == 0
+    before, after = (
+        [start.float().expand(len(tokens), -1)],
+        [accepts.float().expand(len(tokens), -1)],
+    )
+    for way in ways.unbind(1):
+        before.append(((before[-1][:, None] @ way)[:, 0] > 0).float())
+    for way in ways.flip(1).unbind(1):
+        after.insert(0, ((way @ after[0][..., None])[..., 0] > 0).float())
+    found = [
+        (now[..., None] * then[:, moves]).amax(1) > 0  # from any state here, by this token, to any
+        for now, then in zip(before[:-1], after[1:], strict=True)
+    ]
+    return torch.stack(found, 1) & words
 
 
 class Guided:

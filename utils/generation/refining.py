@@ -70,7 +70,10 @@ class Masks:
     sure_of: str = "drawn"
 
     def __post_init__(self):
-        _check(self)
+        advice = "give the id that the model fills in, such as world.vocab.mask_id"
+        _put(self, mask_id=whole("mask_id", self.mask_id, advice, least=0))
+        more = whole("more", self.more, "choose 1 or more", least=1)
+        _put(self, passes=_passes(self), more=more, **_when_sure(self))
 
     def begin(self, rows, size, device, generator=None):
         blank = torch.full((rows, size), self.mask_id, dtype=torch.int64, device=device)
@@ -113,7 +116,7 @@ class Noise:
     sure_of: str = "drawn"
 
     def __post_init__(self):
-        _check(self)
+        _put(self, choices=tuple(self.choices), passes=_passes(self), **_when_sure(self))
 
     def begin(self, rows, size, device, generator=None):
         return _fresh(_noise(self.choices, (rows, size), device, generator))
@@ -153,7 +156,10 @@ class Entropy:
     self_condition: bool = False
 
     def __post_init__(self):
-        _check(self)
+        bound = real("bound", self.bound, "give an entropy in nats, 0 or more", least=0)
+        both = [real("temperatures", t, "give two above 0", above=0) for t in self.temperatures]
+        _put(self, choices=tuple(self.choices), passes=_passes(self))
+        _put(self, bound=bound, temperatures=tuple(both))
 
     def begin(self, rows, size, device, generator=None):
         noise = _noise(self.choices, (rows, size), device, generator)
@@ -216,32 +222,27 @@ def _noise(choices, shape, device, generator):
     return choices[chance.integers(len(choices), shape, device=device, generator=generator)]
 
 
-def _check(rule):
-    """The numbers of a rule as Python's own; a clear error for one that is out of range."""
+# -- the numbers of a rule as Python's own, and a clear error for one that is out of range ---------
 
-    def put(name, value):
+
+def _put(rule, **values):
+    for name, value in values.items():
         object.__setattr__(rule, name, value)  # the dataclass is frozen for all others
 
-    share = "choose a probability from 0 to 1"
-    if hasattr(rule, "mask_id"):
-        advice = "give the id that the model fills in, such as world.vocab.mask_id"
-        put("mask_id", whole("mask_id", rule.mask_id, advice, least=0))
-    put("passes", whole("passes", rule.passes, "take at least 1", least=1))
-    if hasattr(rule, "choices"):
-        put("choices", tuple(rule.choices))
-    if hasattr(rule, "bound"):
-        advice = "give an entropy in nats, 0 or more"
-        put("bound", real("bound", rule.bound, advice, least=0))
-        both = [real("temperatures", t, "give two above 0", above=0) for t in rule.temperatures]
-        put("temperatures", tuple(both))
-        return
-    put("threshold", real("threshold", rule.threshold, share, least=0, most=1))
-    put("temperature", check_temperature(rule.temperature))
+
+def _passes(rule):
+    return whole("passes", rule.passes, "take at least 1", least=1)
+
+
+def _when_sure(rule):
+    """threshold, edit and temperature."""
+    share = {"advice": "choose a probability from 0 to 1", "least": 0, "most": 1}
     if rule.sure_of not in SURE_OF:
         raise ValueError(
             f"sure_of is {rule.sure_of!r}; choose one of {', '.join(map(repr, SURE_OF))}"
         )
-    if rule.edit is not None:
-        put("edit", real("edit", rule.edit, share, least=0, most=1))
-    if hasattr(rule, "more"):
-        put("more", whole("more", rule.more, "choose 1 or more", least=1))
+    return {
+        "threshold": real("threshold", rule.threshold, **share),
+        "edit": None if rule.edit is None else real("edit", rule.edit, **share),
+        "temperature": check_temperature(rule.temperature),
+    }

@@ -7,7 +7,7 @@ guess it and p how likely the model is to write it; the first that is not is rep
 what p has more than q, in proportion to max(0, p - q); and where all are accepted, one more token
 comes free. What is written so has exactly the distribution of the model, whoever guessed and
 however badly: bad guesses cost time and nothing else (Leviathan et al. 2022, arXiv:2211.17192,
-algorithm 1; Chen et al. 2023, arXiv:2302.01318, algorithm 2). At temperature 0 it is the greedy
+algorithm 1; Chen et al. 2023, arXiv:2302.01318). At temperature 0 it is the greedy
 text, up to the rounding of sums.
 
 Rows of a batch go in step: all of them by as many tokens as the least lucky row has accepted, and
