@@ -930,9 +930,7 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     "blocks.Rereading length": a_whole(
         lambda v: blocks.Rereading(DENOISER, 19, v).length, 5, least=1
     ),
-    "blocks.loss size": a_whole(
-        lambda v: lesson(blocks.loss, 19, size=v), 1, 2, least=1, most=4, name="size"
-    ),
+    "blocks.loss size": a_whole(lambda v: lesson(blocks.loss, 19, size=v), 1, 2, least=1, most=4),
     "blocks.loss given": a_whole(
         lambda v: lesson(blocks.loss, 19, size=1, given=v), 2, 4, least=1, most=5
     ),

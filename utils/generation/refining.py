@@ -93,7 +93,7 @@ class Masks:
         edited = torch.zeros_like(filled)
         if self.edit is not None:
             edited = ~blank & (drawn != state.block) & (sure > self.edit)
-        late = state.late + full
+        late = state.late + (full & ~state.done)
         spent = torch.where(full, late >= self.more, state.passes + 1 >= self.passes)
         if self.edit is None:
             done = ~(blank & ~filled).any(-1)
