@@ -142,7 +142,7 @@ def loss(model, tokens, mask_id, *, size, given=1, generator=None):
     Raises ValueError for a length that is no whole number of blocks, and for a model that is not
     causal or has no room for the text and, behind it, a second copy of its blocks.
     """
-    blocks = _cut(model, tokens, size, given)  # (batch * blocks, size)
+    blocks, given = _cut(model, tokens, size, given)  # (batch * blocks, size)
     noisy, masked = hide(blocks, spread_rates(blocks, generator), mask_id, generator=generator)
     logits = _all_blocks(model, tokens, noisy, given)
     said = diffusion.log_probs(lambda _: logits, noisy, mask_id, masked)  # (hidden, vocab)
@@ -154,7 +154,7 @@ def loss(model, tokens, mask_id, *, size, given=1, generator=None):
 def noise_loss(model, tokens, choices, *, size, given=1, generator=None):
     """The same for uniform noise: mean surprise at the true tokens of disturbed blocks, in nats, as
     in `uniform.loss`. choices: the ids from which noise is drawn."""
-    blocks = _cut(model, tokens, size, given)
+    blocks, given = _cut(model, tokens, size, given)
     rates = spread_rates(blocks, generator)
     noisy = uniform.disturb(blocks, rates, choices, generator=generator)
     return cross_entropy(_all_blocks(model, tokens, noisy, given).flatten(0, 1), blocks.flatten())
@@ -179,7 +179,7 @@ def _all_blocks(model, tokens, noisy, given):
 
 
 def _cut(model, tokens, size, given):
-    """The blocks of each text, side by side: (batch * blocks, size)."""
+    """The blocks of each text, side by side: (batch * blocks, size); and where they begin."""
     length = tokens.shape[1]
     advice = f"choose 1 to {length - 1}: the texts have {length} tokens"
     given = whole("given", given, advice, least=1, most=length - 1)
@@ -194,4 +194,4 @@ def _cut(model, tokens, size, given):
             f"max_len is {model.config.max_len}; a text of {length} tokens and its blocks once "
             f"more take {2 * length - given}: make a model with so much"
         )
-    return tokens[:, given:].reshape(-1, size)
+    return tokens[:, given:].reshape(-1, size), given
