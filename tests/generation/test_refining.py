@@ -79,6 +79,29 @@ def test_noise_is_put_down_and_edited_as_published(published, passes, threshold,
     assert state.kept.all() and state.done.all()
 
 
+@pytest.mark.parametrize("bound", [0.1, 3.0, 9.0])
+def test_what_an_entropy_bound_lets_through_is_as_published(published, bound):
+    """Token for token, at the temperature of each pass."""
+    from diffusers import EntropyBoundScheduler
+
+    passes = 6
+    theirs = EntropyBoundScheduler(entropy_bound=bound, t_max=0.8, t_min=0.4)
+    theirs.set_timesteps(passes)
+    rule, mine, other = Entropy(range(VOCAB), passes, bound), dice(), dice()
+    state = rule.begin(ROWS, SIZE, "cpu", mine)
+    block, shares = torch.randint(VOCAB, (ROWS, SIZE), generator=other), []
+    for step in range(passes):
+        said = theirs.step(logits(step), step, block, generator=other)
+        state = rule.turn(state, logits(step), mine)
+        assert torch.equal(state.kept, said.accepted_index)
+        shares.append(said.accepted_index.float().mean())
+        block = said.prev_sample
+        if step < passes - 1:
+            assert torch.equal(state.block, block)
+    assert torch.equal(state.block, logits(passes - 1).argmax(-1)) and state.done.all()
+    assert 0 < min(shares) < 1, "some are let through and some are not"
+
+
 # -- a whole text, by a published model ------------------------------------------------------------
 
 

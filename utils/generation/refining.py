@@ -6,7 +6,8 @@
   `BlockRefinementScheduler` of the package `diffusers`.
 - `Noise`: a block begins as random tokens. Each pass puts down its share in the same way; what is
   not put down is drawn anew. The same scheduler, in its mode without a mask.
-- `Entropy`: as DiffusionGemma does it by default, in `transformers`. What is put down is decided
+- `Entropy`: as DiffusionGemma does it by default, in `transformers` (and `EntropyBoundScheduler`
+  of `diffusers`). What is put down is decided
   anew in each pass, by an entropy bound as in `canvas.py`, and nothing is final until the block is
   settled: then it holds the likeliest tokens.
 
