@@ -6,10 +6,9 @@
   `BlockRefinementScheduler` of the package `diffusers`.
 - `Noise`: a block begins as random tokens. Each pass puts down its share in the same way; what is
   not put down is drawn anew. The same scheduler, in its mode without a mask.
-- `Entropy`: as DiffusionGemma does it by default, in `transformers` (and `EntropyBoundScheduler`
-  of `diffusers`). What is put down is decided
-  anew in each pass, by an entropy bound as in `canvas.py`, and nothing is final until the block is
-  settled: then it holds the likeliest tokens.
+- `Entropy`: as DiffusionGemma does it by default, in `transformers` and in `diffusers` by its
+  `EntropyBoundScheduler`. What is put down is decided anew in each pass, by an entropy bound as in
+  `canvas.py`, and nothing is final until the block is settled: then it holds the likeliest tokens.
 
 A rule begins a block and takes turns with the model: `turn(state, logits)` is the state after a
 pass. On the same logits and with the same dice each does what its published counterpart does, but
