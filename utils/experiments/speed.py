@@ -120,7 +120,7 @@ def _filled(said, size, which, threshold):
             seen = [i for i in range(n) if i not in blanks]
             at = _digits(letters, n - k) @ powers[seen] + letters * powers[list(blanks)].sum()
             own = said[:, at][:, :, list(blanks)]  # (contexts, states, k, letters)
-            own = own[:, :, range(k), drawn]  # (contexts, states, draws, k): of what is drawn
+            own = own[:, :, torch.arange(k), drawn]  # (contexts, states, draws, k): of what is drawn
             moved = chance[:, at, None] * own.prod(-1)
             passes += moved.sum((1, 2))
             step = (drawn - letters) * powers[list(blanks)]
@@ -195,9 +195,7 @@ def _chained(blocks):
 
 def _digits(base, n):
     """All numbers of n digits, (base^n, n) int64."""
-    return torch.cartesian_prod(*[torch.arange(base)] * n).view(-1, n) if n else torch.zeros(
-        1, 0, dtype=torch.int64
-    )
+    return torch.tensor(list(itertools.product(range(base), repeat=n))).view(base**n, n).long()
 
 
 def _size(size, n):

@@ -18,6 +18,7 @@ what is compared is the ratio within each round.
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -73,10 +74,8 @@ def measure(
         raise ValueError(f"counts is {counts}; 1 must be among them, to compare with")
     most = model.config.max_len - max(counts)
     context = whole("context", context, f"choose 0 to {most}", least=0, most=most)
-    rows, rounds = (
-        whole(name, value, "it must be at least 1", least=1)
-        for name, value in (("rows", rows), ("rounds", rounds))
-    )
+    rows = whole("rows", rows, "it must be at least 1", least=1)
+    rounds = whole("rounds", rounds, "it must be at least 1", least=1)
     dice = torch.Generator().manual_seed(whole("seed", seed, **SEED))
     shape = rows, context + max(counts)
     tokens = torch.randint(model.config.vocab_size, shape, generator=dice)
@@ -84,14 +83,24 @@ def measure(
     cache = KVCache.like(model, rows, shape[1])
     if context:
         model(tokens[:, :context], cache)
-    found = {k: [] for k in counts}
+
+    def read(k):
+        model(tokens[:, context : context + k], cache.crop(context))
+
+    seconds = by_turns({k: partial(read, k) for k in counts}, rounds=rounds, clock=clock)
+    return Roofline(seconds, rows, torch.get_num_threads())
+
+
+def by_turns(calls, *, rounds=9, clock=time.perf_counter) -> dict:
+    """Time several things, one after the other, round after round: {name: call} -> {name: seconds
+    in each round}. A round before them warms up. So a machine that slows down slows all of them."""
+    rounds = whole("rounds", rounds, "it must be at least 1", least=1)
+    found = {name: [] for name in calls}
     for round_ in range(rounds + 1):
-        for k in counts:
-            cache.crop(context)
+        for name, call in calls.items():
             begun = clock()
-            model(tokens[:, context : context + k], cache)
+            call()
             taken = clock() - begun
             if round_:
-                found[k].append(taken)
-    seconds = {k: tuple(each) for k, each in found.items()}
-    return Roofline(seconds, rows, torch.get_num_threads())
+                found[name].append(taken)
+    return {name: tuple(each) for name, each in found.items()}
