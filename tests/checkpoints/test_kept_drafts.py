@@ -25,6 +25,7 @@ def test_what_is_kept_is_of_as_many_requests_as_it_says_and_adds_up():
 
 
 def test_it_is_written_and_accepted_only_if_the_first_comes_out_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_drafts, "made_by", lambda: {"code": "ours"})
     monkeypatch.setattr(drafting, "ask", lambda asked=None: DRAFTS)
     kept_drafts.remake(data=tmp_path)
     assert kept_drafts.kept(tmp_path) == DRAFTS
