@@ -30,6 +30,7 @@ from utils.experiments import (
     bare_words,
     compounding,
     derailment,
+    drafting,
     exposure,
     foreign_topics,
     gaps,
@@ -38,6 +39,7 @@ from utils.experiments import (
     reversal,
     scarce,
     serial,
+    speed,
     states,
 )
 from utils.generation import (
@@ -899,6 +901,8 @@ EXEMPT = {
 RULE = refining.Masks(19, 2)
 LONG = lively(TransformerConfig(20, d_model=8, n_layers=1, n_heads=1, max_len=24))
 ANYWHERE = automata.at_place(20, 1, range(20))
+EVEN, WRITTEN = torch.full((2,) * 4, 1 / 16, dtype=torch.float64), speed.Law(torch.zeros(1), 2.0)
+LETTERS = lively(TransformerConfig(len(TANGLE.vocab), d_model=8, n_layers=1, n_heads=1, max_len=5))
 ROOF = roofline.Roofline({1: (1.0, 2.0), 4: (2.0, 3.0)}, 1, 1)
 
 
@@ -1015,6 +1019,29 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
         1,
         most=3,
     ),
+    "roofline.by_turns rounds": a_whole(
+        lambda v: len(roofline.by_turns({"a": dice}, rounds=v)["a"]), 1, 3, least=1
+    ),
+    "speed.truth size": a_whole(lambda v: speed.truth(EVEN, v)[0], 1, 2, 4, least=1, most=4),
+    "speed.asked size": a_whole(
+        lambda v: speed.asked(LETTERS, TANGLE, v)[0], 1, 2, least=1, most=2
+    ),
+    "speed.write size": a_whole(
+        lambda v: speed.write(speed.truth(EVEN, 4), size=v).passes, 1, 2, 5, least=1
+    ),
+    "speed.write threshold": a_real(
+        lambda v: speed.write(speed.truth(EVEN, 4), threshold=v).passes, 0, 0.5, 1, least=0, most=1
+    ),
+    "speed.schedules n": a_whole(lambda v: len(speed.schedules(v, 1)), 1, 3, least=1),
+    "speed.schedules size": a_whole(
+        lambda v: len(speed.schedules(4, v)), 1, 2, 4, least=1, most=4
+    ),
+    "speed.price n": a_whole(lambda v: speed.price(WRITTEN, v, 1), 1, 3, least=1),
+    "speed.price size": a_whole(
+        lambda v: speed.price(WRITTEN, 4, v), 1, 2, 4, least=1, most=4
+    ),
+    "drafting.passages n": a_whole(drafting.passages, 1, 3, least=1, most=20),
+    "drafting.requests n": a_whole(drafting.requests, 2, least=1, most=20),
     "roofline.Roofline.gain accepted": a_real(lambda v: ROOF.gain(4, v), 0, 2.5, least=0, most=4),
     "roofline.measure counts": a_whole(lambda v: timed_by_nothing(counts=(1, v)), 1, 4, least=1),
     "roofline.measure context": a_whole(

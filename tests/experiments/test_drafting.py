@@ -16,9 +16,9 @@ class Letters:
         return torch.tensor([len(word) % 9 for word in text.split()][:16])
 
 
-def test_passages_begin_with_a_sentence_and_are_others_when_shifted():
+def test_passages_are_whole_beginnings_and_stories_have_topics_of_their_own():
     texts = drafting.passages(4)
-    assert len(set(texts)) == 4 and not {*texts} & {*drafting.passages(4, 0.5)}
+    assert len(set(texts)) == 4
     for text in texts:
         assert len(text.split()) == drafting.WORDS
     asked = drafting.requests(4)

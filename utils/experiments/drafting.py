@@ -11,6 +11,7 @@ import torch
 from utils.generation import sampling, speculative
 from utils.models import smollm
 from utils.text import corpus
+from utils.text.numbers import whole
 
 PASSAGES, WORDS = 20, 24
 NEW, AHEAD = 40, 4  # tokens that are written, and guessed before each pass
@@ -31,22 +32,22 @@ class Draft:
     same: bool
 
 
-def passages(n=PASSAGES, shift=0.0) -> list[str]:
-    """n beginnings of sentences, spread over the held-out tenth of the King James Bible; shift: by
-    how much of the distance between them they are moved."""
+def passages(n=PASSAGES) -> list[str]:
+    """n beginnings of sentences, spread over the held-out tenth of the King James Bible."""
+    n = whole("n", n, f"choose 1 to {PASSAGES}", least=1, most=PASSAGES)
     words = corpus.split(corpus.kjv())[1].split()
     found = []
     for k in range(n):
-        start = int((k + shift) * len(words) / n)
+        start = k * len(words) // n
         while not words[start].endswith("."):
             start += 1
         found.append(" ".join(words[start + 1 : start + 1 + WORDS]))
     return found
 
 
-def requests(n=PASSAGES, shift=0.0) -> list[tuple[str, str]]:
+def requests(n=PASSAGES) -> list[tuple[str, str]]:
     """(kind, request), n of each."""
-    repeat = [f"Repeat this text, word for word: {text}" for text in passages(n, shift)]
+    repeat = [f"Repeat this text, word for word: {text}" for text in passages(n)]
     stories = [f"Tell me a story about {topic}." for topic in TOPICS[:n]]
     return [("repeat", each) for each in repeat] + [("story", each) for each in stories]
 

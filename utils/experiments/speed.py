@@ -166,6 +166,7 @@ def fixed(said: list[torch.Tensor], groups) -> Law:
 
 def schedules(n: int, size: int) -> list[list[tuple[int, ...]]]:
     """All ways to fill n places in groups of this size, the order of the groups counting."""
+    n = whole("n", n, "a text has at least 1 place", least=1)
     size = _size(size, n)
 
     def rest(left):
@@ -174,12 +175,13 @@ def schedules(n: int, size: int) -> list[list[tuple[int, ...]]]:
         firsts = itertools.combinations(left, size)
         return [[g, *more] for g in firsts for more in rest([i for i in left if i not in g])]
 
-    return rest(list(range(whole("n", n, "a text has at least 1 place", least=1))))
+    return rest(list(range(n)))
 
 
 def price(law: Law, n: int, size: int) -> float:
     """Tokens read for a text of n letters in blocks of this size: each pass reads the block, and
     each block that is finished is read once more, into the cache, but for the last."""
+    n = whole("n", n, "a text has at least 1 place", least=1)
     size = _size(size, n)
     return law.passes * size + n - size
 

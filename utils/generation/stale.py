@@ -43,7 +43,7 @@ class Stale:
 
     def store(self, layer, keys, values):
         if layer not in self.kept:
-            self.kept[layer] = keys, values
+            self.kept[layer] = keys.detach().clone(), values.detach().clone()
         for kept, new in zip(self.kept[layer], (keys, values), strict=True):
             kept[:, :, self.length : self.length + new.shape[2]] = new
         return self.kept[layer]
