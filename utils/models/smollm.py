@@ -215,7 +215,8 @@ def eight_bits(model: Transformer) -> Transformer:
             "use the model as it is, or install torch==2.13.0"
         )
     rounded = Transformer(model.config, seed=None).requires_grad_(False)
-    rounded.output, rounded.scale = model.output, model.scale
+    for name, weight in model.named_parameters(recurse=False):
+        setattr(rounded, name, weight)  # the embedding and the last scale
     for ours, layer in zip(rounded.layers, model.layers, strict=True):
         for part, name in MATRICES:
             weight = getattr(getattr(layer, part), name).detach()
