@@ -1033,13 +1033,9 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
         lambda v: speed.write(speed.truth(EVEN, 4), threshold=v).passes, 0, 0.5, 1, least=0, most=1
     ),
     "speed.schedules n": a_whole(lambda v: len(speed.schedules(v, 1)), 1, 3, least=1),
-    "speed.schedules size": a_whole(
-        lambda v: len(speed.schedules(4, v)), 1, 2, 4, least=1, most=4
-    ),
+    "speed.schedules size": a_whole(lambda v: len(speed.schedules(4, v)), 1, 2, 4, least=1, most=4),
     "speed.price n": a_whole(lambda v: speed.price(WRITTEN, v, 1), 1, 3, least=1),
-    "speed.price size": a_whole(
-        lambda v: speed.price(WRITTEN, 4, v), 1, 2, 4, least=1, most=4
-    ),
+    "speed.price size": a_whole(lambda v: speed.price(WRITTEN, 4, v), 1, 2, 4, least=1, most=4),
     "drafting.passages n": a_whole(drafting.passages, 1, 3, least=1, most=20),
     "drafting.requests n": a_whole(drafting.requests, 2, least=1, most=20),
     "roofline.Roofline.gain accepted": a_real(lambda v: ROOF.gain(4, v), 0, 2.5, least=0, most=4),

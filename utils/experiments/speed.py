@@ -15,6 +15,7 @@ arXiv:2510.04767).
 
 import itertools
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -120,7 +121,9 @@ def _filled(said, size, which, threshold):
             seen = [i for i in range(n) if i not in blanks]
             at = _digits(letters, n - k) @ powers[seen] + letters * powers[list(blanks)].sum()
             own = said[:, at][:, :, list(blanks)]  # (contexts, states, k, letters)
-            own = own[:, :, torch.arange(k), drawn]  # (contexts, states, draws, k): of what is drawn
+            own = own[
+                :, :, torch.arange(k), drawn
+            ]  # (contexts, states, draws, k): of what is drawn
             moved = chance[:, at, None] * own.prod(-1)
             passes += moved.sum((1, 2))
             step = (drawn - letters) * powers[list(blanks)]
@@ -139,7 +142,7 @@ def _ways(said, own, size, which, threshold):
         groups = list(itertools.combinations(range(k), min(size, k)))
         return [(torch.isin(torch.arange(k), torch.tensor(g)), 1 / len(groups)) for g in groups]
     sure = own if which == "drawn" else said.amax(-1)[:, :, None]
-    put = sure.argsort(-1, descending=True, stable=True).argsort(-1) < size
+    put = sure.argsort(dim=-1, descending=True, stable=True).argsort(-1) < size
     if threshold is not None:
         high = sure > threshold
         put = torch.where(high.sum(-1, keepdim=True) >= size, high, put)
@@ -195,6 +198,7 @@ def _chained(blocks):
     return Law(total, passes)
 
 
+@cache
 def _digits(base, n):
     """All numbers of n digits, (base^n, n) int64."""
     return torch.tensor(list(itertools.product(range(base), repeat=n))).view(base**n, n).long()

@@ -200,9 +200,7 @@ class EightBits:
         return self.codes.nbytes + self.scales.nbytes
 
     def __rmatmul__(self, x):
-        product = torch._weight_int8pack_mm(
-            x.flatten(0, -2).bfloat16(), self.codes, self.scales
-        )
+        product = torch._weight_int8pack_mm(x.flatten(0, -2).bfloat16(), self.codes, self.scales)
         return product.to(x.dtype).unflatten(0, x.shape[:-1])
 
 

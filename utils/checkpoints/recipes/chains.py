@@ -29,9 +29,7 @@ SURE = 0.9  # the threshold that is measured
 
 def twice(world):
     """With room for a text and, behind it, its blocks once more."""
-    return TransformerConfig(
-        len(world.vocab), d_model=32, n_layers=2, max_len=2 * world.length - 1
-    )
+    return TransformerConfig(len(world.vocab), d_model=32, n_layers=2, max_len=2 * world.length - 1)
 
 
 def in_blocks(model, rows, world, *, size):
