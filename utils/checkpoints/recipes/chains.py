@@ -52,13 +52,13 @@ def by_tokens_a_pass(model, world, *, size):
 RECIPES |= {
     f"chains-blocks-{size}": Recipe(
         about=f"A model that writes blocks of {size}, each finished one read from left to right.",
-        data="Chains, 1500 batches of 64 texts",
+        data="Chains, 800 batches of 64 texts",
         world=Chains,
         config=twice,
         batches=tangle.batches,
         loss=partial(in_blocks, size=size),
-        steps=1500,
-        lr=3e-3,
+        steps=800,
+        lr=4e-3,
         results=partial(by_tokens_a_pass, size=size),
         seeds=(0, 1, 2),
         weights_of=(),
