@@ -48,7 +48,7 @@ def passages(n=PASSAGES) -> list[str]:
 def requests(n=PASSAGES) -> list[tuple[str, str]]:
     """(kind, request), n of each."""
     repeat = [f"Repeat this text, word for word: {text}" for text in passages(n)]
-    stories = [f"Tell me a story about {topic}." for topic in TOPICS[:n]]
+    stories = [f"Tell me a story about {topic}." for topic in TOPICS[: len(repeat)]]
     return [("repeat", each) for each in repeat] + [("story", each) for each in stories]
 
 
