@@ -1057,6 +1057,7 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
 }
 EXEMPT |= {
     "blocks.seeing places": "places, a tensor",
+    "smollm.EightBits weight": "weight, a tensor",
     "blocks.Reader rows": "checked by `KVCache`, under its name there",
     "blocks.Reader room": "checked by `KVCache`, under its name there",
     "refining.Masks.begin size": "counted by its caller",
