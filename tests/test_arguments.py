@@ -30,6 +30,7 @@ from utils.experiments import (
     bare_words,
     compounding,
     derailment,
+    drafting,
     exposure,
     foreign_topics,
     gaps,
@@ -38,21 +39,35 @@ from utils.experiments import (
     reversal,
     scarce,
     serial,
+    speed,
     states,
 )
 from utils.generation import (
+    blocks,
     canvas,
     diffusion,
     forcing,
+    guided,
+    refining,
     remasking,
     revision,
     rewriting,
     sampling,
+    speculative,
     uniform,
 )
 from utils.generation.ragged import continue_each
 from utils.generation.rounds import until_settled
-from utils.measure import enumeration, intervals, likelihood, probes, rates, variety
+from utils.measure import (
+    enumeration,
+    intervals,
+    likelihood,
+    posterior,
+    probes,
+    rates,
+    roofline,
+    variety,
+)
 from utils.measure.probes import Doubt, Linear, control_labels, patched
 from utils.models import markov
 from utils.models.kv_cache import KVCache
@@ -68,6 +83,7 @@ from utils.training import batches
 from utils.training.fit import fit
 from utils.training.losses import next_token_loss
 from utils.training.stack import Stack, fit_stack
+from utils.worlds import automata
 from utils.worlds.chains import Chains
 from utils.worlds.couplets import Couplets
 from utils.worlds.graphs import Graphs
@@ -882,6 +898,179 @@ EXEMPT = {
     "transformer.check_tokens start": "the length of a cache",
     **{f"intervals.newcombe {name}": "handed on to `wilson`" for name in NEWCOMBE},
 }
+RULE = refining.Masks(19, 2)
+LONG = lively(TransformerConfig(20, d_model=8, n_layers=1, n_heads=1, max_len=24))
+ANYWHERE = automata.at_place(20, 1, range(20))
+EVEN, WRITTEN = torch.full((2,) * 4, 1 / 16, dtype=torch.float64), speed.Law(torch.zeros(1), 2.0)
+LETTERS = lively(TransformerConfig(len(TANGLE.vocab), d_model=8, n_layers=1, n_heads=1, max_len=5))
+ROOF = roofline.Roofline({1: (1.0, 2.0), 4: (2.0, 3.0)}, 1, 1)
+
+
+def in_blocks(new=2, size=2):
+    return blocks.write(blocks.Reader(CAUSAL, 2), TEXT, new, RULE, size=size)
+
+
+def lesson(how, *what, size=2, given=2):
+    return how(LONG, TEXT, *what, size=size, given=given, generator=dice())
+
+
+def side_by_side(n=2, new=2, resample=0.5, given=6):
+    weigh = guided.Mask(ANYWHERE, 8, given)
+    how = {"n": n, "resample": resample, "generator": dice()}
+    return guided.particles(CAUSAL, TEXT, new, weigh, **how).log_weights
+
+
+def speculated(n=3, **how):
+    how = {"generator": dice(), **how}
+    return speculative.generate(CAUSAL, TEXT, n, speculative.Lookup(), **how)
+
+
+def drafted(by):
+    return by.propose(torch.tensor([[0, 1, 0]]), 2, dice())[0]
+
+
+def timed_by_nothing(**how):
+    how = {"counts": (1, 2), "context": 3, "rounds": 1, "clock": lambda: 0.0} | how
+    found = roofline.measure(CAUSAL, **how)
+    return found.rows, len(found.seconds[1]), sorted(found.seconds)
+
+
+ARGUMENTS |= {  # of blocks, of guesses, and of constraints
+    "blocks.write new": a_whole(lambda v: in_blocks(new=v), 1, 3, least=1),
+    "blocks.write size": a_whole(lambda v: in_blocks(size=v), 1, 2, least=1),
+    "blocks.Rereading length": a_whole(
+        lambda v: blocks.Rereading(DENOISER, 19, v).length, 5, least=1
+    ),
+    "blocks.loss size": a_whole(lambda v: lesson(blocks.loss, 19, size=v), 1, 2, least=1, most=4),
+    "blocks.loss given": a_whole(
+        lambda v: lesson(blocks.loss, 19, size=1, given=v), 2, 4, least=1, most=5
+    ),
+    "blocks.noise_loss size": a_whole(
+        lambda v: lesson(blocks.noise_loss, range(19), size=v), 1, 2, least=1, most=4
+    ),
+    "blocks.noise_loss given": a_whole(
+        lambda v: lesson(blocks.noise_loss, range(19), size=1, given=v), 2, 4, least=1, most=5
+    ),
+    "refining.Masks mask_id": a_whole(lambda v: refining.Masks(v, 2).mask_id, 3, least=0),
+    "refining.Masks passes": a_whole(lambda v: refining.Masks(19, v).passes, 3, least=1),
+    "refining.Masks threshold": a_real(
+        lambda v: refining.Masks(19, 2, v).threshold, 0.5, least=0, most=1
+    ),
+    "refining.Masks edit": a_real(
+        lambda v: refining.Masks(19, 2, edit=v).edit, 0.5, least=0, most=1
+    ),
+    "refining.Masks more": a_whole(lambda v: refining.Masks(19, 2, more=v).more, 3, least=1),
+    "refining.Masks temperature": a_real(
+        lambda v: refining.Masks(19, 2, temperature=v).temperature, 0, 0.5, least=0
+    ),
+    "refining.Noise passes": a_whole(lambda v: refining.Noise([1], v).passes, 3, least=1),
+    "refining.Noise threshold": a_real(
+        lambda v: refining.Noise([1], 2, v).threshold, 0.5, least=0, most=1
+    ),
+    "refining.Noise edit": a_real(
+        lambda v: refining.Noise([1], 2, edit=v).edit, 0.5, least=0, most=1
+    ),
+    "refining.Noise temperature": a_real(
+        lambda v: refining.Noise([1], 2, temperature=v).temperature, 0, 0.5, least=0
+    ),
+    "refining.Entropy passes": a_whole(lambda v: refining.Entropy([1], v).passes, 3, least=1),
+    "refining.Entropy bound": a_real(lambda v: refining.Entropy([1], 2, v).bound, 0, 0.5, least=0),
+    "refining.Entropy temperatures": a_real(
+        lambda v: refining.Entropy([1], 2, 0.1, (v, 0.4)).temperatures, 0.5, least=0, open="("
+    ),
+    "speculative.generate max_new_tokens": a_whole(lambda v: speculated(v), 0, 4),
+    "speculative.generate ahead": a_whole(lambda v: speculated(ahead=v), 0, 2),
+    "speculative.generate temperature": a_real(
+        lambda v: speculated(temperature=v), 0, 0.5, 2, least=0
+    ),
+    "speculative.generate top_k": a_whole(
+        lambda v: speculated(temperature=1.0, top_k=v), 1, 5, least=1
+    ),
+    "speculative.generate top_p": a_real(
+        lambda v: speculated(temperature=1.0, top_p=v), 0.5, 1, least=0, most=1, open="("
+    ),
+    "speculative.Small temperature": a_real(
+        lambda v: drafted(speculative.Small(CAUSAL, v)), 0, 0.5, least=0
+    ),
+    "speculative.Counts temperature": a_real(
+        lambda v: drafted(speculative.Counts(CHAIN, v)), 0, 0.5, least=0
+    ),
+    "speculative.Lookup most": a_whole(lambda v: drafted(speculative.Lookup(v)), 1, 3, least=1),
+    "guided.Mask length": a_whole(lambda v: guided.Mask(ANYWHERE, v).given, 2, 5, least=1),
+    "guided.Mask given": a_whole(lambda v: guided.Mask(ANYWHERE, 8, v).given, 0, 6, most=8),
+    "guided.particles n": a_whole(lambda v: side_by_side(n=v), 1, 3, least=1),
+    "guided.particles new": a_whole(lambda v: side_by_side(new=v), 1, 2, least=1),
+    "guided.steer new": a_whole(
+        lambda v: guided.steer(CAUSAL, TEXT, v, guided.Mask(ANYWHERE, 9, 6), generator=dice()),
+        1,
+        2,
+        least=1,
+    ),
+    "guided.particles resample": a_real(
+        lambda v: side_by_side(resample=v), 0, 0.5, least=0, most=1
+    ),
+    "guided.Fitting given": a_whole(
+        lambda v: guided.Fitting(DENOISER, ANYWHERE, 19, v).given, 0, 2
+    ),
+    "guided.Guided weight": a_real(lambda v: guided.Guided(1, 2, v).weight, 0, 0.5, 3, least=0),
+    "posterior.Listed given": a_whole(
+        lambda v: posterior.Listed(TANGLE.texts, -torch.ones(4), ANYWHERE, v).probability,
+        0,
+        1,
+        most=3,
+    ),
+    "roofline.by_turns rounds": a_whole(
+        lambda v: len(roofline.by_turns({"a": dice}, rounds=v)["a"]), 1, 3, least=1
+    ),
+    "speed.truth size": a_whole(lambda v: speed.truth(EVEN, v)[0], 1, 2, 4, least=1, most=4),
+    "speed.asked size": a_whole(
+        lambda v: speed.asked(LETTERS, TANGLE, v)[0], 1, 2, least=1, most=2
+    ),
+    "speed.write size": a_whole(
+        lambda v: speed.write(speed.truth(EVEN, 4), size=v).passes, 1, 2, 5, least=1
+    ),
+    "speed.write threshold": a_real(
+        lambda v: speed.write(speed.truth(EVEN, 4), threshold=v).passes, 0, 0.5, 1, least=0, most=1
+    ),
+    "speed.schedules n": a_whole(lambda v: len(speed.schedules(v, 1)), 1, 3, least=1),
+    "speed.schedules size": a_whole(lambda v: len(speed.schedules(4, v)), 1, 2, 4, least=1, most=4),
+    "speed.price n": a_whole(lambda v: speed.price(WRITTEN, v, 1), 1, 3, least=1),
+    "speed.price size": a_whole(lambda v: speed.price(WRITTEN, 4, v), 1, 2, 4, least=1, most=4),
+    "drafting.passages n": a_whole(drafting.passages, 1, 3, least=1, most=20),
+    "drafting.requests n": a_whole(drafting.requests, 2, least=1, most=20),
+    "roofline.Roofline.gain accepted": a_real(lambda v: ROOF.gain(4, v), 0, 2.5, least=0, most=4),
+    "roofline.measure counts": a_whole(lambda v: timed_by_nothing(counts=(1, v)), 1, 4, least=1),
+    "roofline.measure context": a_whole(
+        lambda v: timed_by_nothing(context=v), 0, 3, least=0, most=14
+    ),
+    "roofline.measure rows": a_whole(lambda v: timed_by_nothing(rows=v), 1, 3, least=1),
+    "roofline.measure rounds": a_whole(lambda v: timed_by_nothing(rounds=v), 1, 3, least=1),
+    "roofline.measure seed": a_seed(lambda v: timed_by_nothing(seed=v)),
+    "automata.Automaton.alive places": a_whole(ANYWHERE.alive, 0, 3),
+    "automata.at_place vocab_size": a_whole(
+        lambda v: automata.at_place(v, 1, [0]).moves, 3, least=1
+    ),
+    "automata.at_place place": a_whole(lambda v: automata.at_place(3, v, [0]).moves, 0, 2),
+    "automata.counted vocab_size": a_whole(lambda v: automata.counted(v, 0, 1).moves, 3, least=1),
+    "automata.counted token": a_whole(lambda v: automata.counted(3, v, 1).moves, 0, 2, most=2),
+    "automata.counted times": a_whole(lambda v: automata.counted(3, 0, v).moves, 0, 2),
+}
+EXEMPT |= {
+    "blocks.seeing places": "places, a tensor",
+    "smollm.EightBits weight": "weight, a tensor",
+    "blocks.Reader rows": "checked by `KVCache`, under its name there",
+    "blocks.Reader room": "checked by `KVCache`, under its name there",
+    "refining.Masks.begin size": "counted by its caller",
+    "refining.Noise.begin size": "counted by its caller",
+    "refining.Entropy.begin size": "counted by its caller",
+    "speculative.Small.propose n": "counted by its caller",
+    "speculative.Counts.propose n": "counted by its caller",
+    "speculative.Lookup.propose n": "counted by its caller",
+    **{
+        f"roofline.Roofline.{name} k": "one of those timed"
+        for name in ("ratios", "ratio", "spread", "gain")
+    },
+}
 KNOWN = {key.split()[-1] for key in ARGUMENTS}
 AMBIGUOUS = {
     "mask_id",
@@ -892,6 +1081,8 @@ AMBIGUOUS = {
     "keep",
     "layer",
     "arms",
+    "rows",
+    "edit",
 }  # ids, and words for other things too
 
 

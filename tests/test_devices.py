@@ -9,7 +9,17 @@ import torch
 from tests.elsewhere import ELSEWHERE, SecondDevice
 from tests.small_models import lively, tokens
 from utils.experiments import compounding, derailment, proofreading
-from utils.generation import diffusion, remasking, revision, rewriting, uniform
+from utils.generation import (
+    blocks,
+    diffusion,
+    guided,
+    refining,
+    remasking,
+    revision,
+    rewriting,
+    speculative,
+    uniform,
+)
 from utils.generation.forcing import force
 from utils.generation.ragged import continue_each
 from utils.generation.sampling import generate, score
@@ -21,6 +31,7 @@ from utils.models.transformer import TransformerConfig, attention_weights
 from utils.training.fit import fit
 from utils.training.losses import answer_loss, loss_without, next_token_loss
 from utils.worlds import PETS, Sentences, Totals, Verdicts
+from utils.worlds.automata import counted
 from utils.worlds.judging import judge
 from utils.worlds.mistakes import with_undo
 
@@ -77,6 +88,42 @@ TRIED = {
         causal,
         lambda m, t: rewriting.gibbs(
             m, t, [4, 7], sweeps=1, candidates=3, temperature=1.0, generator=dice()
+        ),
+    ),
+    **{
+        f"in blocks, {type(rule).__name__}": (
+            causal,
+            lambda m, t, rule=rule: blocks.write(
+                blocks.Reader(m, 4), t, 6, rule, size=3, generator=dice()
+            ),
+        )
+        for rule in (
+            refining.Masks(MASK, 2, 0.3, edit=0.2, temperature=1.0),
+            refining.Noise(range(50), 2, 0.3, edit=0.2, temperature=1.0),
+            refining.Entropy(range(50), 3, self_condition=True),
+        )
+    },
+    "block loss": (
+        causal,
+        lambda m, t: blocks.loss(m, t, MASK, size=4, given=4, generator=dice()),
+    ),
+    "block noise loss": (
+        causal,
+        lambda m, t: blocks.noise_loss(m, t, range(50), size=4, given=4, generator=dice()),
+    ),
+    "guessed by a model": (
+        causal,
+        lambda m, t: speculative.generate(
+            m, t, 6, speculative.Small(m, 1.0), temperature=1.0, generator=dice()
+        ),
+    ),
+    "looked up": (causal, lambda m, t: speculative.generate(m, t, 6, speculative.Lookup())),
+    "particles": (
+        causal,
+        lambda m, t: (
+            guided.particles(
+                m, t, 5, guided.Mask(counted(50, 3, 2), 17, 12), n=3, resample=1, generator=dice()
+            ).texts
         ),
     ),
     "answered": (causal, lambda m, t: judge(WORLD, derailment.answer(m, WORLD, rows(t))).tokens),

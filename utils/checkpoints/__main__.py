@@ -10,6 +10,7 @@ from pathlib import Path
 from utils.checkpoints import (
     kept_answers,
     kept_cuts,
+    kept_drafts,
     kept_learning,
     kept_passages,
     kept_places,
@@ -27,6 +28,7 @@ from utils.checkpoints.recipes import RECIPES
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
 KEPT_BY = {  # {what is kept: the module that keeps it}
     **dict.fromkeys(kept_cuts.MAKE, kept_cuts),
+    **dict.fromkeys(kept_drafts.MAKE, kept_drafts),
     **dict.fromkeys(kept_proofs.MAKE, kept_proofs),
     **dict.fromkeys(kept_learning.JOBS, kept_learning),
     **dict.fromkeys(kept_reading.JOBS, kept_reading),

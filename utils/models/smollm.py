@@ -182,10 +182,60 @@ class FourBits:
         return product.to(x.dtype).unflatten(0, x.shape[:-1])
 
 
+class EightBits:
+    """A matrix rounded to eight bits a weight: `x @ matrix` multiplies with them.
+
+    weight: (in, out) float32. All weights of an output share one scale: weight = scale * code, the
+    code from -127 to 127 (as in LLM.int8, Dettmers et al. 2022, arXiv:2208.07339, without its
+    exceptions for outliers). Torch's product for processors computes in bfloat16.
+    """
+
+    def __init__(self, weight):
+        scales = weight.abs().amax(0) / 127
+        self.codes = (weight / scales).round().to(torch.int8).T.contiguous()  # (out, in)
+        self.scales = scales.bfloat16()
+
+    @property
+    def nbytes(self) -> int:
+        return self.codes.nbytes + self.scales.nbytes
+
+    def __rmatmul__(self, x):
+        product = torch._weight_int8pack_mm(x.flatten(0, -2).bfloat16(), self.codes, self.scales)
+        return product.to(x.dtype).unflatten(0, x.shape[:-1])
+
+
+def eight_bits(model: Transformer) -> Transformer:
+    """A copy of a model in float32 with the matrices of its layers in eight bits; the embedding,
+    which is the output as well, is shared with the model."""
+    if not hasattr(torch, "_weight_int8pack_mm"):
+        raise RuntimeError(
+            f"torch {torch.__version__} cannot multiply with eight bits on a processor; "
+            "use the model as it is, or install torch==2.13.0"
+        )
+    rounded = Transformer(model.config, seed=None).requires_grad_(False)
+    for name, weight in model.named_parameters(recurse=False):
+        setattr(rounded, name, weight)  # the embedding and the last scale
+    for ours, layer in zip(rounded.layers, model.layers, strict=True):
+        for part, name in MATRICES:
+            weight = getattr(getattr(layer, part), name).detach()
+            delattr(getattr(ours, part), name)
+            setattr(getattr(ours, part), name, EightBits(weight))
+    return rounded.eval()
+
+
+MATRICES = [
+    ("attention", "qkv"),
+    ("attention", "out"),
+    ("feed_forward", "gate"),
+    ("feed_forward", "up"),
+    ("feed_forward", "down"),
+]
+
+
 def nbytes(model) -> int:
-    """Bytes of a model's weights, those in four bits as they are."""
+    """Bytes of a model's weights, those in four or eight bits as they are."""
     held = [part for module in model.modules() for part in vars(module).values()]
-    packed = [part for part in held if isinstance(part, FourBits)]
+    packed = [part for part in held if isinstance(part, FourBits | EightBits)]
     return sum(part.nbytes for part in [*model.parameters(), *packed])
 
 
