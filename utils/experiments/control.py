@@ -1,0 +1,197 @@
+"""Chapter 13: texts that must obey, from those who write left to right and from those who fill in.
+
+In `Tangle` all texts can be listed, so each way of writing has an exact law (`measure/steered.py`),
+and so has what it should be: its own law, given that the text is accepted. In `Topics` a word is
+counted in texts of 48 words, up to a count that one text in a million has. There texts are written
+and weighed; the probability of the constraint is exact in the world (`measure/posterior.py`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from utils.generation import guided
+from utils.generation.guided import Mask
+from utils.generation.sampling import score
+from utils.measure import enumeration, steered
+from utils.measure.enumeration import Table
+from utils.measure.posterior import Hidden, Listed
+from utils.measure.steered import Law
+from utils.text.numbers import whole
+from utils.worlds.automata import at_place, counted
+
+PICKS = 32  # texts, of which one is picked, in the registered tests
+
+
+def last(world, letter: str):
+    """The last letter is this one: nothing tells before the end."""
+    places, ids = world.length - 1, range(len(world.vocab) - 2)
+    return at_place(len(world.vocab), places - 1, [world.vocab.id(letter)], ids)
+
+
+def first(world, letter: str):
+    """The first letter is this one: settled at once."""
+    ids = range(len(world.vocab) - 2)
+    return at_place(len(world.vocab), 0, [world.vocab.id(letter)], ids)
+
+
+def exactly(world, letter: str, times: int):
+    """The letter comes so many times, wherever."""
+    ids = range(len(world.vocab) - 2)
+    return counted(len(world.vocab), world.vocab.id(letter), times, ids)
+
+
+def registered(world) -> dict:
+    """The twelve constraints of the registered tests, {name: automaton}: for each letter, it stands
+    at the end; it comes exactly once; it comes exactly three times."""
+    letters = world.vocab.decode(range(len(world.vocab) - 2))
+    found = {f"last is {letter}": last(world, letter) for letter in letters}
+    for times, word in ((1, "one"), (3, "three")):
+        found |= {f"{word} {letter}": exactly(world, letter, times) for letter in letters}
+    return found
+
+
+@dataclass(frozen=True)
+class Writers:
+    """What a causal model and a denoiser say of all texts of a `Listed` world. said: (texts,
+    places, letters), of each next letter; blanks: of each blank in each state."""
+
+    world: object
+    said: torch.Tensor
+    blanks: Table
+
+    def causal(self, automaton, weigh=None) -> Law:
+        """Left to right under a mask; or with any other `weigh`."""
+        weigh = weigh or Mask(automaton, self.world.length)
+        accepted = automaton.accepted(self.world.rows)
+        return steered.left_to_right(self.world, self.said, accepted, weigh)
+
+    def looking_ahead(self, automaton) -> Law:
+        """Left to right, with the exact look-ahead of this very model."""
+        own = self.said.double().log_softmax(-1)
+        own = own.gather(-1, self.world.rows[..., None])[..., 0].sum(1)
+        return self.causal(automaton, Listed(self.world.texts, own, automaton).future)
+
+    def denoiser(self, automaton, orders=None) -> Law:
+        """Filled in, one blank a pass, under a mask. orders: None is all of them, each as likely."""
+        accepted = automaton.accepted(self.world.rows)
+        everything = torch.ones_like(accepted)
+        own = steered.fitted(self.world, self.blanks, everything)
+        bent = steered.fitted(self.world, self.blanks, accepted)
+        orders = orders or list(itertools.permutations(range(own.n)))
+        return steered.in_orders(own, bent, accepted, orders)
+
+    def several(self, automaton, size, order="random") -> torch.Tensor:
+        """How likely each text is to be written with so many blanks filled in one pass: (texts,)."""
+        bent = steered.fitted(self.world, self.blanks, automaton.accepted(self.world.rows))
+        return enumeration.write_probs(bent, order, size=size)[0].exp().nan_to_num(0.0)
+
+
+def truth(world) -> Writers:
+    """The world itself, as both kinds of writer."""
+    log_probs = world.log_prob(world.texts)
+    blanks = enumeration.by_bayes(world.grid(log_probs.exp()))
+    return Writers(world, steered.next_letters(world, log_probs), blanks)
+
+
+@torch.no_grad()
+def trained(world, causal, blanks: Table) -> Writers:
+    """A causal model, asked here, and what a denoiser says (`recipes.tangle.answers`)."""
+    size = len(world.vocab) - 2
+    return Writers(world, causal(world.texts[:, :-1])[..., :size], blanks)
+
+
+def end_first(world):
+    """The order in which the last place is filled before all others."""
+    return [(world.length - 2, *range(world.length - 2))]
+
+
+# --- a look-ahead that is learned -----------------------------------------------------------------
+
+
+def last_letter_loss(model, rows, size):
+    """How surprised a causal model is at the *last* letter of a text, after each of its beginnings:
+    rows (batch, length) -> a scalar in nats. Its first `size` outputs are the letters."""
+    said = model(rows[:, :-1])[..., :size]  # (batch, length - 1, size)
+    return F.cross_entropy(said.mT, rows[:, -1:].expand(-1, said.shape[1]))
+
+
+class Foresight:
+    """A look-ahead for `last`: p(the last letter is this one | what stands, token), as a model says
+    that has learned `last_letter_loss` (FUDGE: Yang & Klein 2021, arXiv:2104.05218)."""
+
+    def __init__(self, model, world, letter: str):
+        self.model, self.length = model, world.length
+        self.size, self.letter = len(world.vocab) - 2, world.vocab.id(letter)
+
+    @torch.no_grad()
+    def __call__(self, tokens):
+        """(rows, t) int64 -> (rows, letters) float64."""
+        letters = torch.arange(self.size, device=tokens.device)
+        if tokens.shape[1] == self.length - 1:
+            return (letters == self.letter).double().expand(len(tokens), -1)
+        ahead = torch.cat(
+            [tokens.repeat_interleave(self.size, 0), letters.repeat(len(tokens))[:, None]], 1
+        )
+        said = self.model(ahead)[:, -1, : self.size].double().softmax(-1)
+        return said[:, self.letter].view(-1, self.size)
+
+
+# --- one in a million -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Texts of a long world that obey. log_weights: (texts,), of each under the model's own law;
+    true_log_weights: under the world's. log_evidence, true_log_evidence: log P(accepted), of the
+    model as far as known, of the world exactly."""
+
+    texts: torch.Tensor
+    log_weights: torch.Tensor
+    true_log_weights: torch.Tensor
+    log_evidence: float
+    true_log_evidence: float
+
+    def off(self, n: int = 1, *, seed: int = 0) -> torch.Tensor:
+        """Half the mean of these numbers, (texts,), is the total variation to the model's own
+        posterior if one of n is picked."""
+        return steered.off_by_weights(self.log_weights, self.log_evidence, n, seed=seed)
+
+    def truly_off(self, n: int = 1, *, seed: int = 0) -> torch.Tensor:
+        """The same to the posterior of the world."""
+        weights = self.true_log_weights
+        return steered.off_by_weights(weights, self.true_log_evidence, n, seed=seed)
+
+
+def counting(model, world, word: str, times: int, *, rows: int, seed: int):
+    """Texts of `Topics` with exactly so many of a word, by masking and with the world's exact
+    look-ahead (as Ctrl-G takes that of a hidden Markov model): two `Weighed`.
+
+    With the look-ahead the weights are nearly equal, so their mean is P(accepted) of the model.
+    """
+    rows = whole("rows", rows, "write at least 2 texts", least=2)
+    automaton = counted(len(world.vocab), world.vocab.id(word), times)
+    hidden = Hidden(world, automaton)
+    start = torch.full((rows, 1), world.vocab.start_id)
+    dice = torch.Generator().manual_seed(seed)
+    new = world.length - 1
+    found = [
+        guided.particles(model, start, new, weigh, n=1, resample=0, generator=dice)
+        for weigh in (Mask(automaton, world.length), hidden.future)
+    ]
+    weights = [each.log_weights[:, 0] for each in found]
+    evidence = float(weights[1].logsumexp(0)) - math.log(rows)
+    texts = [each.texts[:, 0] for each in found]
+    true = [
+        world.log_prob(rows_) - score(model, rows_).double().sum(1) + weight
+        for rows_, weight in zip(texts, weights, strict=True)
+    ]
+    exact = math.log(hidden.probability)
+    return [
+        Weighed(*each, evidence, exact) for each in zip(texts, weights, true, strict=True)
+    ]
