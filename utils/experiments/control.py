@@ -22,10 +22,12 @@ from utils.measure import enumeration, steered
 from utils.measure.enumeration import Table
 from utils.measure.posterior import Hidden, Listed
 from utils.measure.steered import Law
-from utils.text.numbers import whole
+from utils.text.numbers import SEED, whole
 from utils.worlds.automata import at_place, counted
+from utils.worlds.tangle import Tangle
 
 PICKS = 32  # texts, of which one is picked, in the registered tests
+ORDERS = tuple(itertools.permutations(range(6)))  # all ways to fill six blanks one by one
 
 
 def last(world, letter: str):
@@ -65,6 +67,12 @@ class Writers:
     said: torch.Tensor
     blanks: Table
 
+    @property
+    def own(self) -> torch.Tensor:
+        """What the causal model gives each text, of letters alone: (texts,) nats."""
+        said = self.said.double().log_softmax(-1)
+        return said.gather(-1, self.world.rows[..., None])[..., 0].sum(1)
+
     def causal(self, automaton, weigh=None) -> Law:
         """Left to right under a mask; or with any other `weigh`."""
         weigh = weigh or Mask(automaton, self.world.length)
@@ -73,18 +81,21 @@ class Writers:
 
     def looking_ahead(self, automaton) -> Law:
         """Left to right, with the exact look-ahead of this very model."""
-        own = self.said.double().log_softmax(-1)
-        own = own.gather(-1, self.world.rows[..., None])[..., 0].sum(1)
-        return self.causal(automaton, Listed(self.world.texts, own, automaton).future)
+        ahead = Listed(self.world.texts, self.own, automaton)
+        return self.causal(automaton, ahead.future)
 
     def denoiser(self, automaton, orders=None) -> Law:
-        """Filled in, one blank a pass, under a mask. orders: None is all of them, each as likely."""
+        """Filled in, one blank a pass, under a mask, in these `orders`, each as likely. None: in
+        random order, as one row, which is fast; but the weights by which one of several texts is
+        picked belong to a text *and* its order, so give `ORDERS` for that."""
         accepted = automaton.accepted(self.world.rows)
         everything = torch.ones_like(accepted)
         own = steered.fitted(self.world, self.blanks, everything)
         bent = steered.fitted(self.world, self.blanks, accepted)
-        orders = orders or list(itertools.permutations(range(own.n)))
-        return steered.in_orders(own, bent, accepted, orders)
+        if orders is not None:
+            return steered.in_orders(own, bent, accepted, orders)
+        declared = enumeration.in_random_order(own).masked_fill(~accepted, -torch.inf)
+        return Law(declared[None], enumeration.in_random_order(bent)[None])
 
     def several(self, automaton, size, order="random") -> torch.Tensor:
         """How likely each text is to be written with so many blanks filled in one pass: (texts,)."""
@@ -111,7 +122,38 @@ def end_first(world):
     return [(world.length - 2, *range(world.length - 2))]
 
 
+# --- guidance -------------------------------------------------------------------------------------
+
+
+def guidance(seed: int, weight: float, orders=None) -> Law:
+    """Two languages, `Tangle(seed=seed)` and `Tangle(seed=seed + 10)`, mixed half and half; the
+    condition is to be of the first. A denoiser with the exact probabilities is guided towards it.
+
+    Declared is p(text | condition)^weight * p(text)^(1 - weight). orders: as in `denoiser`.
+    """
+    world = Tangle(seed=seed)
+    of_it = world.log_prob(world.texts)
+    other = Tangle(seed=seed + 10).log_prob(world.texts)
+    mixed = torch.logaddexp(of_it, other) - math.log(2)
+    tables = [enumeration.by_bayes(world.grid(each.exp())) for each in (of_it, mixed)]
+    bent = steered.guided(world, *tables, weight)
+    declared = weight * of_it + (1 - weight) * mixed
+    if orders is None:
+        return Law(declared[None], enumeration.in_random_order(bent)[None])
+    written = torch.stack([enumeration.along(bent, order) for order in orders])
+    return Law(declared.expand_as(written), written)
+
+
 # --- a look-ahead that is learned -----------------------------------------------------------------
+
+
+def own_texts(writers: Writers, *, batch_size: int, seed: int):
+    """Texts that the causal model writes left alone, in batches for ever."""
+    dice = torch.Generator().manual_seed(whole("seed", seed, **SEED))
+    probs = writers.own.exp()
+    while True:
+        drawn = torch.multinomial(probs, batch_size, replacement=True, generator=dice)
+        yield writers.world.texts[drawn]
 
 
 def last_letter_loss(model, rows, size):
@@ -168,20 +210,23 @@ class Weighed:
         return steered.off_by_weights(weights, self.true_log_evidence, n, seed=seed)
 
 
-def counting(model, world, word: str, times: int, *, rows: int, seed: int):
+def counting(model, world, word: str, times: int, *, rows: int, seed: int, cache=True):
     """Texts of `Topics` with exactly so many of a word, by masking and with the world's exact
     look-ahead (as Ctrl-G takes that of a hidden Markov model): two `Weighed`.
 
     With the look-ahead the weights are nearly equal, so their mean is P(accepted) of the model.
+    cache: as in `guided.particles`.
     """
     rows = whole("rows", rows, "write at least 2 texts", least=2)
     automaton = counted(len(world.vocab), world.vocab.id(word), times)
     hidden = Hidden(world, automaton)
     start = torch.full((rows, 1), world.vocab.start_id)
-    dice = torch.Generator().manual_seed(seed)
+    dice = torch.Generator().manual_seed(whole("seed", seed, **SEED))
     new = world.length - 1
     found = [
-        guided.particles(model, start, new, weigh, n=1, resample=0, generator=dice)
+        guided.particles(
+            model, start, new, weigh, n=1, resample=0, cache=cache, generator=dice
+        )
         for weigh in (Mask(automaton, world.length), hidden.future)
     ]
     weights = [each.log_weights[:, 0] for each in found]
