@@ -149,6 +149,7 @@ def guidance(seed: int, weight: float, orders=None) -> Law:
 
 def own_texts(writers: Writers, *, batch_size: int, seed: int):
     """Texts that the causal model writes left alone, in batches for ever."""
+    batch_size = whole("batch_size", batch_size, "take at least 1 row", least=1)
     dice = torch.Generator().manual_seed(whole("seed", seed, **SEED))
     probs = writers.own.exp()
     while True:

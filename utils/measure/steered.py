@@ -20,7 +20,7 @@ import torch
 
 from utils.measure import enumeration
 from utils.measure.enumeration import Table
-from utils.text.numbers import SEED, whole
+from utils.text.numbers import SEED, real, whole
 
 DRAWS = 4000  # of the other texts' weights, over which is averaged
 LEVELS = 400  # of a weight, between which is interpolated
@@ -167,6 +167,7 @@ def fitted(world, table: Table, accepted: torch.Tensor) -> Table:
 
 def guided(world, with_it: Table, without: Table, weight: float) -> Table:
     """Both together as in `guided.Guided`: with_it^weight * without^(1 - weight), place by place."""
+    weight = real("weight", weight, "choose 0 or more", least=0)
     everything = torch.ones(len(world.texts), dtype=torch.bool)
     bent = weight * with_it.log_probs + (1 - weight) * without.log_probs
     return fitted(world, Table(bent, without.peaks), everything)
