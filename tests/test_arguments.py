@@ -941,8 +941,7 @@ def counting(rows=2, seed=0):
 
 
 def letters_of_its_own(batch_size=2, seed=0):
-    writers = control.truth(TANGLE)
-    return next(control.own_texts(writers, batch_size=batch_size, seed=seed))
+    return next(control.own_texts(TRUE, batch_size=batch_size, seed=seed))
 
 
 ARGUMENTS |= {  # of blocks, of guesses, and of constraints
