@@ -22,7 +22,9 @@ CONSTRAINTS = [at_place(5, 3, [2], range(3)), counted(5, 0, 2, range(3)), at_pla
 def filled(tokens):
     """The world as a model that fills blanks, by adding up."""
     fits = ((tokens[:, None] == BLANK) | (tokens[:, None] == WORLD.texts)).all(-1)
-    said = (fits * LOG_PROBS.exp()) @ torch.nn.functional.one_hot(WORLD.texts, 5).double().flatten(1)
+    said = (fits * LOG_PROBS.exp()) @ torch.nn.functional.one_hot(WORLD.texts, 5).double().flatten(
+        1
+    )
     return said.view(len(tokens), 5, 5).log().nan_to_num(neginf=-torch.inf)
 
 
@@ -104,7 +106,9 @@ def test_weights_alone_tell_the_same():
 
 
 def test_who_weighs_nothing_is_never_picked():
-    found = favour(torch.tensor([0.0, 1.0, 2.0]).double(), torch.tensor([0.5, 0.3, 0.2]).double(), 3)
+    found = favour(
+        torch.tensor([0.0, 1.0, 2.0]).double(), torch.tensor([0.5, 0.3, 0.2]).double(), 3
+    )
     assert found[0] == 0 and found[2] > found[1] > 1
 
 
@@ -116,7 +120,9 @@ def test_guidance_is_what_the_sampler_does():
     def bent(tokens):
         fits = ((tokens[:, None] == BLANK) | (tokens[:, None] == WORLD.texts)).all(-1)
         hot = torch.nn.functional.one_hot(WORLD.texts, 5).double().flatten(1)
-        return ((fits * soft.exp()) @ hot).view(len(tokens), 5, 5).log().nan_to_num(neginf=-torch.inf)
+        return (
+            ((fits * soft.exp()) @ hot).view(len(tokens), 5, 5).log().nan_to_num(neginf=-torch.inf)
+        )
 
     model = guided.Guided(bent, filled, 2.0)
     asked = enumeration.full_table(WORLD, model)

@@ -98,7 +98,7 @@ class Writers:
         return Law(declared[None], enumeration.in_random_order(bent)[None])
 
     def several(self, automaton, size, order="random") -> torch.Tensor:
-        """How likely each text is to be written with so many blanks filled in one pass: (texts,)."""
+        """How likely each text is to be written, so many blanks filled in a pass: (texts,)."""
         bent = steered.fitted(self.world, self.blanks, automaton.accepted(self.world.rows))
         return enumeration.write_probs(bent, order, size=size)[0].exp().nan_to_num(0.0)
 
@@ -225,9 +225,7 @@ def counting(model, world, word: str, times: int, *, rows: int, seed: int, cache
     dice = torch.Generator().manual_seed(whole("seed", seed, **SEED))
     new = world.length - 1
     found = [
-        guided.particles(
-            model, start, new, weigh, n=1, resample=0, cache=cache, generator=dice
-        )
+        guided.particles(model, start, new, weigh, n=1, resample=0, cache=cache, generator=dice)
         for weigh in (Mask(automaton, world.length), hidden.future)
     ]
     weights = [each.log_weights[:, 0] for each in found]
@@ -238,6 +236,4 @@ def counting(model, world, word: str, times: int, *, rows: int, seed: int, cache
         for rows_, weight in zip(texts, weights, strict=True)
     ]
     exact = math.log(hidden.probability)
-    return [
-        Weighed(*each, evidence, exact) for each in zip(texts, weights, true, strict=True)
-    ]
+    return [Weighed(*each, evidence, exact) for each in zip(texts, weights, true, strict=True)]

@@ -166,7 +166,7 @@ def fitted(world, table: Table, accepted: torch.Tensor) -> Table:
 
 
 def guided(world, with_it: Table, without: Table, weight: float) -> Table:
-    """Both together as in `guided.Guided`: with_it^weight * without^(1 - weight), place by place."""
+    """As in `guided.Guided`, place by place: with_it^weight * without^(1 - weight)."""
     weight = real("weight", weight, "choose 0 or more", least=0)
     everything = torch.ones(len(world.texts), dtype=torch.bool)
     bent = weight * with_it.log_probs + (1 - weight) * without.log_probs
