@@ -113,7 +113,8 @@ def next_letters(world, log_probs: torch.Tensor) -> torch.Tensor:
     grid = world.grid(log_probs.exp())
     said = []
     for t in range(grid.ndim):
-        begun = grid.sum(tuple(range(t + 1, grid.ndim)), keepdim=True)  # of each t + 1 letters
+        begun = grid.flatten(t + 1).sum(-1) if t + 1 < grid.ndim else grid  # of each t + 1 letters
+        begun = begun.view(*begun.shape, *[1] * (grid.ndim - begun.ndim))
         share = (begun / begun.sum(t, keepdim=True)).log()
         said.append(share.movedim(t, -1).unsqueeze(t).expand(*grid.shape, -1).flatten(0, -2))
     return torch.stack(said, 1)
