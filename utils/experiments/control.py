@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch.nn import functional as F
@@ -67,11 +68,17 @@ class Writers:
     said: torch.Tensor
     blanks: Table
 
-    @property
+    @cached_property
     def own(self) -> torch.Tensor:
         """What the causal model gives each text, of letters alone: (texts,) nats."""
         said = self.said.double().log_softmax(-1)
         return said.gather(-1, self.world.rows[..., None])[..., 0].sum(1)
+
+    @cached_property
+    def letters(self) -> Table:
+        """What the denoiser says of each blank, of letters alone."""
+        everything = torch.ones(len(self.world.texts), dtype=torch.bool)
+        return steered.fitted(self.world, self.blanks, everything)
 
     def causal(self, automaton, weigh=None) -> Law:
         """Left to right under a mask; or with any other `weigh`."""
@@ -89,12 +96,10 @@ class Writers:
         random order, as one row, which is fast; but the weights by which one of several texts is
         picked belong to a text *and* its order, so give `ORDERS` for that."""
         accepted = automaton.accepted(self.world.rows)
-        everything = torch.ones_like(accepted)
-        own = steered.fitted(self.world, self.blanks, everything)
         bent = steered.fitted(self.world, self.blanks, accepted)
         if orders is not None:
-            return steered.in_orders(own, bent, accepted, orders)
-        declared = enumeration.in_random_order(own).masked_fill(~accepted, -torch.inf)
+            return steered.in_orders(self.letters, bent, accepted, orders)
+        declared = enumeration.in_random_order(self.letters).masked_fill(~accepted, -torch.inf)
         return Law(declared[None], enumeration.in_random_order(bent)[None])
 
     def several(self, automaton, size, order="random") -> torch.Tensor:
@@ -211,6 +216,7 @@ class Weighed:
         return steered.off_by_weights(weights, self.true_log_evidence, n, seed=seed)
 
 
+@torch.no_grad()
 def counting(model, world, word: str, times: int, *, rows: int, seed: int, cache=True):
     """Texts of `Topics` with exactly so many of a word, by masking and with the world's exact
     look-ahead (as Ctrl-G takes that of a hidden Markov model): two `Weighed`.
