@@ -206,8 +206,8 @@ class Weighed:
     true_log_evidence: float
 
     def off(self, n: int = 1, *, seed: int = 0) -> torch.Tensor:
-        """Half the mean of these numbers, (texts,), is the total variation to the model's own
-        posterior if one of n is picked."""
+        """The mean of these numbers, (texts,), is the total variation to the model's own posterior
+        if one of n is picked."""
         return steered.off_by_weights(self.log_weights, self.log_evidence, n, seed=seed)
 
     def truly_off(self, n: int = 1, *, seed: int = 0) -> torch.Tensor:

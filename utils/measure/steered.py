@@ -97,14 +97,17 @@ def favour(weights: torch.Tensor, q: torch.Tensor, n: int, *, seed: int = 0) -> 
 
 def off_by_weights(log_weights: torch.Tensor, log_evidence: float, n: int = 1, *, seed=0):
     """The same total variation where texts cannot be listed, from the weights of some that were
-    written: for each, (texts,), how far the probability of picking it among n is from the declared
-    one, over that of writing it. Half their mean estimates the total variation.
+    written: for each, (texts,), by how much the probability of picking it among n exceeds the
+    declared one, over that of writing it; 0 where it does not. Their mean estimates the total
+    variation. (So does half the mean of what is above and what is below together, but what is below
+    may hang on a few texts of enormous weight.)
 
     log_weights: of the texts, without any drawn anew. log_evidence: log P(accepted).
     """
     weights = log_weights.double().exp()
     even = torch.full_like(weights, 1 / len(weights))
-    return (favour(weights, even, n, seed=seed) - (log_weights - log_evidence).exp()).abs()
+    declared = (log_weights - log_evidence).exp()
+    return (favour(weights, even, n, seed=seed) - declared).clamp(min=0)
 
 
 def next_letters(world, log_probs: torch.Tensor) -> torch.Tensor:
