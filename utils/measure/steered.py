@@ -81,6 +81,7 @@ def favour(weights: torch.Tensor, q: torch.Tensor, n: int, *, seed: int = 0) -> 
     weights: (texts,), 0 or more. q: (texts,), how often each is written; it need not sum to 1.
     """
     n = whole("n", n, "write at least 1 text", least=1)
+    weights, q = weights.double(), q.double()
     if n == 1:
         return torch.ones_like(weights)
     generator = torch.Generator().manual_seed(whole("seed", seed, **SEED))
