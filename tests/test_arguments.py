@@ -1048,6 +1048,9 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     "steered.favour seed": a_seed(
         lambda v: steered.favour(torch.ones(3), torch.ones(3), 2, seed=v)
     ),
+    "steered.in_passes size": a_whole(
+        lambda v: steered.in_passes(TANGLE, TRUE.blanks, torch.ones(4) > 0, v), 1, 2, 5, least=1
+    ),
     "steered.guided weight": a_real(
         lambda v: steered.guided(TANGLE, TRUE.blanks, TRUE.blanks, v).log_probs, 0, 0.5, least=0
     ),

@@ -43,6 +43,10 @@ def test_several_at_once_may_break_what_each_alone_keeps():
     assert variation(one, TRUE.denoiser(count).probs) < 1e-9
     kept = count.accepted(WORLD.rows)
     assert float(two.sum()) == pytest.approx(1) and float(two[kept].sum()) < 0.99
+    as_one = TRUE.several(count, 2, together=True)
+    assert float(as_one[kept].sum()) == pytest.approx(1)
+    assert variation(TRUE.several(count, 1, together=True), one) < 1e-9
+    assert variation(TRUE.several(count, 4, together=True), one) > 0.01
 
 
 def test_guidance_of_weight_one_is_the_condition():

@@ -102,10 +102,14 @@ class Writers:
         declared = enumeration.in_random_order(self.letters).masked_fill(~accepted, -torch.inf)
         return Law(declared[None], enumeration.in_random_order(bent)[None])
 
-    def several(self, automaton, size, order="random") -> torch.Tensor:
-        """How likely each text is to be written, so many blanks filled in a pass: (texts,)."""
-        bent = steered.fitted(self.world, self.blanks, automaton.accepted(self.world.rows))
-        return enumeration.write_probs(bent, order, size=size)[0].exp().nan_to_num(0.0)
+    def several(self, automaton, size, *, together=False) -> torch.Tensor:
+        """How likely each text is to be written, so many blanks filled in a pass, in random order:
+        (texts,). together: those of one pass are drawn as one; else each as if alone."""
+        accepted = automaton.accepted(self.world.rows)
+        if together:
+            return steered.in_passes(self.world, self.letters, accepted, size).exp()
+        bent = steered.fitted(self.world, self.blanks, accepted)
+        return enumeration.write_probs(bent, "random", size=size)[0].exp().nan_to_num(0.0)
 
 
 def truth(world) -> Writers:

@@ -13,7 +13,10 @@ never drawn anew).
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -168,6 +171,34 @@ def fitted(world, table: Table, accepted: torch.Tensor) -> Table:
             left = left - left.logsumexp(i, keepdim=True)
             said[..., state, i], peaks[..., state, i] = left, left.amax(i, keepdim=True)
     return Table(said.view_as(table.log_probs), peaks.view_as(table.peaks))
+
+
+def in_passes(world, table: Table, accepted: torch.Tensor, size: int) -> torch.Tensor:
+    """How likely each text is to be written, `size` blanks in a pass, when those of one pass are
+    drawn together, so that they may not break between them what each alone would keep: (texts,)
+    nats. Which are filled next is drawn at random. (That the likeliest filling of one pass can be
+    found by dynamic programming is in Suresh et al. 2025, arXiv:2505.23061.)
+    """
+    size = whole("size", size, "fill at least 1 token in a pass", least=1)
+    grid = world.grid(accepted)
+    own = table.log_probs.view(*grid.shape, -1, table.n)
+
+    @cache
+    def from_here(state):
+        hidden = [i for i in range(table.n) if state >> i & 1]
+        if not hidden:
+            return own.new_zeros(grid.shape)
+        ways = []
+        for chosen in itertools.combinations(hidden, min(size, len(hidden))):
+            may = grid
+            for other in set(hidden) - set(chosen):
+                may = may.any(other, keepdim=True)
+            said = own[..., state, list(chosen)].sum(-1).masked_fill(~may, -torch.inf)
+            said = said - said.logsumexp(chosen, keepdim=True)
+            ways.append(_never(said + from_here(state - sum(1 << i for i in chosen))))
+        return torch.stack(ways).logsumexp(0) - math.log(len(ways))
+
+    return from_here(2**table.n - 1).flatten()
 
 
 def guided(world, with_it: Table, without: Table, weight: float) -> Table:
