@@ -7,6 +7,7 @@ import torch
 
 from tests.small_models import lively
 from utils.experiments import control
+from utils.measure import enumeration, steered
 from utils.measure.posterior import Hidden, Listed
 from utils.measure.steered import variation
 from utils.models.transformer import TransformerConfig
@@ -40,13 +41,20 @@ def test_who_looks_ahead_or_fills_the_end_first_is_right():
 def test_several_at_once_may_break_what_each_alone_keeps():
     count = control.exactly(WORLD, "b", 2)
     one, two = TRUE.several(count, 1), TRUE.several(count, 2)
-    assert variation(one, TRUE.denoiser(count).probs) < 1e-9
-    kept = count.accepted(WORLD.rows)
-    assert float(two.sum()) == pytest.approx(1) and float(two[kept].sum()) < 0.99
-    as_one = TRUE.several(count, 2, together=True)
-    assert float(as_one[kept].sum()) == pytest.approx(1)
-    assert variation(TRUE.several(count, 1, together=True), one) < 1e-9
-    assert variation(TRUE.several(count, 4, together=True), one) > 0.01
+    assert variation(one.probs, TRUE.denoiser(count).probs) < 1e-9
+    assert torch.allclose(two.target, posterior(count)) and 0.5 < two.met < 0.99
+    bent = steered.fitted(WORLD, TRUE.blanks, count.accepted(WORLD.rows))
+    expected = enumeration.write_probs(bent, "random", size=2)[0].exp().nan_to_num(0.0)
+    assert torch.allclose(two.probs, expected)
+
+
+def test_drawn_together_they_keep_it():
+    count = control.exactly(WORLD, "b", 2)
+    one = TRUE.several(count, 1)
+    assert variation(TRUE.several(count, 1, together=True).probs, one.probs) < 1e-9
+    for size in (2, 4):
+        as_one = TRUE.several(count, size, together=True)
+        assert as_one.met == pytest.approx(1) and variation(as_one.probs, one.probs) > 0.01
 
 
 def test_guidance_of_weight_one_is_the_condition():

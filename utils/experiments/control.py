@@ -102,14 +102,17 @@ class Writers:
         declared = enumeration.in_random_order(self.letters).masked_fill(~accepted, -torch.inf)
         return Law(declared[None], enumeration.in_random_order(bent)[None])
 
-    def several(self, automaton, size, *, together=False) -> torch.Tensor:
-        """How likely each text is to be written, so many blanks filled in a pass, in random order:
-        (texts,). together: those of one pass are drawn as one; else each as if alone."""
+    def several(self, automaton, size, *, together=False) -> Law:
+        """So many blanks filled in a pass, in random order, under a mask. together: those of one
+        pass are drawn as one; else each as if alone. Held to the posterior of one by one."""
         accepted = automaton.accepted(self.world.rows)
+        declared = enumeration.in_random_order(self.letters).masked_fill(~accepted, -torch.inf)
         if together:
-            return steered.in_passes(self.world, self.letters, accepted, size).exp()
-        bent = steered.fitted(self.world, self.blanks, accepted)
-        return enumeration.write_probs(bent, "random", size=size)[0].exp().nan_to_num(0.0)
+            written = steered.in_passes(self.world, self.letters, accepted, size)
+        else:
+            bent = steered.fitted(self.world, self.letters, accepted)
+            written = steered.in_passes(self.world, bent, torch.ones_like(accepted), size)
+        return Law(declared[None], written[None])
 
 
 def truth(world) -> Writers:

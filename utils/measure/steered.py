@@ -176,8 +176,9 @@ def fitted(world, table: Table, accepted: torch.Tensor) -> Table:
 def in_passes(world, table: Table, accepted: torch.Tensor, size: int) -> torch.Tensor:
     """How likely each text is to be written, `size` blanks in a pass, when those of one pass are
     drawn together, so that they may not break between them what each alone would keep: (texts,)
-    nats. Which are filled next is drawn at random. (That the likeliest filling of one pass can be
-    found by dynamic programming is in Suresh et al. 2025, arXiv:2505.23061.)
+    nats. Which are filled next is drawn at random. With all texts `accepted` each is drawn alone.
+    (The likeliest filling of one pass, by dynamic programming: Suresh et al. 2025,
+    arXiv:2505.23061.)
     """
     size = whole("size", size, "fill at least 1 token in a pass", least=1)
     grid = world.grid(accepted)
