@@ -29,6 +29,7 @@ from utils.checkpoints.store import at_seed
 from utils.experiments import (
     bare_words,
     compounding,
+    control,
     derailment,
     drafting,
     exposure,
@@ -66,6 +67,7 @@ from utils.measure import (
     probes,
     rates,
     roofline,
+    steered,
     variety,
 )
 from utils.measure.probes import Doubt, Linear, control_labels, patched
@@ -903,6 +905,7 @@ LONG = lively(TransformerConfig(20, d_model=8, n_layers=1, n_heads=1, max_len=24
 ANYWHERE = automata.at_place(20, 1, range(20))
 EVEN, WRITTEN = torch.full((2,) * 4, 1 / 16, dtype=torch.float64), speed.Law(torch.zeros(1), 2.0)
 LETTERS = lively(TransformerConfig(len(TANGLE.vocab), d_model=8, n_layers=1, n_heads=1, max_len=5))
+TRUE = control.truth(TANGLE)
 ROOF = roofline.Roofline({1: (1.0, 2.0), 4: (2.0, 3.0)}, 1, 1)
 
 
@@ -933,6 +936,16 @@ def timed_by_nothing(**how):
     how = {"counts": (1, 2), "context": 3, "rounds": 1, "clock": lambda: 0.0} | how
     found = roofline.measure(CAUSAL, **how)
     return found.rows, len(found.seconds[1]), sorted(found.seconds)
+
+
+def counting(rows=2, seed=0):
+    world = Topics(3)
+    model = lively(TransformerConfig(len(world.vocab), d_model=8, n_layers=1, n_heads=1, max_len=4))
+    return control.counting(model, world, "wave", 1, rows=rows, seed=seed)[0].texts
+
+
+def letters_of_its_own(batch_size=2, seed=0):
+    return next(control.own_texts(TRUE, batch_size=batch_size, seed=seed))
 
 
 ARGUMENTS |= {  # of blocks, of guesses, and of constraints
@@ -1051,6 +1064,25 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
         lambda v: automata.at_place(v, 1, [0]).moves, 3, least=1
     ),
     "automata.at_place place": a_whole(lambda v: automata.at_place(3, v, [0]).moves, 0, 2),
+    "automata.in_turn vocab_size": a_whole(lambda v: automata.in_turn(v, [[0]]).moves, 3, least=1),
+    "steered.favour n": a_whole(
+        lambda v: steered.favour(torch.ones(3), torch.ones(3), v), 1, 3, least=1
+    ),
+    "steered.favour seed": a_seed(
+        lambda v: steered.favour(torch.ones(3), torch.ones(3), 2, seed=v)
+    ),
+    "steered.in_passes size": a_whole(
+        lambda v: steered.in_passes(TANGLE, TRUE.blanks, torch.ones(4) > 0, v), 1, 2, 5, least=1
+    ),
+    "steered.guided weight": a_real(
+        lambda v: steered.guided(TANGLE, TRUE.blanks, TRUE.blanks, v).log_probs, 0, 0.5, least=0
+    ),
+    "control.counting rows": a_whole(lambda v: counting(rows=v), 2, 3, least=2),
+    "control.counting seed": a_seed(lambda v: counting(seed=v)),
+    "control.own_texts batch_size": a_whole(
+        lambda v: letters_of_its_own(batch_size=v), 1, 3, least=1
+    ),
+    "control.own_texts seed": a_seed(lambda v: letters_of_its_own(seed=v)),
     "automata.counted vocab_size": a_whole(lambda v: automata.counted(v, 0, 1).moves, 3, least=1),
     "automata.counted token": a_whole(lambda v: automata.counted(3, v, 1).moves, 0, 2, most=2),
     "automata.counted times": a_whole(lambda v: automata.counted(3, 0, v).moves, 0, 2),
@@ -1066,6 +1098,23 @@ EXEMPT |= {
     "speculative.Small.propose n": "counted by its caller",
     "speculative.Counts.propose n": "counted by its caller",
     "speculative.Lookup.propose n": "counted by its caller",
+    "control.last_letter_loss size": "counted by its caller",
+    "control.exactly times": HANDED_ON,
+    "control.counting times": HANDED_ON,
+    "control.guidance seed": HANDED_ON,
+    "control.guidance weight": HANDED_ON,
+    "control.Writers.several size": HANDED_ON,
+    "steered.off_by_weights log_evidence": "a number of the library's own",
+    **{
+        f"{function} {name}": HANDED_ON
+        for function in (
+            "control.Weighed.off",
+            "control.Weighed.truly_off",
+            "steered.Law.picked",
+            "steered.off_by_weights",
+        )
+        for name in ("n", "seed")
+    },
     **{
         f"roofline.Roofline.{name} k": "one of those timed"
         for name in ("ratios", "ratio", "spread", "gain")

@@ -199,6 +199,12 @@ def test_the_place_in_question_filled_first_makes_masking_exact():
         assert variation(fitted_along(count, order), exact) > 0.05
 
 
+def test_where_nothing_is_left_the_model_is_left_to_itself():
+    rows = torch.tensor([[3, 0, 0, 0, BLANK]])  # three a's already, and two were wanted
+    model = guided.Fitting(filled(LOG_PROBS), counted(5, 0, 2, range(3)), BLANK)
+    assert torch.equal(model(rows)[0, 4], filled(LOG_PROBS)(rows)[0, 4])
+
+
 def test_a_fitted_model_is_fit_for_sampling():
     model = guided.Fitting(filled(LOG_PROBS), counted(5, 0, 2, range(3)), BLANK)
     blanks = torch.cat([start(200), torch.full((200, 4), BLANK)], 1)

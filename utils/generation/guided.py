@@ -150,6 +150,7 @@ class Fitting:
     """A model that fills blanks, barred from each token with which the text could no longer be
     accepted, whatever the other blanks are filled with. Fit for `diffusion.sample` at one token a
     pass; of several filled in one pass each is allowed on its own, and together they may not be.
+    Where no token is left, none is barred.
 
     model: a function of tokens, (rows, length) -> (rows, length, vocab) logits. automaton: it reads
     the text without its first `given` tokens. mask_id: a blank.
@@ -162,7 +163,8 @@ class Fitting:
 
     def __call__(self, tokens):
         logits = self.model(tokens).clone()
-        barred = ~possible(self.automaton, tokens[:, self.given :], self.mask_id)
+        may = possible(self.automaton, tokens[:, self.given :], self.mask_id)
+        barred = ~may & may.any(-1, keepdim=True)
         logits[:, self.given :].masked_fill_(barred, -torch.inf)
         return logits
 

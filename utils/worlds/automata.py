@@ -86,6 +86,21 @@ def counted(vocab_size: int, token: int, times: int, letters=None) -> Automaton:
     return Automaton(moves, torch.arange(times + 2) == times)
 
 
+def in_turn(vocab_size: int, wanted) -> Automaton:
+    """One token of each of these sets in turn, and then the text is over: a format.
+
+    wanted: for each place, the ids that it may hold. ValueError if one of them names none.
+    """
+    vocab_size, _ = _checked(vocab_size, ())
+    wanted = [list(ids) for ids in wanted]
+    if not wanted or not all(wanted):
+        raise ValueError("wanted names no token for a place; give 1 or more for each")
+    moves = torch.full((len(wanted) + 2, vocab_size), len(wanted) + 1)
+    for place, ids in enumerate(wanted):
+        moves[place, ids] = place + 1
+    return Automaton(moves, torch.arange(len(moves)) == len(wanted))
+
+
 def _checked(vocab_size, letters):
     vocab_size = whole("vocab_size", vocab_size, "there is at least 1 token", least=1)
     return vocab_size, list(range(vocab_size)) if letters is None else list(letters)
