@@ -33,7 +33,9 @@ def test_rewards_are_what_they_say():
     assert reward.alike(WORLD).tolist() == [t[0] == t[-1] for t in texts]
 
 
-@pytest.mark.parametrize(("causal", "eagerness"), [(True, 0.0), (False, 0.0), (False, 3.0), (False, None)])
+@pytest.mark.parametrize(
+    ("causal", "eagerness"), [(True, 0.0), (False, 0.0), (False, 3.0), (False, None)]
+)
 def test_a_law_sums_to_one_and_is_what_the_model_writes(causal, eagerness):
     model = small(causal)
     with torch.no_grad():
@@ -126,13 +128,17 @@ def test_the_upper_bound_is_what_brute_force_says():
             means = []
             for size in (1, 2, 3):
                 sets = [s for s in range(8) if s >> i & 1 and s.bit_count() == size]
-                means.append(sum(float(table.log_probs[text, s, i].exp() ** 2) for s in sets) / len(sets))
+                means.append(
+                    sum(float(table.log_probs[text, s, i].exp() ** 2) for s in sets) / len(sets)
+                )
             total += torch.tensor(sum(means) / 3).log() / 2
         assert float(found[text]) == pytest.approx(float(total), abs=1e-5)
 
 
 def test_two_bounds_differ_from_one():
-    one, two = (reward.expected_gradient(small(), WORLD, PRAISED, by) for by in ("masks", "two bounds"))
+    one, two = (
+        reward.expected_gradient(small(), WORLD, PRAISED, by) for by in ("masks", "two bounds")
+    )
     assert float((one - two).norm() / one.norm()) > 0.01
 
 
@@ -168,7 +174,7 @@ def test_a_model_learns_the_reward_and_its_copy_alone(causal, by):
     passes = 40 * reward.BATCH * reward.price(by, 3)
     arm = Arm(by, 1e-2)
     _, seen = reward.learn(model, WORLD, PRAISED, arm, passes=passes, beta=0.2, seed=0, looks=2)
-    assert [share for _, share in seen][0] == 0 and seen[-1][1] > 0.6
+    assert seen[0] == (0, 0.0) and seen[-1][1] > 0.6
     assert len(seen) == 3 and seen[-1][0] == passes
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
@@ -177,7 +183,9 @@ def test_estimates_with_masks_of_their_own_do_not_agree_with_themselves():
     model = small()
     sure = reward.ratios(model, WORLD, "one pass", 50, generator=dice())
     assert sure == pytest.approx(1, abs=1e-5)
-    one, many = (reward.ratios(model, WORLD, by, 400, generator=dice()) for by in ("1 mask", "16 masks"))
+    one, many = (
+        reward.ratios(model, WORLD, by, 400, generator=dice()) for by in ("1 mask", "16 masks")
+    )
     off = [((each < 0.8) | (each > 1.25)).double().mean() for each in (one, many)]
     assert off[0] > 0.5 and off[1] < off[0]
 

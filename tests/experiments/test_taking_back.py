@@ -58,7 +58,7 @@ def test_going_on_is_scored_after_the_forced_word_and_up_to_the_full_stop():
 
 def test_looking_again_changes_at_most_one_word_and_never_the_question():
     denoiser, asked = model(False), taking_back.ask(WORLD, 30, seed=0)
-    after, (before, where, _) = LookAgain().tries(denoiser, WORLD, asked, generator=dice())
+    after, (before, where) = LookAgain().tries(denoiser, WORLD, asked, generator=dice())
     assert torch.equal(before[:, AT["verdict"]], asked.forced)
     assert torch.equal(after[:, WORLD.question], asked.rows[:, WORLD.question])
     changed = after != before
@@ -70,7 +70,7 @@ def test_looking_again_changes_at_most_one_word_and_never_the_question():
 def test_what_it_did_is_three_steps_by_hand():
     denoiser, asked = model(False), taking_back.ask(WORLD, 4, seed=1)
     after, steps = LookAgain().tries(denoiser, WORLD, asked, generator=dice())
-    before, where, _ = steps
+    before, where = steps
     found = LookAgain().log_prob(denoiser, WORLD, after, steps)
     fewer = LookAgain("tokens").log_prob(denoiser, WORLD, after, steps)
     mask_id, at = WORLD.vocab.mask_id, AT["verdict"]

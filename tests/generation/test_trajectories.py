@@ -47,7 +47,9 @@ def test_from_left_to_right_one_way_is_all_there_is():
     left = Written(NOT_MUCH, torch.tensor([[0, 1, 2]]))
     asked = trajectories.by_steps(left, MASK)
     said = trajectories.stand_in(MODEL, NOT_MUCH, asked, MASK, eagerness=None)
-    assert float(said) == pytest.approx(float(enumeration.along(table(NOT_MUCH), range(3))), abs=1e-6)
+    assert float(said) == pytest.approx(
+        float(enumeration.along(table(NOT_MUCH), range(3))), abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("eagerness", [0.0, 2.0])
@@ -149,7 +151,9 @@ def test_gradients_are_finite_where_tokens_are_given():
     none = torch.zeros(2, dtype=torch.bool)
     for said in (
         trajectories.two_bounds(model, texts, asked, MASK, none),
-        trajectories.stand_in(model, texts, trajectories.by_steps(written, MASK), MASK, eagerness=2.0),
+        trajectories.stand_in(
+            model, texts, trajectories.by_steps(written, MASK), MASK, eagerness=2.0
+        ),
     ):
         parts = torch.autograd.grad(said.sum(), list(model.parameters()))
         assert all(part.isfinite().all() for part in parts) and any(p.abs().sum() for p in parts)

@@ -286,7 +286,9 @@ def expected_gradient(model, world, reward, by, eagerness=0.0):
         better = p * (reward - p @ reward)
     if by == "steps, tokens only":
         given = enumeration.Table(table.log_probs, table.peaks.detach())
-        return _gradient(model, enumeration.in_sure_order(given, eagerness).exp() @ (reward - p @ reward))
+        return _gradient(
+            model, enumeration.in_sure_order(given, eagerness).exp() @ (reward - p @ reward)
+        )
     if by == "one pass":
         return _gradient(model, better @ table.log_probs[:, -1].sum(1))
     below = enumeration.elbo(table)
@@ -295,12 +297,14 @@ def expected_gradient(model, world, reward, by, eagerness=0.0):
     if by == "two bounds":
         above = 0.5 * upper_bound(table) + 0.5 * below
         return _gradient(model, better @ torch.where(better > 0, below, above))
-    raise ValueError(f"by is {by!r}; choose 'steps, tokens only', 'one pass', 'masks', 'two bounds'")
+    raise ValueError(
+        f"by is {by!r}; choose 'steps, tokens only', 'one pass', 'masks', 'two bounds'"
+    )
 
 
 def upper_bound(table, power=1.5):
-    """The sum over the letters of log mean p^power / power: the mean is over the number of hidden
-    letters, and over which they are, with this one among them. (texts,) nats, but for a constant."""
+    """The sum over the letters of log mean p^power / power; the mean is over the number of hidden
+    letters and over which they are, this one among them. (texts,) nats, but for a constant."""
     n = table.n
     counts = torch.tensor([state.bit_count() for state in range(2**n)])
     ways = [[s for s in range(2**n) if s >> i & 1] for i in range(n)]

@@ -3,10 +3,10 @@ on it?
 
 Half of the forced verdicts are wrong, half are right, so that neither keeping nor changing them is
 always rewarded. A causal model goes on after the forced word and may write what it likes, up to
-three tokens more than an answer takes. A denoiser fills in the rest of the answer in one pass, reads
-it with nothing hidden, hides one word of the nine, and fills it in again: the word to hide is drawn
-with a probability in proportion to one over the probability that it has for the model that reads it.
-Nobody has taught it where to look; that draw is a step of its own, and may be learned like any other.
+three tokens more than an answer takes. A denoiser fills in the rest of the answer in one pass,
+reads it with nothing hidden, hides one word of the nine, and fills it in again. The word is drawn,
+with a probability in proportion to one over the probability that the reader gives it. Nobody has
+taught it where to look; that draw is a step of its own, and can be learned like any other.
 
 The reward is 1 if the answer is finished and its last verdict is right; leaving the first model
 costs `BETA` of it for each nat of KL divergence.
@@ -95,11 +95,11 @@ class LookAgain:
         hidden = before.scatter(1, where[:, None], mask_id)
         said = diffusion.log_probs(model, hidden, mask_id)[here, where]
         after = before.scatter(1, where[:, None], sampling.draw(said, **how)[:, None])
-        return after, (before, where, generator)
+        return after, (before, where)
 
     def log_prob(self, model, world, texts, steps):
         """(n,) nats, with a gradient."""
-        mask_id, (before, where, seed) = world.vocab.mask_id, steps
+        mask_id, (before, where) = world.vocab.mask_id, steps
         free = ~world.question.expand(texts.shape)
         if self.by == "1 mask":
             order = free.nonzero()[:, 1].view(len(texts), -1)
@@ -137,8 +137,8 @@ def _doubts(model, world, texts):
 
 
 def learn(model, world, way, *, steps, lr, seed, looks=(), measure=None):
-    """Teach a copy of the model by reward. way: a `GoOn` or a `LookAgain`. measure: `measure(model)`
-    at these numbers of steps, `looks`. Returns the copy and [(steps, what was measured)]."""
+    """Teach a copy of the model by reward. way: a `GoOn` or a `LookAgain`. looks: after so many
+    steps `measure(model)` is called. Returns the copy and [(steps, what was measured)]."""
     steps = whole("steps", steps, "take at least 1", least=1)
     seed = whole("seed", seed, **SEED)
     first_model, model = model, copy.deepcopy(model)

@@ -127,8 +127,8 @@ def by_pairs(written: Written, mask_id, *, generator=None) -> Asked:
 
 
 def stand_in(model, texts, asked: Asked, mask_id, *, eagerness=0.0):
-    """What the model answers: (n,) nats, with a gradient. eagerness: as in `write`; it matters where
-    the choice of places counts."""
+    """What the model answers: (n,) nats, with a gradient. eagerness: as in `write`; it matters
+    where the choice of places counts."""
     own, said = _own(model, texts, asked, mask_id)
     total = (asked.weights * own).sum((1, 2))
     eagerness = _eagerness(eagerness)
