@@ -12,7 +12,8 @@ def test_nothing_has_changed_since_it_was_made(what):
 
 
 def test_every_arm_has_spent_what_all_have_to_spend():
-    for runs in kept.kept("reward-learning").values():
+    for what in ("reward-easy", "reward-hard"):
+        runs = kept.kept(what)
         assert list(runs) == [*kept.CAUSAL, *kept.DENOISERS]
         for name, seeds in runs.items():
             assert len(seeds) == len(kept.SEEDS)
@@ -50,8 +51,8 @@ def test_ways_to_take_back_begin_and_end_where_they_should():
 
 def test_what_is_missing_says_how_to_make_it(monkeypatch, tmp_path):
     monkeypatch.setattr(kept, "DATA", tmp_path)
-    with pytest.raises(FileNotFoundError, match="remake reward-learning"):
-        kept.kept("reward-learning")
+    with pytest.raises(FileNotFoundError, match="remake reward-easy"):
+        kept.kept("reward-easy")
 
 
 def test_what_no_longer_comes_out_the_same_is_not_accepted(monkeypatch, tmp_path):

@@ -195,3 +195,8 @@ def test_a_table_that_is_listed_can_be_differentiated():
     aim = enumeration.elbo(reward.listed(model, WORLD)).sum()
     parts = torch.autograd.grad(aim, list(model.parameters()))
     assert any(part.abs().sum() > 0 for part in parts)
+
+
+def test_an_arm_has_a_stand_in_with_a_name():
+    with pytest.raises(ValueError, match="'one pass'"):
+        Arm("guess")

@@ -85,7 +85,10 @@ def test_what_it_did_is_three_steps_by_hand():
         total += float(said[after[row, where[row]]])
         assert float(fewer[row]) == pytest.approx(total, abs=1e-3)
         said = diffusion.log_probs(denoiser, before[row][None], mask_id)[0]
-        odds = [float(-said[t, before[row, t]]) for t in range(AT["answer"], WORLD.length)]
+        odds = [
+            -taking_back.SHARP * float(said[t, before[row, t]])
+            for t in range(AT["answer"], WORLD.length)
+        ]
         looked = torch.tensor(odds).log_softmax(0)[where[row] - AT["answer"]]
         assert float(found[row]) == pytest.approx(total + float(looked), abs=1e-3)
 

@@ -1,6 +1,6 @@
 """What models learned from reward, kept like a checkpoint (chapter 14).
 
-    python -m utils.checkpoints remake reward-learning      # each takes some minutes
+    python -m utils.checkpoints remake reward-easy reward-hard     # each takes some minutes
     python -m utils.checkpoints remake reward-gradients
     python -m utils.checkpoints remake reward-verdicts
 
@@ -10,6 +10,7 @@ Weights are not kept: what is asked is how far each way to learn has come, and t
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -51,28 +52,25 @@ def tangled(kind, seed, world):
     return Letters(load_checkpoint(f"tangle-{kind}", seed)[0].requires_grad_(True), world)
 
 
-def learning(
-    seeds=SEEDS, rewards=("first letter", "even number"), arms=None, passes=PASSES
-) -> dict:
-    """{reward: {arm: for each seed [(passes spent, share of the gain)]}}."""
+def learning(rewarded, seeds=SEEDS, arms=None, passes=PASSES) -> dict:
+    """{arm: for each seed [(passes spent, share of the gain)]}."""
     world, found = Tangle(), {}
-    for name in rewards:
-        praised = reward.REWARDS[name](world)
-        found[name] = {arm: [] for arm in (arms or [*CAUSAL, *DENOISERS])}
-        for arm, curves in found[name].items():
-            for seed in seeds:
-                model = tangled("ar" if arm in CAUSAL else "diffusion", seed, world)
-                way = (CAUSAL | DENOISERS)[arm]
-                spend = passes
-                if arm == "exact, for free":  # as many texts as by steps
-                    letters = world.length - 1
-                    spend = (
-                        passes * reward.price("exact", letters) // reward.price("steps", letters)
-                    )
-                how = {"passes": spend, "beta": BETA, "seed": seed, "eagerness": EAGER}
-                seen = reward.learn(model, world, praised, way, **how)[1]
-                curves.append([[spent, round(share, 4)] for spent, share in seen])
+    praised = reward.REWARDS[rewarded](world)
+    for name in arms or [*CAUSAL, *DENOISERS]:
+        found[name], arm = [], (CAUSAL | DENOISERS)[name]
+        spend = as_many_texts(passes, world) if name == "exact, for free" else passes
+        for seed in seeds:
+            model = tangled("ar" if name in CAUSAL else "diffusion", seed, world)
+            how = {"passes": spend, "beta": BETA, "seed": seed, "eagerness": EAGER}
+            curve = reward.learn(model, world, praised, arm, **how)[1]
+            found[name].append([[spent, round(share, 4)] for spent, share in curve])
     return found
+
+
+def as_many_texts(passes, world):
+    """What passes pay for texts by steps, in passes at the price of the exact log-probability."""
+    prices = (reward.price(by, world.length - 1) for by in ("exact", "steps"))
+    return passes * next(prices) // next(prices)
 
 
 # -- gradients -------------------------------------------------------------------------------------
@@ -158,7 +156,13 @@ def verdicts(seeds=SEEDS, ways=None, steps=None, asked=ASKED) -> dict:
 
 # -- keeping ---------------------------------------------------------------------------------------
 
-MAKE = {"reward-learning": learning, "reward-gradients": gradients, "reward-verdicts": verdicts}
+EASY, HARD = "first letter", "even number"  # what is rewarded
+MAKE = {
+    "reward-easy": partial(learning, EASY),
+    "reward-hard": partial(learning, HARD),
+    "reward-gradients": gradients,
+    "reward-verdicts": verdicts,
+}
 
 
 def kept(what: str) -> dict:
@@ -197,10 +201,9 @@ def accept(what: str, path: Path | None = None) -> None:
     _write(path, fingerprints, before["found"], before["rehearsal"])
 
 
-def _rehearse_learning():
-    few = {"seeds": (0,), "rewards": ("first letter",), "passes": 20_000}
-    found = learning(**few, arms=("causal", "steps", "1 mask"))
-    return sum(runs[0][-1][1] for runs in found["first letter"].values())
+def _rehearse_learning(rewarded):
+    few = {"seeds": (0,), "arms": ("causal", "steps", "1 mask"), "passes": 20_000}
+    return sum(runs[0][-1][1] for runs in learning(rewarded, **few).values())
 
 
 def _rehearse_gradients():
@@ -216,7 +219,8 @@ def _rehearse_verdicts():
 
 
 REHEARSE = {
-    "reward-learning": _rehearse_learning,
+    "reward-easy": partial(_rehearse_learning, EASY),
+    "reward-hard": partial(_rehearse_learning, HARD),
     "reward-gradients": _rehearse_gradients,
     "reward-verdicts": _rehearse_verdicts,
 }

@@ -125,6 +125,11 @@ class Arm:
     by: str
     lr: float = 1e-3
 
+    def __post_init__(self):
+        if self.by not in STAND_INS:
+            raise ValueError(f"by is {self.by!r}; choose one of {', '.join(map(repr, STAND_INS))}")
+        real("lr", self.lr, "a learning rate is positive, such as 1e-3", above=0)
+
 
 STAND_INS = {  # {name: passes in which a text is asked about, for six letters}
     "exact": 1,

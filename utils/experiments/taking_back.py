@@ -5,8 +5,8 @@ Half of the forced verdicts are wrong, half are right, so that neither keeping n
 always rewarded. A causal model goes on after the forced word and may write what it likes, up to
 three tokens more than an answer takes. A denoiser fills in the rest of the answer in one pass,
 reads it with nothing hidden, hides one word of the nine, and fills it in again. The word is drawn,
-with a probability in proportion to one over the probability that the reader gives it. Nobody has
-taught it where to look; that draw is a step of its own, and can be learned like any other.
+the likelier the less the reader believes in it. Nobody has taught it where to look; that draw is a
+step of its own, and can be learned like any other.
 
 The reward is 1 if the answer is finished and its last verdict is right; leaving the first model
 costs `BETA` of it for each nat of KL divergence.
@@ -25,6 +25,7 @@ from utils.text.numbers import SEED, whole
 from utils.worlds.judging import judge
 
 BETA = 0.02  # of the reward, for a nat
+SHARP = 0.5  # a word is looked at with a probability in proportion to p ** -SHARP
 QUESTIONS, TRIES = 16, 8  # between two steps; each question is tried so often
 
 
@@ -132,8 +133,10 @@ def _own(model, states, texts, mask_id):
 
 
 def _doubts(model, world, texts):
-    """Minus the log-probability that each word of a finished answer has at a glance: (n, 9)."""
-    return -_own(model, texts, texts, world.vocab.mask_id)[:, world.positions["answer"] :]
+    """How much it has to be looked at each word of a finished answer, in logits: (n, 9). They come
+    from a glance, in which nothing is hidden and the model says how likely what it sees is."""
+    seen = _own(model, texts, texts, world.vocab.mask_id)[:, world.positions["answer"] :]
+    return -SHARP * seen
 
 
 def learn(model, world, way, *, steps, lr, seed, looks=(), measure=None):
@@ -151,7 +154,7 @@ def learn(model, world, way, *, steps, lr, seed, looks=(), measure=None):
         mine = way.log_prob(model, world, texts, done)
         with torch.no_grad():
             theirs = way.log_prob(first_model, world, texts, done)
-        gains = rewarded(world, texts) - BETA * (mine.detach() - theirs)
+        gains = rewarded(world, texts).float() - BETA * (mine.detach() - theirs)
         aim = (_better(gains) * mine).mean()
         optimizer.zero_grad()
         (-aim).backward()
