@@ -241,7 +241,7 @@ def number(world, texts):
     return (texts[:, 1:] * powers).sum(1)
 
 
-def learn(model, world, reward, arm: Arm, *, passes, beta, seed, eagerness=0.0, looks=6):
+def learn(model, world, reward, arm: Arm, *, passes, beta, seed, eagerness=0.0, looks=4):
     """Let a copy of the model learn until so many forward passes are spent.
 
     model: a `Letters`. reward: (texts,) float64. looks: how often on the way its law is computed.

@@ -26,7 +26,7 @@ from utils.worlds.judging import judge
 
 BETA = 0.02  # of the reward, for a nat
 SHARP = 0.5  # a word is looked at with a probability in proportion to p ** -SHARP
-QUESTIONS, TRIES = 16, 8  # between two steps; each question is tried so often
+QUESTIONS, TRIES = 8, 8  # between two steps; each question is tried so often
 
 
 @dataclass(frozen=True)
