@@ -27,13 +27,12 @@ def test_every_arm_has_spent_what_all_have_to_spend():
 
 def test_gradients_are_measured_at_both_moments_for_all():
     for moment in kept.kept("reward-gradients").values():
-        for each in moment.values():
-            assert len(each) == len(kept.SEEDS)
-            for seed in each:
-                assert set(seed["bias"]) == set(seed["cosine"]) == set(kept.EXPECTED)
-                assert set(seed["noise"]) == set(kept.SAMPLED)
-                for by in kept.EXPECTED:  # an angle is no more than the whole error
-                    assert (1 - seed["cosine"][by] ** 2) ** 0.5 <= seed["bias"][by] + 0.02
+        assert len(moment) == len(kept.SEEDS)
+        for seed in moment:
+            assert set(seed["bias"]) == set(seed["cosine"]) == set(kept.EXPECTED)
+            assert set(seed["noise"]) == set(kept.SAMPLED)
+            for by in kept.EXPECTED:  # an angle is no more than the whole error
+                assert (1 - seed["cosine"][by] ** 2) ** 0.5 <= seed["bias"][by] + 0.02
 
 
 def test_ways_to_take_back_begin_and_end_where_they_should():
