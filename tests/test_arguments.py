@@ -36,9 +36,11 @@ from utils.experiments import (
     planted,
     proofreading,
     reversal,
+    reward,
     scarce,
     serial,
     states,
+    taking_back,
 )
 from utils.generation import (
     blocks,
@@ -52,6 +54,7 @@ from utils.generation import (
     rewriting,
     sampling,
     speculative,
+    trajectories,
     uniform,
 )
 from utils.generation.ragged import continue_each
@@ -1046,6 +1049,76 @@ EXEMPT |= {
         f"roofline.Roofline.{name} k": "one of those timed"
         for name in ("ratios", "ratio", "spread", "gain")
     },
+}
+ORDERED = trajectories.Written(torch.tensor([[3, 1, 2]]), torch.tensor([[1, 2]]))
+EIGHT, GOOD = Tangle("ab", 3), torch.arange(8.0, dtype=torch.float64)
+EVEN = torch.zeros(8, dtype=torch.float64).log_softmax(0)
+
+
+def eight(causal=False):
+    shape = TransformerConfig(len(EIGHT.vocab), 8, 1, 1, max_len=4, causal=causal)
+    return reward.Letters(Transformer(shape), EIGHT)
+
+
+def rewarded(**how):
+    arm = reward.Arm("exact", 1e-3)
+    how = {"passes": 1, "beta": 0.5, "seed": 0, "looks": 1} | how
+    return reward.learn(eight(True), EIGHT, GOOD, arm, **how)[1]
+
+
+def stood_in(how, *what, **numbers):
+    asked = trajectories.by_masks(ORDERED, 19, 2, generator=dice())
+    return how(DENOISER, ORDERED.texts, asked, 19, *what, **numbers).tolist()
+
+
+def corrected(**how):
+    how = {"steps": 1, "lr": 1e-3, "seed": 0} | how
+    taught, _ = taking_back.learn(ANSWERING, SMALL, taking_back.GoOn(), **how)
+    return [weight.tolist() for weight in taught.parameters()]
+
+
+ARGUMENTS |= {  # of reward
+    "enumeration.in_sure_order eagerness": a_real(
+        lambda v: enumeration.in_sure_order(TABLE, v).tolist(), 0, 0.5, least=0
+    ),
+    "trajectories.write eagerness": a_real(
+        lambda v: trajectories.write(DENOISER, BLANK, 19, eagerness=v, generator=dice()).texts,
+        0,
+        2.5,
+        least=0,
+    ),
+    "trajectories.by_steps only": a_whole(
+        lambda v: trajectories.by_steps(ORDERED, 19, only=v, generator=dice()).states,
+        1,
+        2,
+        least=1,
+        most=2,
+    ),
+    "trajectories.by_masks k": a_whole(
+        lambda v: trajectories.by_masks(ORDERED, 19, v, generator=dice()).states, 1, 3, least=1
+    ),
+    "trajectories.stand_in eagerness": a_real(
+        lambda v: stood_in(trajectories.stand_in, eagerness=v), 0, 0.5, least=0
+    ),
+    "trajectories.two_bounds power": a_real(
+        lambda v: stood_in(trajectories.two_bounds, torch.tensor([False]), power=v), 1, 1.5, least=1
+    ),
+    "trajectories.two_bounds share": a_real(
+        lambda v: stood_in(trajectories.two_bounds, torch.tensor([False]), share=v),
+        0,
+        0.5,
+        least=0,
+        most=1,
+    ),
+    "reward.best beta": a_real(lambda v: reward.best(EVEN, GOOD, v)[1], 0.5, least=0, open="("),
+    "reward.Arm lr": a_real(lambda v: reward.Arm("steps", v).lr, 0.5, least=0, open="("),
+    "reward.learn passes": a_whole(lambda v: rewarded(passes=v), 1, 3, least=1),
+    "reward.learn looks": a_whole(lambda v: rewarded(looks=v), 1, 2, least=1),
+    "reward.learn seed": a_seed(lambda v: rewarded(seed=v)),
+    "reward.ratios n": a_whole(
+        lambda v: reward.ratios(eight(), EIGHT, "1 mask", v, generator=dice()), 1, 3, least=1
+    ),
+    "taking_back.learn steps": a_whole(lambda v: corrected(steps=v), 1, least=1),
 }
 KNOWN = {key.split()[-1] for key in ARGUMENTS}
 AMBIGUOUS = {

@@ -141,7 +141,7 @@ def verdicts(seeds=SEEDS, ways=None, steps=None, asked=ASKED) -> dict:
 
         found[name] = []
         for seed in seeds:
-            model = load_checkpoint(recipe, seed)[0].requires_grad_(True)
+            model = load_checkpoint(recipe, seed)[0]
             looks = [last * k // LOOKS for k in range(LOOKS + 1)]
             how = {"steps": last, "lr": lr, "seed": seed, "looks": looks, "measure": ends}
             taught, curve = taking_back.learn(model, world, way, **how)

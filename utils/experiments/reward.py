@@ -250,7 +250,7 @@ def learn(model, world, reward, arm: Arm, *, passes, beta, seed, eagerness=0.0, 
     """
     passes = whole("passes", passes, "give at least 1", least=1)
     looks = whole("looks", looks, "look at least once", least=1)
-    first_model, model = model, copy.deepcopy(model)
+    first_model, model = model, copy.deepcopy(model).requires_grad_(True)
     generator = torch.Generator().manual_seed(whole("seed", seed, **SEED))
     optimizer = torch.optim.Adam(model.parameters(), lr=arm.lr)
     step_price = BATCH * price(arm.by, world.length - 1)

@@ -144,7 +144,7 @@ def learn(model, world, way, *, steps, lr, seed, looks=(), measure=None):
     steps `measure(model)` is called. Returns the copy and [(steps, what was measured)]."""
     steps = whole("steps", steps, "take at least 1", least=1)
     seed = whole("seed", seed, **SEED)
-    first_model, model = model, copy.deepcopy(model)
+    first_model, model = model, copy.deepcopy(model).requires_grad_(True)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     seen = [(0, measure(model))] if 0 in looks else []
