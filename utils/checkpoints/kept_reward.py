@@ -115,11 +115,11 @@ def _gradients(model, world, praised, seed, batches):
 # -- taking back -----------------------------------------------------------------------------------
 
 WAYS = {  # {name: the first model, how it may act, steps, learning rate}
-    "never shown": ("verdicts-first", GoOn(), 150, 1e-3),
-    "shown undo": ("verdicts-undo", GoOn(), 150, 1e-3),
-    "looks again": ("verdicts-diffusion", LookAgain("steps"), 80, 1e-3),
-    "tokens only": ("verdicts-diffusion", LookAgain("tokens"), 80, 1e-3),
-    "1 mask": ("verdicts-diffusion", LookAgain("1 mask"), 80, 1e-3),
+    "never shown": ("verdicts-first", GoOn(), 300, 3e-4),
+    "shown undo": ("verdicts-undo", GoOn(), 300, 1e-4),
+    "looks again": ("verdicts-diffusion", LookAgain("steps"), 80, 3e-4),
+    "tokens only": ("verdicts-diffusion", LookAgain("tokens"), 80, 3e-4),
+    "1 mask": ("verdicts-diffusion", LookAgain("1 mask"), 80, 3e-4),
 }
 ASKED, LOOKS = 200, 6  # questions on the way, and how often they are asked
 FRESH = 900_000_000  # seeds from here on are no training's
