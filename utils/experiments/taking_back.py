@@ -22,6 +22,7 @@ import torch
 from utils.experiments import derailment
 from utils.generation import diffusion, sampling, trajectories
 from utils.text.numbers import SEED, whole
+from utils.text.trace import Step, Trace
 from utils.worlds.judging import judge
 
 BETA = 0.02  # of the reward, for a nat
@@ -181,3 +182,25 @@ def _better(gains):
     """How much better each try did than the mean of the other tries at its question: (n,)."""
     groups = gains.view(-1, TRIES)
     return ((groups - groups.mean(1, keepdim=True)) * TRIES / (TRIES - 1)).flatten()
+
+
+def watched(model, world, question, verdict, label) -> Trace:
+    """One answer as `LookAgain` comes to it, the likeliest throughout: the forced verdict, what is
+    filled in, the word that is hidden, and what comes back. question: (length,) int64."""
+    asked = Asked(question[None], torch.tensor([world.vocab.id(verdict)]), torch.tensor([True]))
+    after, (before, where) = LookAgain().tries(model, world, asked, temperature=0.0)
+    at, place, blank = world.positions["verdict"], int(where), world.vocab.mask_id
+    begun = _blank(world, before, before[:, at])[0]
+    hidden = before[0].clone()
+    hidden[place] = blank
+    with torch.no_grad():
+        filled = _own(model, begun[None], before, blank)[0, at + 1 :].exp().tolist()
+        glanced = float(_own(model, before, before, blank)[0, place].exp())
+        again = float(_own(model, hidden[None], after, blank)[0, place].exp())
+    trace = Trace(label=label)
+    trace.append(Step(begun.tolist(), [at], [0.0], note="forced"))
+    rest = list(range(at + 1, world.length))
+    trace.append(Step(before[0].tolist(), rest, filled, note="filled in"))
+    trace.append(Step(hidden.tolist(), [place], [glanced], note="hidden again"))
+    trace.append(Step(after[0].tolist(), [place], [again], note="filled in again"))
+    return trace
