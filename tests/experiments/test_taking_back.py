@@ -67,6 +67,7 @@ def test_looking_again_changes_at_most_one_word_and_never_the_question():
     assert (where >= AT["answer"]).all() and len(set(where.tolist())) > 3
 
 
+@torch.no_grad()
 def test_what_it_did_is_three_steps_by_hand():
     denoiser, asked = model(False), taking_back.ask(WORLD, 4, seed=1)
     after, steps = LookAgain().tries(denoiser, WORLD, asked, generator=dice())
