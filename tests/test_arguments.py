@@ -1119,6 +1119,40 @@ ARGUMENTS |= {  # of reward
         lambda v: reward.ratios(eight(), EIGHT, "1 mask", v, generator=dice()), 1, 3, least=1
     ),
     "taking_back.learn steps": a_whole(lambda v: corrected(steps=v), 1, least=1),
+    "taking_back.learn lr": a_real(lambda v: corrected(lr=v), 1e-3, least=0, open="("),
+    "taking_back.learn seed": Argument(lambda v: corrected(seed=v), (0, 3), 0, 1000),
+}
+EXEMPT |= {
+    "kept_reward.tangled seed": HANDED_ON,
+    "kept_reward.learning passes": HANDED_ON,
+    "kept_reward.as_many_texts passes": "a size of the library's own",
+    "kept_reward.gradients batches": "a size of the library's own",
+    "kept_reward.verdicts steps": HANDED_ON,
+    "kept_reward.verdicts asked": "a size of the library's own",
+    "reward.first letter": "one of the world's letters",
+    "reward.even letter": "one of the world's letters",
+    "reward.price letters": "how many a text of a world has",
+    "reward.upper_bound power": "one of the library's own",
+    "reward.value beta": "checked by `best`",
+    "reward.gain beta": "checked by `best`",
+    "reward.learn beta": "checked by `best`",
+    "reward.surrogate beta": "checked by its caller",
+    "reward.write n": HANDED_ON,
+    **{
+        f"reward.{name} eagerness": "checked by `trajectories.write`"
+        for name in ("write", "learn", "surrogate", "sampled_gradient", "ratios")
+    },
+    **{
+        f"reward.{name} eagerness": "checked by `enumeration.in_sure_order`"
+        for name in ("law", "exact_of", "exact_gradient", "expected_gradient")
+    },
+    "taking_back.ask n": HANDED_ON,
+    "taking_back.ask seed": HANDED_ON,
+    "taking_back.ask held_out": "yes or no, as in `Verdicts.sample`",
+    "taking_back.GoOn.tries temperature": HANDED_ON,
+    "taking_back.LookAgain.tries temperature": HANDED_ON,
+    "taking_back.LookAgain.log_prob steps": "what was done, not how often",
+    "taking_back.learn looks": "after how many steps to measure, a collection",
 }
 KNOWN = {key.split()[-1] for key in ARGUMENTS}
 AMBIGUOUS = {

@@ -21,7 +21,7 @@ import torch
 
 from utils.experiments import derailment
 from utils.generation import diffusion, sampling, trajectories
-from utils.text.numbers import SEED, whole
+from utils.text.numbers import real, whole
 from utils.text.trace import Step, Trace
 from utils.worlds.judging import judge
 
@@ -144,7 +144,8 @@ def learn(model, world, way, *, steps, lr, seed, looks=(), measure=None):
     """Teach a copy of the model by reward. way: a `GoOn` or a `LookAgain`. looks: after so many
     steps `measure(model)` is called. Returns the copy and [(steps, what was measured)]."""
     steps = whole("steps", steps, "take at least 1", least=1)
-    seed = whole("seed", seed, **SEED)
+    lr = real("lr", lr, "a learning rate is positive, such as 3e-4", above=0)
+    seed = whole("seed", seed, "choose 0 to 1000", least=0, most=1000)
     first_model, model = model, copy.deepcopy(model).requires_grad_(True)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
