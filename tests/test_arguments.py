@@ -38,10 +38,12 @@ from utils.experiments import (
     planted,
     proofreading,
     reversal,
+    reward,
     scarce,
     serial,
     speed,
     states,
+    taking_back,
 )
 from utils.generation import (
     blocks,
@@ -55,6 +57,7 @@ from utils.generation import (
     rewriting,
     sampling,
     speculative,
+    trajectories,
     uniform,
 )
 from utils.generation.ragged import continue_each
@@ -1119,6 +1122,110 @@ EXEMPT |= {
         f"roofline.Roofline.{name} k": "one of those timed"
         for name in ("ratios", "ratio", "spread", "gain")
     },
+}
+ORDERED = trajectories.Written(torch.tensor([[3, 1, 2]]), torch.tensor([[1, 2]]))
+EIGHT, GOOD = Tangle("ab", 3), torch.arange(8.0, dtype=torch.float64)
+EVEN = torch.zeros(8, dtype=torch.float64).log_softmax(0)
+
+
+def eight(causal=False):
+    shape = TransformerConfig(len(EIGHT.vocab), 8, 1, 1, max_len=4, causal=causal)
+    return reward.Letters(Transformer(shape), EIGHT)
+
+
+def rewarded(**how):
+    arm = reward.Arm("exact", 1e-3)
+    how = {"passes": 1, "beta": 0.5, "seed": 0, "looks": 1} | how
+    return reward.learn(eight(True), EIGHT, GOOD, arm, **how)[1]
+
+
+def stood_in(how, *what, **numbers):
+    asked = trajectories.by_masks(ORDERED, 19, 2, generator=dice())
+    return how(DENOISER, ORDERED.texts, asked, 19, *what, **numbers).tolist()
+
+
+def corrected(**how):
+    how = {"steps": 1, "lr": 1e-3, "seed": 0} | how
+    taught, _ = taking_back.learn(ANSWERING, SMALL, taking_back.GoOn(), **how)
+    return [weight.tolist() for weight in taught.parameters()]
+
+
+ARGUMENTS |= {  # of reward
+    "enumeration.in_sure_order eagerness": a_real(
+        lambda v: enumeration.in_sure_order(TABLE, v).tolist(), 0, 0.5, least=0
+    ),
+    "trajectories.write eagerness": a_real(
+        lambda v: trajectories.write(DENOISER, BLANK, 19, eagerness=v, generator=dice()).texts,
+        0,
+        2.5,
+        least=0,
+    ),
+    "trajectories.by_steps only": a_whole(
+        lambda v: trajectories.by_steps(ORDERED, 19, only=v, generator=dice()).states,
+        1,
+        2,
+        least=1,
+        most=2,
+    ),
+    "trajectories.by_masks k": a_whole(
+        lambda v: trajectories.by_masks(ORDERED, 19, v, generator=dice()).states, 1, 3, least=1
+    ),
+    "trajectories.stand_in eagerness": a_real(
+        lambda v: stood_in(trajectories.stand_in, eagerness=v), 0, 0.5, least=0
+    ),
+    "trajectories.two_bounds power": a_real(
+        lambda v: stood_in(trajectories.two_bounds, torch.tensor([False]), power=v), 1, 1.5, least=1
+    ),
+    "trajectories.two_bounds share": a_real(
+        lambda v: stood_in(trajectories.two_bounds, torch.tensor([False]), share=v),
+        0,
+        0.5,
+        least=0,
+        most=1,
+    ),
+    "reward.best beta": a_real(lambda v: reward.best(EVEN, GOOD, v)[1], 0.5, least=0, open="("),
+    "reward.Arm lr": a_real(lambda v: reward.Arm("steps", v).lr, 0.5, least=0, open="("),
+    "reward.learn passes": a_whole(lambda v: rewarded(passes=v), 1, 3, least=1),
+    "reward.learn looks": a_whole(lambda v: rewarded(looks=v), 1, 2, least=1),
+    "reward.learn seed": a_seed(lambda v: rewarded(seed=v)),
+    "reward.ratios n": a_whole(
+        lambda v: reward.ratios(eight(), EIGHT, "1 mask", v, generator=dice()), 1, 3, least=1
+    ),
+    "taking_back.learn steps": a_whole(lambda v: corrected(steps=v), 1, least=1),
+    "taking_back.learn lr": a_real(lambda v: corrected(lr=v), 1e-3, least=0, open="("),
+    "taking_back.learn seed": Argument(lambda v: corrected(seed=v), (0, 3), 0, 1000),
+}
+EXEMPT |= {
+    "kept_reward.tangled seed": HANDED_ON,
+    "kept_reward.learning passes": HANDED_ON,
+    "kept_reward.as_many_texts passes": "a size of the library's own",
+    "kept_reward.gradients batches": "a size of the library's own",
+    "kept_reward.verdicts steps": HANDED_ON,
+    "kept_reward.verdicts asked": "a size of the library's own",
+    "reward.first letter": "one of the world's letters",
+    "reward.even letter": "one of the world's letters",
+    "reward.price letters": "how many a text of a world has",
+    "reward.upper_bound power": "one of the library's own",
+    "reward.value beta": "checked by `best`",
+    "reward.gain beta": "checked by `best`",
+    "reward.learn beta": "checked by `best`",
+    "reward.surrogate beta": "checked by its caller",
+    "reward.write n": HANDED_ON,
+    **{
+        f"reward.{name} eagerness": "checked by `trajectories.write`"
+        for name in ("write", "learn", "surrogate", "sampled_gradient", "ratios")
+    },
+    **{
+        f"reward.{name} eagerness": "checked by `enumeration.in_sure_order`"
+        for name in ("law", "exact_of", "exact_gradient", "expected_gradient")
+    },
+    "taking_back.ask n": HANDED_ON,
+    "taking_back.ask seed": HANDED_ON,
+    "taking_back.ask held_out": "yes or no, as in `Verdicts.sample`",
+    "taking_back.GoOn.tries temperature": HANDED_ON,
+    "taking_back.LookAgain.tries temperature": HANDED_ON,
+    "taking_back.LookAgain.log_prob steps": "what was done, not how often",
+    "taking_back.learn looks": "after how many steps to measure, a collection",
 }
 KNOWN = {key.split()[-1] for key in ARGUMENTS}
 AMBIGUOUS = {

@@ -112,3 +112,34 @@ def test_by_blanks_counts_each_number_alike():
     assert torch.allclose(means[:, 2], table.log_probs[:, 7].mean(1))  # all three hidden
     alone = torch.stack([table.log_probs[:, 1 << i, i] for i in range(3)], 1)
     assert torch.allclose(means[:, 0], alone.mean(1))
+
+
+@pytest.mark.parametrize("eagerness", [0.0, 1.3])
+def test_who_tends_to_begin_with_the_surest_sums_over_all_orders(eagerness):
+    table = listed(Known(doubt=0.3))
+    found = enumeration.in_sure_order(table, eagerness)
+    if not eagerness:
+        assert torch.allclose(found, enumeration.in_random_order(table))
+    for text in range(0, 27, 4):
+        total = 0.0
+        for order in itertools.permutations(range(3)):
+            state, way = 7, 1.0
+            for i in order:
+                left = [j for j in range(3) if state >> j & 1]
+                odds = [math.exp(eagerness * table.peaks[text, state, j]) for j in left]
+                way *= odds[left.index(i)] / sum(odds)
+                way *= math.exp(table.log_probs[text, state, i])
+                state -= 1 << i
+            total += way
+        assert float(found[text]) == pytest.approx(math.log(total))
+
+
+def test_who_never_doubts_writes_the_truth_in_whatever_order():
+    model = Known()
+    found = enumeration.in_sure_order(listed(model), 4.0)
+    assert torch.allclose(found, model.probs.log())
+
+
+def test_an_eagerness_below_zero_is_refused():
+    with pytest.raises(ValueError, match="eagerness"):
+        enumeration.in_sure_order(listed(Known()), -1.0)

@@ -16,6 +16,7 @@ from utils.checkpoints import (
     kept_places,
     kept_proofs,
     kept_reading,
+    kept_reward,
     kept_states,
     making,
     store,
@@ -32,6 +33,7 @@ KEPT_BY = {  # {what is kept: the module that keeps it}
     **dict.fromkeys(kept_proofs.MAKE, kept_proofs),
     **dict.fromkeys(kept_learning.JOBS, kept_learning),
     **dict.fromkeys(kept_reading.JOBS, kept_reading),
+    **dict.fromkeys(kept_reward.MAKE, kept_reward),
     **dict.fromkeys(kept_states.MAKE, kept_states),
 }
 PASSAGES = tuple(kept_passages.NAMES)  # of two sentences each, as SmolLM2 matches them

@@ -123,6 +123,22 @@ def in_random_order(table: Table) -> torch.Tensor:
     return found[-1]
 
 
+def in_sure_order(table: Table, eagerness: float) -> torch.Tensor:
+    """The log-probability of each text for a model that tends to fill first what it is sure of:
+    (texts,) in nats. Of the blanks that are left, place i is next with a probability in proportion
+    to peak_i ** eagerness: at 0 the order is random, and the higher, the surer the surest is next.
+    """
+    eagerness = real("eagerness", eagerness, "choose 0 or more, such as 2.0", least=0)
+    found = [table.log_probs.new_zeros(len(table.log_probs))]
+    for state in range(1, 2**table.n):
+        first = [i for i in range(table.n) if state >> i & 1]
+        next_one = (eagerness * table.peaks[:, state, first]).log_softmax(-1)  # (texts, blanks)
+        ways = table.log_probs[:, state, first] + next_one
+        before = torch.stack([found[state & ~(1 << i)] for i in first], 1)
+        found.append((before + ways).logsumexp(1))
+    return found[-1]
+
+
 def write_probs(table: Table, order, *, size=1, threshold=None):
     """How likely `diffusion.sample` at temperature 1 is to write each text, and in how many passes.
 
