@@ -177,9 +177,12 @@
       document.head.append(script);
     });
 
-  // tokens: the vocabulary. results: what was measured of it. letters: a safetensors file so long.
-  oneToken.arrived = (name, { config, tokens, results, length, letters }) => {
-    const weights = unpack(bytesOf(letters, length).buffer);
+  // tokens: the vocabulary. results: what was measured of it. letters: a safetensors file so long. They
+  // are read in two parts, so that between them a slow phone can answer to a touch.
+  oneToken.arrived = async (name, { config, tokens, results, length, letters }) => {
+    const bytes = bytesOf(letters, length);
+    await new Promise((resolve) => setTimeout(resolve));
+    const weights = unpack(bytes.buffer);
     waiting[name].resolve({ config, tokens, results, logits: (ids) => forward(ids, weights, config) });
   };
   oneToken.softmax = softmax;
