@@ -150,18 +150,18 @@
     return numbers;
   }
 
-  // Letters of 15 bits each, the first of which is U+0100, to so many bytes.
-  function bytesOf(letters, length) {
-    const bytes = new Uint8Array(length);
-    for (let i = 0, at = 0, bits = 0, held = 0; at < length; ) {
+  // Letters of 15 bits each, the first of which is U+0100: eight of them hold fifteen bytes. Fills in
+  // the bytes from one place, a multiple of 15, to another.
+  function fillIn(bytes, letters, from, until) {
+    for (let i = (from / 15) * 8, at = from, bits = 0, held = 0; at < until; ) {
       if (held < 8) {
         bits = ((bits << 15) | (letters.charCodeAt(i++) - 0x100)) & 0x3fffff;
         held += 15;
       }
       bytes[at++] = bits >> (held -= 8); // the last 8 of these bits are kept
     }
-    return bytes;
   }
+  const PIECE = 15 * 10_000;
 
   // Weights come as scripts, NAME.js next to this one: a page opened from a file may not fetch, but
   // may load scripts. Each calls oneToken.arrived.
@@ -177,9 +177,15 @@
       document.head.append(script);
     });
 
-  // tokens: the vocabulary. results: what was measured of it. letters: a safetensors file so long.
-  oneToken.arrived = (name, { config, tokens, results, length, letters }) => {
-    const weights = unpack(bytesOf(letters, length).buffer);
+  // tokens: the vocabulary. results: what was measured of it. letters: a safetensors file so long. It
+  // is read in pieces, so that between them a slow phone can answer to a touch.
+  oneToken.arrived = async (name, { config, tokens, results, length, letters }) => {
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; at += PIECE) {
+      fillIn(bytes, letters, at, Math.min(length, at + PIECE));
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    const weights = unpack(bytes.buffer);
     waiting[name].resolve({ config, tokens, results, logits: (ids) => forward(ids, weights, config) });
   };
   oneToken.softmax = softmax;
