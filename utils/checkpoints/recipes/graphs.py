@@ -150,6 +150,7 @@ BACKWARD = replace(
     about="The same model, which writes the way from the goal to the centre.",
     world=partial(Graphs, form="backward"),
 )
+FOUR_ARMS = with_arms(DIFFUSION, 4, seeds=(0,))
 RECIPES = {
     "graphs-forward": FORWARD,
     "graphs-long": replace(FORWARD, **LONG),
@@ -159,11 +160,9 @@ RECIPES = {
     "graphs-several": SEVERAL,
     "graphs-diffusion": DIFFUSION,
     "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
-    "graphs-diffusion-four": with_arms(DIFFUSION, 4, seeds=(0,)),
+    "graphs-diffusion-four": FOUR_ARMS,
     "graphs-diffusion-four-long": replace(
-        with_arms(DIFFUSION, 4, seeds=(0,)),
-        data="Graphs(4, 3), 4000 batches of 128 stars",
-        steps=4000,
+        FOUR_ARMS, data="Graphs(4, 3), 4000 batches of 128 stars", steps=4000
     ),
     "graphs-backward-two": with_arms(BACKWARD, 2, seeds=(0,)),
     "graphs-backward-four": with_arms(BACKWARD, 4, seeds=(0,)),
