@@ -31,7 +31,11 @@ from utils.experiments import (
     compounding,
     control,
     derailment,
+<<<<<<< HEAD
     drafting,
+=======
+    estimates,
+>>>>>>> c14
     exposure,
     foreign_topics,
     gaps,
@@ -1188,8 +1192,8 @@ ARGUMENTS |= {  # of reward
     "reward.learn passes": a_whole(lambda v: rewarded(passes=v), 1, 3, least=1),
     "reward.learn looks": a_whole(lambda v: rewarded(looks=v), 1, 2, least=1),
     "reward.learn seed": a_seed(lambda v: rewarded(seed=v)),
-    "reward.ratios n": a_whole(
-        lambda v: reward.ratios(eight(), EIGHT, "1 mask", v, generator=dice()), 1, 3, least=1
+    "estimates.ratios n": a_whole(
+        lambda v: estimates.ratios(eight(), EIGHT, "1 mask", v, generator=dice()), 1, 3, least=1
     ),
     "taking_back.learn steps": a_whole(lambda v: corrected(steps=v), 1, least=1),
     "taking_back.learn lr": a_real(lambda v: corrected(lr=v), 1e-3, least=0, open="("),
@@ -1205,19 +1209,30 @@ EXEMPT |= {
     "reward.first letter": "one of the world's letters",
     "reward.even letter": "one of the world's letters",
     "reward.price letters": "how many a text of a world has",
-    "reward.upper_bound power": "one of the library's own",
+    "estimates.upper_bound power": "one of the library's own",
     "reward.value beta": "checked by `best`",
     "reward.gain beta": "checked by `best`",
     "reward.learn beta": "checked by `best`",
     "reward.surrogate beta": "checked by its caller",
     "reward.write n": HANDED_ON,
     **{
-        f"reward.{name} eagerness": "checked by `trajectories.write`"
-        for name in ("write", "learn", "surrogate", "sampled_gradient", "ratios")
+        f"{name} eagerness": "checked by `trajectories.write`"
+        for name in (
+            "reward.write",
+            "reward.learn",
+            "reward.surrogate",
+            "estimates.sampled_gradient",
+            "estimates.ratios",
+        )
     },
     **{
-        f"reward.{name} eagerness": "checked by `enumeration.in_sure_order`"
-        for name in ("law", "exact_of", "exact_gradient", "expected_gradient")
+        f"{name} eagerness": "checked by `enumeration.in_sure_order`"
+        for name in (
+            "reward.law",
+            "reward.exact_of",
+            "estimates.exact_gradient",
+            "estimates.expected_gradient",
+        )
     },
     "taking_back.ask n": HANDED_ON,
     "taking_back.ask seed": HANDED_ON,

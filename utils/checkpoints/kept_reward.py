@@ -17,7 +17,7 @@ import torch
 
 from utils.checkpoints.provenance import changes, provenance
 from utils.checkpoints.store import at_seed, load_checkpoint, read_card
-from utils.experiments import reward, taking_back
+from utils.experiments import estimates, reward, taking_back
 from utils.experiments.reward import Arm, Letters
 from utils.experiments.taking_back import GoOn, LookAgain
 from utils.text.files import write_whole
@@ -96,16 +96,18 @@ def gradients(seeds=SEEDS, batches=BATCHES) -> dict:
 
 
 def _gradients(model, world, praised, seed, batches):
-    exact = reward.exact_gradient(model, world, praised, EAGER)
+    exact = estimates.exact_gradient(model, world, praised, EAGER)
     length, generator = exact.norm(), torch.Generator().manual_seed(1000 + seed)
     bias, cosine, noise = {}, {}, {}
     for by in EXPECTED:
-        mean = reward.expected_gradient(model, world, praised, by, EAGER)
+        mean = estimates.expected_gradient(model, world, praised, by, EAGER)
         bias[by] = round(float((mean - exact).norm() / length), 4)
         cosine[by] = round(float(mean @ exact / mean.norm() / length), 4)
     for by in SAMPLED:
         how = {"generator": generator, "eagerness": EAGER}
-        some = [reward.sampled_gradient(model, world, praised, by, **how) for _ in range(batches)]
+        some = [
+            estimates.sampled_gradient(model, world, praised, by, **how) for _ in range(batches)
+        ]
         some = torch.stack(some)
         spread = ((some - some.mean(0)) ** 2).sum(1).mean() * batches / (batches - 1)
         noise[by] = round(float(spread / length**2), 4)
