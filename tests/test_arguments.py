@@ -31,11 +31,8 @@ from utils.experiments import (
     compounding,
     control,
     derailment,
-<<<<<<< HEAD
     drafting,
-=======
     estimates,
->>>>>>> c14
     exposure,
     foreign_topics,
     gaps,
