@@ -12,6 +12,8 @@ SMALL = lively(TransformerConfig(9, d_model=16, n_layers=1, n_heads=1, max_len=6
 
 
 class Letters:
+    stop = ()
+
     def encode(self, text):
         return torch.tensor([len(word) % 9 for word in text.split()][:16])
 
@@ -31,5 +33,11 @@ def test_every_answer_is_written_both_ways(monkeypatch):
     for draft in drafting.ask(drafting.requests(1)):
         assert draft.same and sum(draft.tokens) == drafting.NEW
     write = sampling.generate
-    monkeypatch.setattr(sampling, "generate", lambda *given: (write(*given) + 1) % 9)
+    monkeypatch.setattr(sampling, "generate", lambda *a, **k: (write(*a, **k) + 1) % 9)
     assert not drafting.ask(drafting.requests(1))[0].same
+
+
+def test_what_comes_after_the_end_of_an_answer_does_not_count():
+    assert drafting.until([3, 1, 5, 2], 11) == [3, 1, 5, 2]
+    assert drafting.until([3, 1, 5, 2], 6) == [3, 1, 2]
+    assert drafting.until([3, 1, 5, 2], 4) == [3, 1]

@@ -4,6 +4,7 @@ It is asked to repeat a passage, where the guess is often right, and to tell a s
 has been said before. Each answer is written one token at a time, too: the two must be the same.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -24,8 +25,8 @@ TOPICS = (
 
 @dataclass(frozen=True)
 class Draft:
-    """kind: "repeat" or "story". tokens: how many came of each pass. same: whether the text is the
-    one that the model writes one token at a time."""
+    """kind: "repeat" or "story". tokens: how many came of each pass, up to the token that ends the
+    answer. same: whether the text is the one that the model writes one token at a time."""
 
     kind: str
     tokens: list[int]
@@ -58,9 +59,16 @@ def ask(asked=None) -> list[Draft]:
     found = []
     for kind, request in requests() if asked is None else asked:
         prompt = tokenizer.encode(smollm.chat_prompt(request))[None]
-        alone = sampling.generate(model, prompt, NEW)
+        alone = sampling.generate(model, prompt, NEW, stop=tokenizer.stop)
         history = []
         drafter = speculative.Lookup()
         ours = speculative.generate(model, prompt, NEW, drafter, ahead=AHEAD, history=history)
-        found.append(Draft(kind, history, torch.equal(alone, ours)))
+        same = torch.equal(alone, ours[:, : alone.shape[1]])
+        found.append(Draft(kind, until(history, alone.shape[1] - prompt.shape[1]), same))
     return found
+
+
+def until(history: list[int], end) -> list[int]:
+    """Of the tokens that came of each pass those up to the end; passes after it do not count."""
+    before = itertools.accumulate(history, initial=0)
+    return [min(k, end - n) for k, n in zip(history, before, strict=False) if n < end]
