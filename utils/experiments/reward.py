@@ -183,7 +183,11 @@ def write(model, world, n, *, eagerness=0.0, generator=None):
 
 
 def surrogate(model, first_model, world, written, reward, by, *, beta, eagerness, generator):
-    """A scalar whose gradient is this arm's estimate of the gradient of what the model gains."""
+    """A scalar whose gradient is this arm's estimate of the gradient of what the model gains.
+
+    The same question serves the gradient and the price of leaving the first model. Where it was
+    drawn at random, the price so counts too high: of one step in six, up to six times.
+    """
     texts, mask_id = written.texts, world.vocab.mask_id
     got = reward[number(world, texts)]
     if by == "exact":

@@ -73,7 +73,7 @@ def by_steps(written: Written, mask_id, *, only=None, generator=None) -> Asked:
     """The steps that were really taken: the token in its place, and the choice of the place.
 
     only: so many of the steps, drawn at random for each text, each counting for several; None asks
-    about all. Over the draw the gradient is the same.
+    about all. Over the draw the mean is the same; that of a product of two such answers is not.
     """
     n, steps = written.order.shape
     when = torch.arange(steps, device=written.order.device).expand(n, steps)
