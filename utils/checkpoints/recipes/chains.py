@@ -12,17 +12,6 @@ from utils.models.transformer import TransformerConfig
 from utils.worlds.chains import Chains
 
 KINDS = {"ar": "A causal model", "diffusion": "A denoiser"}
-RECIPES = {
-    f"chains-{name}": replace(
-        tangle.RECIPES[f"tangle-{name}"],
-        about=f"{kind} of texts that were written from left to right by a rule.",
-        data=tangle.RECIPES[f"tangle-{name}"].data.replace("Tangle", "Chains"),
-        world=Chains,
-        seeds=(0,),
-    )
-    for name, kind in KINDS.items()
-}
-
 SIZES = (1, 2, 3, 6)  # tokens in a block
 SURE = 0.9  # the threshold that is measured
 
@@ -49,7 +38,16 @@ def by_tokens_a_pass(model, world, *, size):
     return found | {"kl_nats_threshold": sure.lost(probs), "passes_threshold": sure.passes}
 
 
-RECIPES |= {
+RECIPES = {
+    f"chains-{name}": replace(
+        tangle.RECIPES[f"tangle-{name}"],
+        about=f"{kind} of texts that were written from left to right by a rule.",
+        data=tangle.RECIPES[f"tangle-{name}"].data.replace("Tangle", "Chains"),
+        world=Chains,
+        seeds=(0,),
+    )
+    for name, kind in KINDS.items()
+} | {
     f"chains-blocks-{size}": Recipe(
         about=f"A model that writes blocks of {size}, each finished one read from left to right.",
         data="Chains, 800 batches of 64 texts",
