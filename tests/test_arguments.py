@@ -907,7 +907,7 @@ EXEMPT = {
 RULE = refining.Masks(19, 2)
 LONG = lively(TransformerConfig(20, d_model=8, n_layers=1, n_heads=1, max_len=24))
 ANYWHERE = automata.at_place(20, 1, range(20))
-EVEN, WRITTEN = torch.full((2,) * 4, 1 / 16, dtype=torch.float64), speed.Law(torch.zeros(1), 2.0)
+FLAT, WRITTEN = torch.full((2,) * 4, 1 / 16, dtype=torch.float64), speed.Law(torch.zeros(1), 2.0)
 LETTERS = lively(TransformerConfig(len(TANGLE.vocab), d_model=8, n_layers=1, n_heads=1, max_len=5))
 TRUE = control.truth(TANGLE)
 ROOF = roofline.Roofline({1: (1.0, 2.0), 4: (2.0, 3.0)}, 1, 1)
@@ -1039,15 +1039,15 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     "roofline.by_turns rounds": a_whole(
         lambda v: len(roofline.by_turns({"a": dice}, rounds=v)["a"]), 1, 3, least=1
     ),
-    "speed.truth size": a_whole(lambda v: speed.truth(EVEN, v)[0], 1, 2, 4, least=1, most=4),
+    "speed.truth size": a_whole(lambda v: speed.truth(FLAT, v)[0], 1, 2, 4, least=1, most=4),
     "speed.asked size": a_whole(
         lambda v: speed.asked(LETTERS, TANGLE, v)[0], 1, 2, least=1, most=2
     ),
     "speed.write size": a_whole(
-        lambda v: speed.write(speed.truth(EVEN, 4), size=v).passes, 1, 2, 5, least=1
+        lambda v: speed.write(speed.truth(FLAT, 4), size=v).passes, 1, 2, 5, least=1
     ),
     "speed.write threshold": a_real(
-        lambda v: speed.write(speed.truth(EVEN, 4), threshold=v).passes, 0, 0.5, 1, least=0, most=1
+        lambda v: speed.write(speed.truth(FLAT, 4), threshold=v).passes, 0, 0.5, 1, least=0, most=1
     ),
     "speed.schedules n": a_whole(lambda v: len(speed.schedules(v, 1)), 1, 3, least=1),
     "speed.schedules size": a_whole(lambda v: len(speed.schedules(4, v)), 1, 2, 4, least=1, most=4),

@@ -66,10 +66,16 @@ def drawn_in_the_chapter():
     path = ROOT / "chapters" / "11_what_a_state_remembers.ipynb"
     cells = nbformat.read(path, as_version=4).cells
     tree = ast.parse("\n".join(c.source for c in cells if c.cell_type == "code"))
+    loops = {}  # {node: the `for`s of the list that it stands in}
+    for one in (
+        node for node in ast.walk(tree) if isinstance(node, ast.ListComp | ast.GeneratorExp)
+    ):
+        loops |= dict.fromkeys(ast.walk(one.elt), one.generators)
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         if isinstance(call.func, ast.Attribute) and call.func.attr == "sample":
             seed = next(k.value for k in call.keywords if k.arg == "seed")
-            yield eval(ast.unparse(seed), {"states": states})
+            words = " ".join(ast.unparse(part) for part in (seed, *loops.get(call, ())))
+            yield from eval(f"[{words}]", {"states": states})
 
 
 def test_no_text_that_the_chapter_asks_about_lies_in_what_a_model_learned_from():
