@@ -48,12 +48,6 @@ def test_ways_to_take_back_begin_and_end_where_they_should():
     assert first[0] == first[1]  # the same models, before they learn
 
 
-def test_what_is_missing_says_how_to_make_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(kept, "DATA", tmp_path)
-    with pytest.raises(FileNotFoundError, match="remake reward-easy"):
-        kept.kept("reward-easy")
-
-
 def test_what_no_longer_comes_out_the_same_is_not_accepted(monkeypatch, tmp_path):
     path = tmp_path / "reward-verdicts.json"
     path.write_text('{"made_by": {}, "found": {}, "rehearsal": 0.5}')

@@ -8,15 +8,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
+from utils.checkpoints import keeping
 from utils.checkpoints.provenance import changes, provenance
 from utils.experiments import horizon
 from utils.experiments.horizon import Cut
 from utils.models import smollm
-from utils.text.files import write_whole
 
 DATA = Path(__file__).resolve().parent / "data"
 MAKE = {  # {what is kept: what makes it, and of what}
@@ -33,12 +32,12 @@ def made_by(name: str = "cuts") -> dict[str, str]:
 
 def kept(name: str = "cuts", data: Path = DATA) -> list[Cut]:
     """What is kept. Raises FileNotFoundError, saying how to make it, where it is missing."""
-    return [Cut(**each) for each in _read(name, data)["cuts"]]
+    return [Cut(**each) for each in keeping.read(data / f"{name}.json")["cuts"]]
 
 
 def stale(name: str = "cuts", data: Path = DATA) -> list[str]:
     """What has changed, by name, since it was made."""
-    return changes(_read(name, data)["made_by"], made_by(name))
+    return changes(keeping.read(data / f"{name}.json")["made_by"], made_by(name))
 
 
 def remake(name: str, data: Path = DATA) -> None:
@@ -62,14 +61,6 @@ def accept(name: str, data: Path = DATA) -> None:
     _write(name, data, fingerprints, before)
 
 
-def _read(name, data):
-    path = data / f"{name}.json"
-    if not path.exists():
-        how = f"python -m utils.checkpoints remake {name}"
-        raise FileNotFoundError(f"{path} is missing; make it with: {how}")
-    return json.loads(path.read_text("utf-8"))
-
-
 def _write(name, data, fingerprints, cuts):
     found = {"made_by": fingerprints, "cuts": [asdict(cut) for cut in cuts]}
-    write_whole(data / f"{name}.json", json.dumps(found, separators=(",", ":")) + "\n")
+    keeping.write(data / f"{name}.json", found)

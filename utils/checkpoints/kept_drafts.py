@@ -6,15 +6,14 @@ checkpoint (chapter 12).
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
+from utils.checkpoints import keeping
 from utils.checkpoints.provenance import changes, provenance
 from utils.experiments import drafting
 from utils.experiments.drafting import Draft
 from utils.models import smollm
-from utils.text.files import write_whole
 
 DATA = Path(__file__).resolve().parent / "data"
 NAME = "drafts"
@@ -28,12 +27,12 @@ def made_by() -> dict[str, str]:
 
 def kept(data: Path = DATA) -> list[Draft]:
     """What is kept. Raises FileNotFoundError, saying how to make it, where it is missing."""
-    return [Draft(**each) for each in _read(data)["drafts"]]
+    return [Draft(**each) for each in keeping.read(data / f"{NAME}.json")["drafts"]]
 
 
 def stale(data: Path = DATA) -> list[str]:
     """What has changed, by name, since it was made."""
-    return changes(_read(data)["made_by"], made_by())
+    return changes(keeping.read(data / f"{NAME}.json")["made_by"], made_by())
 
 
 def remake(name: str = NAME, data: Path = DATA) -> None:
@@ -54,14 +53,6 @@ def accept(name: str = NAME, data: Path = DATA) -> None:
     _write(data, fingerprints, before)
 
 
-def _read(data):
-    path = data / f"{NAME}.json"
-    if not path.exists():
-        how = f"python -m utils.checkpoints remake {NAME}"
-        raise FileNotFoundError(f"{path} is missing; make it with: {how}")
-    return json.loads(path.read_text("utf-8"))
-
-
 def _write(data, fingerprints, drafts):
     found = {"made_by": fingerprints, "drafts": [asdict(each) for each in drafts]}
-    write_whole(data / f"{NAME}.json", json.dumps(found, separators=(",", ":")) + "\n")
+    keeping.write(data / f"{NAME}.json", found)

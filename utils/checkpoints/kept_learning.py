@@ -8,16 +8,15 @@ seed, and how far the model was from the truth at ten moments. Weights are not k
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from utils.checkpoints import keeping
 from utils.checkpoints.provenance import changes, provenance
 from utils.experiments import scarce
 from utils.experiments.learned import Run
 from utils.experiments.scarce import Arm, Look
-from utils.text.files import write_whole
 from utils.worlds.chains import Chains
 
 DATA = Path(__file__).resolve().parent / "data"
@@ -172,7 +171,7 @@ def do(job: Job) -> list[Run]:
 
 def runs(what: str, path: Path | None = None) -> list[Run]:
     """What is kept. Raises FileNotFoundError, saying how to make it, where it is missing."""
-    return [_unpacked(each) for each in _kept(path or DATA / f"{what}.json")["runs"]]
+    return [_unpacked(each) for each in keeping.read(path or DATA / f"{what}.json")["runs"]]
 
 
 def every_run() -> list[Run]:
@@ -192,7 +191,7 @@ def made_by(what: str) -> dict[str, str]:
 
 def stale(what: str) -> list[str]:
     """What has changed, by name, since it was made."""
-    return changes(_kept(DATA / f"{what}.json")["made_by"], made_by(what))
+    return changes(keeping.read(DATA / f"{what}.json")["made_by"], made_by(what))
 
 
 def remake(what: str, path: Path | None = None) -> None:
@@ -201,21 +200,21 @@ def remake(what: str, path: Path | None = None) -> None:
     rehearsal = [_packed(run) for job in REHEARSAL for run in do(job)]
     found = [_packed(run) for job in JOBS[what] for run in do(job)]
     kept = {"made_by": fingerprints, "runs": found, "rehearsal": rehearsal}
-    _write(path or DATA / f"{what}.json", kept)
+    keeping.write(path or DATA / f"{what}.json", kept)
 
 
 def accept(what: str, path: Path | None = None) -> None:
     """Keep it although code has changed, because a training of seconds comes out the same. Raises
     ValueError, and accepts nothing, if it does not."""
     path = path or DATA / f"{what}.json"
-    fingerprints, kept = made_by(what), _kept(path)
+    fingerprints, kept = made_by(what), keeping.read(path)
     before = [_unpacked(each) for each in kept["rehearsal"]]
     now = [run for job in REHEARSAL for run in do(job)]
     for old, new in zip(before, now, strict=True):
         if max(abs(a.kl - b.kl) for a, b in zip(old.looks, new.looks, strict=True)) > 0.01:
             how = f"python -m utils.checkpoints remake {what}"
             raise ValueError(f"{what}: it no longer comes out as it is kept; make it again: {how}")
-    _write(path, {**kept, "made_by": fingerprints})
+    keeping.write(path, {**kept, "made_by": fingerprints})
 
 
 def _packed(run: Run) -> dict:
@@ -230,14 +229,3 @@ def _unpacked(kept: dict) -> Run:
     arm = kept["arm"] and Arm(**kept["arm"])
     looks = tuple(Look(**look) for look in kept["looks"])
     return Run(**{**kept, "arm": arm, "looks": looks})
-
-
-def _write(path, kept):
-    write_whole(path, json.dumps(kept, separators=(",", ":")) + "\n")
-
-
-def _kept(path):
-    if not path.exists():
-        how = f"python -m utils.checkpoints remake {path.stem}"
-        raise FileNotFoundError(f"{path} is missing; make it with: {how}")
-    return json.loads(path.read_text("utf-8"))

@@ -11,14 +11,13 @@ model judges them.
 
 from __future__ import annotations
 
-import json
 import math
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from utils.checkpoints import store
+from utils.checkpoints import keeping, store
 from utils.checkpoints.provenance import changes, provenance
 from utils.checkpoints.recipes.kjv import king_james
 from utils.checkpoints.store import at_seed
@@ -29,7 +28,6 @@ from utils.generation.sampling import generate, score
 from utils.measure import variety
 from utils.measure.probes import Doubt
 from utils.text import chance
-from utils.text.files import write_whole
 
 DATA = Path(__file__).resolve().parent / "data"
 LENGTH, EACH, SEEDS = 24, 100, (0, 1, 2)  # tokens of a window; windows for each seed of mistakes
@@ -91,14 +89,14 @@ def read_proofs(names=MODELS, seed=0, first=None) -> dict[str, Proof]:
 def proofs(path: Path = DATA / "proofs.json") -> dict[str, Proof]:
     """What is kept: {reader: Proof} of 300 windows each. Raises FileNotFoundError, saying how to
     make it, where it is missing."""
-    return {name: _unpacked(kept) for name, kept in _kept(path)["proofs"].items()}
+    return {name: _unpacked(kept) for name, kept in keeping.read(path)["proofs"].items()}
 
 
 def tiny_proofs(path: Path = DATA / "tiny-proofs.json") -> list[dict[str, Proof]]:
     """The same of three pairs of very small models, {reader: Proof} of each."""
     return [
         {name: _unpacked(kept) for name, kept in pair.items()}
-        for pair in _kept(path)["tiny-proofs"]
+        for pair in keeping.read(path)["tiny-proofs"]
     ]
 
 
@@ -197,7 +195,7 @@ def _redraw(denoiser, blank, mask_id, *, first, rounds, temperature):
 
 def writing(path: Path = DATA / "writing.json") -> dict[str, dict]:
     """What is kept. Raises FileNotFoundError, saying how to make it, where it is missing."""
-    return _kept(path)["writing"]
+    return keeping.read(path)["writing"]
 
 
 # -- keeping -------------------------------------------------------------------------------------
@@ -224,25 +222,25 @@ def made_by(what: str) -> dict[str, str]:
 
 def stale(what: str) -> list[str]:
     """What has changed, by name, since it was made."""
-    return changes(_kept(DATA / f"{what}.json")["made_by"], made_by(what))
+    return changes(keeping.read(DATA / f"{what}.json")["made_by"], made_by(what))
 
 
 def remake(what: str, path: Path | None = None) -> None:
     """Do it all again and keep it. An interruption leaves the old file as it was."""
     fingerprints = made_by(what)  # now: files may change in the meantime
     kept = {"made_by": fingerprints, what: MAKE[what]()}
-    write_whole(path or DATA / f"{what}.json", json.dumps(kept, separators=(",", ":")) + "\n")
+    keeping.write(path or DATA / f"{what}.json", kept)
 
 
 def accept(what: str, path: Path | None = None) -> None:
     """Keep it although code has changed, because what can be done in seconds comes out the same.
     Raises ValueError, and accepts nothing, if it does not."""
     path = path or DATA / f"{what}.json"
-    fingerprints, kept = made_by(what), _kept(path)
+    fingerprints, kept = made_by(what), keeping.read(path)
     if REHEARSE[what](kept[what]) > 0.01:
         how = f"python -m utils.checkpoints remake {what}"
         raise ValueError(f"{what}: it no longer comes out as it is kept; make it again: {how}")
-    write_whole(path, json.dumps({**kept, "made_by": fingerprints}, separators=(",", ":")) + "\n")
+    keeping.write(path, {**kept, "made_by": fingerprints})
 
 
 def _rehearse_proofs(kept, first=10, names=MODELS):
@@ -265,10 +263,3 @@ REHEARSE = {
     "tiny-proofs": lambda kept: _rehearse_proofs(kept[0], names=TINY),
     "writing": _rehearse_writing,
 }
-
-
-def _kept(path):
-    if not path.exists():
-        how = f"python -m utils.checkpoints remake {path.stem}"
-        raise FileNotFoundError(f"{path} is missing; make it with: {how}")
-    return json.loads(path.read_text("utf-8"))

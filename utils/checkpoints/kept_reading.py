@@ -8,17 +8,16 @@ and how many bits they take for text that they have not seen. Weights are not ke
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+from utils.checkpoints import keeping
 from utils.checkpoints.provenance import changes, provenance
 from utils.checkpoints.recipes.kjv import king_james
 from utils.experiments import scarce_kjv
 from utils.experiments.scarce import Arm
 from utils.experiments.scarce_kjv import Moment, Reading
-from utils.text.files import write_whole
 
 DATA = Path(__file__).resolve().parent / "data"
 TESTED, SEEDS = 128, (1, 2)  # windows; slice 0 was for pilots
@@ -59,12 +58,14 @@ def rehearsal() -> list[Reading]:
 
 def readings() -> list[Reading]:
     """What is kept. Raises FileNotFoundError, saying how to make it, where it is missing."""
-    return [_unpacked(each) for what in JOBS for each in _kept(what)["readings"]]
+    return [
+        _unpacked(each) for what in JOBS for each in keeping.read(DATA / f"{what}.json")["readings"]
+    ]
 
 
 def characters() -> list[int]:
     """How many characters are asked for in each of the tested windows."""
-    return _kept(next(iter(JOBS)))["characters"]
+    return keeping.read(DATA / f"{next(iter(JOBS))}.json")["characters"]
 
 
 def made_by(what: str) -> dict[str, str]:
@@ -74,7 +75,7 @@ def made_by(what: str) -> dict[str, str]:
 
 def stale(what: str) -> list[str]:
     """What has changed, by name, since it was made."""
-    return changes(_kept(what)["made_by"], made_by(what))
+    return changes(keeping.read(DATA / f"{what}.json")["made_by"], made_by(what))
 
 
 def remake(what: str) -> None:
@@ -83,19 +84,21 @@ def remake(what: str) -> None:
     found = {"rehearsal": rehearsal(), "readings": do(*JOBS[what])}
     packed = {name: [_packed(each) for each in some] for name, some in found.items()}
     characters = scarce_kjv.ends_of(king_james(), windows())
-    _write(what, {"made_by": fingerprints, "characters": characters, **packed})
+    keeping.write(
+        DATA / f"{what}.json", {"made_by": fingerprints, "characters": characters, **packed}
+    )
 
 
 def accept(what: str) -> None:
     """Keep it although code has changed, because a training of seconds comes out the same. Raises
     ValueError, and accepts nothing, if it does not."""
-    fingerprints, kept = made_by(what), _kept(what)
+    fingerprints, kept = made_by(what), keeping.read(DATA / f"{what}.json")
     before = [_unpacked(each) for each in kept["rehearsal"]]
     for old, new in zip(before, rehearsal(), strict=True):
         if abs(sum(old.left) - sum(new.left)) > 0.01 * len(old.left):
             how = f"python -m utils.checkpoints remake {what}"
             raise ValueError(f"{what}: it no longer comes out as it is kept; make it again: {how}")
-    _write(what, {**kept, "made_by": fingerprints})
+    keeping.write(DATA / f"{what}.json", {**kept, "made_by": fingerprints})
 
 
 def _packed(reading):
@@ -112,15 +115,3 @@ def _unpacked(kept):
     moments = tuple(Moment(**each) for each in kept["moments"])
     nats = {name: kept[name] and tuple(kept[name]) for name in ("left", "orders", "bound")}
     return Reading(Arm(**kept["arm"]), kept["seed"], moments, **nats)
-
-
-def _write(what, kept):
-    write_whole(DATA / f"{what}.json", json.dumps(kept, separators=(",", ":")) + "\n")
-
-
-def _kept(what):
-    path = DATA / f"{what}.json"
-    if not path.exists():
-        how = f"python -m utils.checkpoints remake {what}"
-        raise FileNotFoundError(f"{path} is missing; make it with: {how}")
-    return json.loads(path.read_text("utf-8"))

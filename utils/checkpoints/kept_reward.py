@@ -9,18 +9,17 @@ Weights are not kept: what is asked is how far each way to learn has come, and t
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
 import torch
 
+from utils.checkpoints import keeping
 from utils.checkpoints.provenance import changes, provenance
 from utils.checkpoints.store import at_seed, load_checkpoint, read_card
 from utils.experiments import estimates, reward, taking_back
 from utils.experiments.reward import Arm, Letters
 from utils.experiments.taking_back import GoOn, LookAgain
-from utils.text.files import write_whole
 from utils.worlds.tangle import Tangle
 from utils.worlds.verdicts import Verdicts
 
@@ -165,7 +164,7 @@ MAKE = {
 
 def kept(what: str) -> dict:
     """What is kept. Raises FileNotFoundError, saying how to make it, where it is missing."""
-    return _read(DATA / f"{what}.json")["found"]
+    return keeping.read(DATA / f"{what}.json")["found"]
 
 
 def made_by(what: str) -> dict[str, str]:
@@ -179,24 +178,21 @@ def made_by(what: str) -> dict[str, str]:
 
 def stale(what: str) -> list[str]:
     """What has changed, by name, since it was made."""
-    return changes(_read(DATA / f"{what}.json")["made_by"], made_by(what))
+    return changes(keeping.read(DATA / f"{what}.json")["made_by"], made_by(what))
 
 
 def remake(what: str, path: Path | None = None) -> None:
     """Do it all again and keep it. An interruption leaves the old file as it was."""
     fingerprints = made_by(what)  # now: files may change in the meantime
-    _write(path or DATA / f"{what}.json", fingerprints, MAKE[what](), REHEARSE[what]())
+    kept = keeping.rehearsed(fingerprints, MAKE[what](), REHEARSE[what]())
+    keeping.write(path or DATA / f"{what}.json", kept)
 
 
 def accept(what: str, path: Path | None = None) -> None:
     """Keep it although code has changed, because what can be done in seconds comes out the same.
     Raises ValueError, and accepts nothing, if it does not."""
     path = path or DATA / f"{what}.json"
-    fingerprints, before = made_by(what), _read(path)
-    if abs(REHEARSE[what]() - before["rehearsal"]) > 0.02:
-        how = f"python -m utils.checkpoints remake {what}"
-        raise ValueError(f"{what}: it no longer comes out as it is kept; make it again: {how}")
-    _write(path, fingerprints, before["found"], before["rehearsal"])
+    keeping.accept(path, made_by(what), REHEARSE[what](), within=0.02)
 
 
 def _rehearse_learning(rewarded):
@@ -222,15 +218,3 @@ REHEARSE = {
     "reward-gradients": _rehearse_gradients,
     "reward-verdicts": _rehearse_verdicts,
 }
-
-
-def _write(path, fingerprints, found, rehearsal):
-    whole = {"made_by": fingerprints, "found": found, "rehearsal": round(rehearsal, 4)}
-    write_whole(path, json.dumps(whole, separators=(",", ":")) + "\n")
-
-
-def _read(path):
-    if not path.exists():
-        how = f"python -m utils.checkpoints remake {path.stem}"
-        raise FileNotFoundError(f"{path} is missing; make it with: {how}")
-    return json.loads(path.read_text("utf-8"))

@@ -8,12 +8,11 @@ kept like a checkpoint (chapter 11).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 
-from utils.checkpoints import kept_foreign
+from utils.checkpoints import keeping, kept_foreign
 from utils.checkpoints.provenance import changes, provenance
 from utils.checkpoints.recipes.cups import LONGEST, next_states
 from utils.checkpoints.recipes.cups import batches as cup_batches
@@ -23,7 +22,6 @@ from utils.experiments import states
 from utils.models import smollm
 from utils.models.recurrent import Recurrent
 from utils.text import corpus
-from utils.text.files import write_whole
 from utils.training.fit import fit
 from utils.worlds.groups import Groups
 from utils.worlds.topics import Topics
@@ -121,7 +119,7 @@ MAKE = {
 
 def kept(what: str):
     """What is kept. Raises FileNotFoundError, saying how to make it, where it is missing."""
-    return _read(DATA / f"{what}.json")["found"]
+    return keeping.read(DATA / f"{what}.json")["found"]
 
 
 def smollm_split(layer: dict) -> states.Split:
@@ -143,24 +141,21 @@ def made_by(what: str) -> dict[str, str]:
 
 def stale(what: str) -> list[str]:
     """What has changed, by name, since it was made."""
-    return changes(_read(DATA / f"{what}.json")["made_by"], made_by(what))
+    return changes(keeping.read(DATA / f"{what}.json")["made_by"], made_by(what))
 
 
 def remake(what: str, path: Path | None = None) -> None:
     """Do it all again and keep it. An interruption leaves the old file as it was."""
     fingerprints = made_by(what)  # now: files may change in the meantime
-    _write(path or DATA / f"{what}.json", fingerprints, MAKE[what](), REHEARSE[what]())
+    kept = keeping.rehearsed(fingerprints, MAKE[what](), REHEARSE[what]())
+    keeping.write(path or DATA / f"{what}.json", kept)
 
 
 def accept(what: str, path: Path | None = None) -> None:
     """Keep it although code has changed, because what can be done in seconds comes out the same.
     Raises ValueError, and accepts nothing, if it does not."""
     path = path or DATA / f"{what}.json"
-    fingerprints, before = made_by(what), _read(path)
-    if abs(REHEARSE[what]() - before["rehearsal"]) > 0.01:
-        how = f"python -m utils.checkpoints remake {what}"
-        raise ValueError(f"{what}: it no longer comes out as it is kept; make it again: {how}")
-    _write(path, fingerprints, before["found"], before["rehearsal"])
+    keeping.accept(path, made_by(what), REHEARSE[what](), within=0.01)
 
 
 def _rehearse_recurrents():
@@ -181,15 +176,3 @@ REHEARSE = {
     "states-smollm": _rehearse_smollm,
     "states-topics": _rehearse_topics,
 }
-
-
-def _write(path, fingerprints, found, rehearsal):
-    whole = {"made_by": fingerprints, "found": found, "rehearsal": round(rehearsal, 4)}
-    write_whole(path, json.dumps(whole, separators=(",", ":")) + "\n")
-
-
-def _read(path):
-    if not path.exists():
-        how = f"python -m utils.checkpoints remake {path.stem}"
-        raise FileNotFoundError(f"{path} is missing; make it with: {how}")
-    return json.loads(path.read_text("utf-8"))
