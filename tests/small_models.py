@@ -4,7 +4,8 @@ import itertools
 
 import torch
 
-from utils.models.transformer import Transformer
+from utils.experiments.reward import Letters
+from utils.models.transformer import Transformer, TransformerConfig
 
 
 def lively(config, seed=0):
@@ -17,6 +18,14 @@ def lively(config, seed=0):
             else:
                 weight.copy_(torch.linspace(0.5, 1.5, len(weight)))
     return model.requires_grad_(False)
+
+
+def lively_letters(world, causal=False, seed=0):
+    """A small model of a world of letters, which can learn."""
+    config = TransformerConfig(
+        len(world.vocab), d_model=16, n_layers=1, n_heads=2, max_len=1 + world.length, causal=causal
+    )
+    return Letters(lively(config, seed).requires_grad_(True), world)
 
 
 def tokens(batch, length, vocab_size=50, seed=0):

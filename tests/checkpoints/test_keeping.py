@@ -6,9 +6,7 @@ from utils.checkpoints import keeping
 
 
 def test_what_is_missing_says_how_to_make_it(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"-m utils\.checkpoints remake some-results"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"-m utils\.checkpoints remake some-results"):
         keeping.read(tmp_path / "some-results.json")
 
 

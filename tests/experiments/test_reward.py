@@ -1,22 +1,19 @@
+from functools import partial
+
 import pytest
 import torch
 
-from tests.small_models import lively
+from tests.small_models import lively_letters
 from utils.experiments import reward
 from utils.experiments.reward import Arm
 from utils.measure import enumeration
-from utils.models.transformer import TransformerConfig
 from utils.worlds.tangle import Tangle
 
 WORLD = Tangle("ab", 3)
 PRAISED = reward.even(WORLD)
 
 
-def small(causal=False, seed=0):
-    config = TransformerConfig(
-        len(WORLD.vocab), d_model=16, n_layers=1, n_heads=2, max_len=4, causal=causal
-    )
-    return reward.Letters(lively(config, seed).requires_grad_(True), WORLD)
+small = partial(lively_letters, WORLD)
 
 
 def dice(seed=0):
