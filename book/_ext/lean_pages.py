@@ -82,8 +82,12 @@ def unbroken(body: str) -> str:
     row after about twelve letters, "1 of 8" nowhere, "-1.0 to -0.9" before its "to"."""
 
     def name(found: re.Match) -> str:
-        lines = wrap(unescape(found[2]), 12, break_long_words=False, break_on_hyphens=False)
-        return found[1] + " ".join(escape(line).replace(" ", STAY) for line in lines)
+        lines = wrap(unescape(found[2]), 12, break_long_words=False)
+        return found[1] + re.sub(r"(?<=-</span>) ", "", " ".join(map(whole, lines)))
+
+    def whole(line: str) -> str:
+        kept = escape(line).replace(" ", STAY)
+        return f'<span class="ott-whole">{kept}</span>' if "-" in line else kept
 
     def value(found: re.Match) -> str:
         whole = re.sub(r"(?<=\d) of (?=\d)", f"{STAY}of{STAY}", found[2])
