@@ -38,12 +38,7 @@ def even(world, letter: int = 0):
     return ((world.rows == letter).sum(1) % 2 == 0).double()
 
 
-def alike(world):
-    """1 for a text that ends as it begins."""
-    return (world.rows[:, 0] == world.rows[:, -1]).double()
-
-
-REWARDS = {"first letter": first, "ends alike": alike, "even number": even}
+REWARDS = {"first letter": first, "even number": even}
 
 
 # -- exactly ---------------------------------------------------------------------------------------
