@@ -26,6 +26,7 @@ def test_what_no_longer_comes_out_the_same_is_not_accepted(tmp_path):
     keeping.accept(path, {"new": 1}, 0.51, within=0.02)
     assert keeping.read(path) == {"made_by": {"new": 1}, "found": [7], "rehearsal": 0.5}
     before = path.read_text()
-    with pytest.raises(ValueError, match=r"some-results: it no longer .* remake some-results"):
-        keeping.accept(path, {"newer": 1}, 0.53, within=0.02)
+    for rehearsal in (0.53, float("nan")):
+        with pytest.raises(ValueError, match=r"some-results: it no longer .* remake some-results"):
+            keeping.accept(path, {"newer": 1}, rehearsal, within=0.02)
     assert path.read_text() == before and json.loads(before)["made_by"] == {"new": 1}

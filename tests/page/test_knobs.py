@@ -129,6 +129,22 @@ def test_the_same_answers_give_the_same_bytes(turned):
     assert once == again
 
 
+def test_a_drawing_rounded_otherwise_does_not_change_the_name(turned):
+    """Else the stored page of one computer is not that of another."""
+
+    def drawn(slope, *, rounding):
+        fig, ax = plt.subplots(figsize=(5, 3))
+        ax.plot([0, 1], [0, slope + rounding])
+        return fig
+
+    one, other = (
+        turned(lambda slope, by=by: drawn(slope, rounding=by), alt=ALT, slope=[1, 2])["text/html"]
+        for by in (0, 0.01)
+    )
+    assert one != other
+    assert len(set(re.findall("knobs-[0-9a-f]{10}", one + other))) == 1
+
+
 def test_text_cannot_become_markup_or_leave_the_script(turned):
     bad = "</script><img src=x>"
     html = turned(lambda word: bad, title=bad, word=[bad, "b"])["text/html"]

@@ -35,7 +35,7 @@ def accept(path: Path, made_by: dict, rehearsal: float, *, within: float) -> Non
     """Keep what there is as made by the code of now. Raises ValueError, and accepts nothing, if the
     rehearsal is further than that from the one that is kept."""
     before = read(path)
-    if abs(rehearsal - before["rehearsal"]) > within:
+    if not abs(rehearsal - before["rehearsal"]) <= within:  # what is no number is not near it
         raise ValueError(
             f"{path.stem}: it no longer comes out as it is kept; make it again: "
             f"python -m utils.checkpoints remake {path.stem}"

@@ -53,8 +53,8 @@ def turn(
     _check(knobs, start or {})
     panels = [_panel(function, knobs, places, alt) for places in _places(knobs)]
     first = panels[_index(knobs, [knob.start for knob in knobs])]
-    words = [title] * bool(title) + [first.name, first.text]
-    bundle = {"text/html": _html(knobs, panels, title), "text/plain": "\n".join(words)}
+    words = "\n".join([title] * bool(title) + [first.name, first.text])
+    bundle = {"text/html": _html(knobs, panels, title, words), "text/plain": words}
     publish(_live(knobs, panels, title) | bundle)
 
 
@@ -174,8 +174,10 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _html(knobs: list[_Knob], panels: list[_Panel], title: str | None) -> str:
-    """Every panel, folded but for the one shown; knobs.js adds controls and unfolds the others."""
+def _html(knobs: list[_Knob], panels: list[_Panel], title: str | None, words: str) -> str:
+    """Every panel, folded but for the one shown; knobs.js adds controls and unfolds the others.
+
+    It is named by its words: a drawing's coordinates differ from one computer to the next."""
     shown = _index(knobs, [knob.start for knob in knobs])
     folds = [
         f'<details class="ott-panel"{" open" if i == shown else ""}>'
@@ -184,7 +186,7 @@ def _html(knobs: list[_Knob], panels: list[_Panel], title: str | None) -> str:
     ]
     data = [{"name": k.name, "kind": k.kind, "labels": k.labels, "start": k.start} for k in knobs]
     data = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    key = hashlib.sha256("\0".join([title or "", data, *folds]).encode()).hexdigest()[:10]
+    key = hashlib.sha256(f"{data}\0{words}".encode()).hexdigest()[:10]
     others = "".join(fold for i, fold in enumerate(folds) if i != shown)
     if others:
         others = f'<details class="ott-others"><summary>Other settings</summary>{others}</details>'
