@@ -133,14 +133,17 @@ def test_a_drawing_rounded_otherwise_does_not_change_the_name(turned):
     """Else the stored page of one computer is not that of another."""
 
     def drawn(slope, *, rounding):
-        fig, ax = plt.subplots(figsize=(5, 3))
+        fig, ax = plt.subplots()
         ax.plot([0, 1], [0, slope + rounding])
         return fig
 
-    one, other = (
-        turned(lambda slope, by=by: drawn(slope, rounding=by), alt=ALT, slope=[1, 2])["text/html"]
-        for by in (0, 0.01)
-    )
+    with matplotlib.rc_context():
+        plotting.style()
+        one, other = (
+            turned(lambda slope, by=by: drawn(slope, rounding=by), alt=ALT, slope=[1, 2])
+            for by in (0, 0.01)
+        )
+    one, other = one["text/html"], other["text/html"]
     assert one != other
     assert len(set(re.findall("knobs-[0-9a-f]{10}", one + other))) == 1
 
