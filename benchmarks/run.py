@@ -285,34 +285,47 @@ def loss_of(model, tokens):
 
 
 def diffusing() -> Comparison:
-    """A denoiser fills 16 texts of 64 masks, likeliest first, one a pass."""
-    mask_id = 255
-    config = TransformerConfig(vocab_size=256, max_len=64, causal=False)
+    """A denoiser of characters or bytes fills 16 texts of 64 masks, likeliest first, one a pass."""
+    return filling(256)
+
+
+def diffusing_pairs() -> Comparison:
+    """The same with as many byte pairs as chapter 02 has: then logits cost more."""
+    return filling(1024)
+
+
+def filling(vocab_size) -> Comparison:
+    mask_id = vocab_size - 1
+    config = TransformerConfig(vocab_size=vocab_size, max_len=64, causal=False)
     model = Transformer(config)
     blank = torch.full((16, 64), mask_id)
     return Comparison(
-        what=f"a denoiser of {size(model)} fills 16 texts in 64 passes",
+        what=f"a denoiser of {size(model)}, {vocab_size:,} tokens, fills 16 texts in 64 passes",
         ours="diffusion.sample",
-        theirs="a plain loop: softmax everywhere, the surest mask of each text",
+        theirs="a loop that works as LLaDA's sampler does, with the same model",
         target=1.2,
         rounds=11,
         run_ours=lambda: drop(diffusion.sample(model, blank, mask_id)),
-        run_theirs=lambda: drop(fill_plainly(model, blank.clone(), mask_id)),
+        run_theirs=lambda: drop(fill_as_llada(model, blank.clone(), mask_id)),
     )
 
 
 @torch.no_grad()
-def fill_plainly(model, tokens, mask_id):
-    """Fill all masks, for each text one a pass: what one would write first."""
-    rows = torch.arange(len(tokens))
-    while (tokens == mask_id).any():
+def fill_as_llada(model, tokens, mask_id):
+    """Fill all masks, for each text one a pass, in the steps of the sampler published with LLaDA
+    (Nie et al. 2025, arXiv:2502.09992; `generate.py` of its repository): the likeliest token of
+    every position, its probability, and row by row the mask that is surest."""
+    for _ in range(int((tokens == mask_id).sum(-1).max())):
+        masked = tokens == mask_id
         logits = model(tokens)
-        logits[..., mask_id] = -torch.inf
-        confidence, best = logits.softmax(-1).max(-1)
-        confidence[tokens != mask_id] = -1.0
-        at = confidence.argmax(-1)
-        blank = tokens[rows, at] == mask_id
-        tokens[rows[blank], at[blank]] = best[rows[blank], at[blank]]
+        best = logits.argmax(-1)
+        sure = logits.softmax(-1).gather(-1, best[..., None])[..., 0]
+        sure = torch.where(masked, sure, -torch.inf)
+        best = torch.where(masked, best, tokens)
+        now = torch.zeros_like(masked)
+        for row in range(len(tokens)):
+            now[row, sure[row].topk(1).indices] = True
+        tokens[now] = best[now]
     return tokens
 
 
@@ -328,7 +341,7 @@ COMPARISONS = {
     function.__name__: function
     for function in (
         *(decoding, four_bits, llama_cpp),
-        *(caching, sampling, training, learning, diffusing),
+        *(caching, sampling, training, learning, diffusing, diffusing_pairs),
     )
 }
 

@@ -10,6 +10,8 @@ import torch
 from tests.disks import filling_up, killed_at, locked
 from tests.places import ROOT
 from tools import environment
+from utils.generation import diffusion
+from utils.models.transformer import Transformer, TransformerConfig
 
 BENCHMARKS = ROOT / "benchmarks"
 
@@ -31,6 +33,21 @@ def test_the_stored_results_are_those_of_every_race(run):
     for name, result in results.items():
         assert result["low"] <= result["ratio"] <= result["high"], name
         assert "threads" in result["machine"] and result["gflops"] > 0, name
+
+
+def test_both_that_fill_blanks_fill_them_alike(run):
+    """Else one of them might be faster because it does something else."""
+    config = TransformerConfig(64, d_model=16, n_heads=2, causal=False, tie_embeddings=False)
+    model = Transformer(config)
+    blank = torch.full((3, 20), 63)
+    blank[1, :7] = 5  # a row with fewer masks than the others
+
+    def never_a_mask(tokens):
+        return model(tokens).index_fill(-1, torch.tensor(63), -1e9)
+
+    ours = diffusion.sample(model, blank, 63)
+    assert torch.equal(ours, run.fill_as_llada(never_a_mask, blank.clone(), 63))
+    assert (ours != 63).all() and (ours[1, :7] == 5).all()
 
 
 def test_a_race_lost_is_no_error_and_an_absent_opponent_is_left_out(
