@@ -157,8 +157,8 @@ def guidance(seed: int, weight: float, orders=None) -> Law:
 
 
 def guided_to(world, automaton, weight: float) -> Law:
-    """A denoiser with the exact probabilities of a `Listed` world, guided towards a constraint: in a
-    blank each token is as likely as it is, times P(accepted | what stands, token)^weight.
+    """A denoiser with the exact probabilities of a `Listed` world, guided towards a constraint: in
+    a blank each token is as likely as it is, times P(accepted | what stands, token)^weight.
 
     A text is accepted or it is not, so that what is declared is the posterior, whatever the weight.
     """
