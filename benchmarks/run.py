@@ -10,11 +10,11 @@ Name comparisons to run only those; the others keep the results they have.
 """
 
 import argparse
+import datetime
 import importlib.metadata
 import importlib.util
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -28,6 +28,7 @@ from plain_gpt import PlainGPT
 
 from utils.generation import diffusion
 from utils.generation.sampling import generate
+from utils.measure.roofline import machine
 from utils.models import smollm
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.text import corpus
@@ -372,33 +373,15 @@ def measure(comparison: Comparison) -> dict:
     low, ratio, high = (round(x, 2) for x in statistics.quantiles(race(comparison), n=4))
     words = {key: value for key, value in vars(comparison).items() if not callable(value)}
     found = {"ratio": ratio, "low": low, "high": high}
-    return words | found | {"machine": machine(), "gflops": gflops()}
+    where = {"machine": machine(), "day": datetime.date.today().isoformat(), "gflops": gflops()}
+    return words | found | where
 
 
 def gflops() -> int:
-    """The speed at which it multiplies just now, for names of processors say little."""
+    """The speed at which the machine multiplies just now, for names of processors say little."""
     a = torch.ones(1024, 1024)
     a @ a  # to warm up
     return round(2 * 1024**3 / min(timed(lambda: drop(a @ a)) for _ in range(20)) / 1e9)
-
-
-def machine() -> str:
-    """What ran it, in a line."""
-    threads, version = torch.get_num_threads(), torch.__version__.split("+")[0]
-    return (
-        f"{processor()}, {threads} thread{'s' * (threads > 1)}, torch {version}, "
-        f"Python {platform.python_version()}"
-    )
-
-
-def processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return " ".join(line.partition(":")[2].split())
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def table(results: dict[str, dict]) -> str:
@@ -413,7 +396,7 @@ def table(results: dict[str, dict]) -> str:
         lines.append(row)
     speeds = {}
     for r in results.values():
-        speeds.setdefault(r["machine"], []).append(r["gflops"])
+        speeds.setdefault(f"{r['machine']}, {r['day']}", []).append(r["gflops"])
     where = "; ".join(f"{m}, {min(each)} to {max(each)} GFLOP/s" for m, each in speeds.items())
     return "\n".join([*lines, "", f"Median over rounds. Measured on {where}.", ""])
 

@@ -911,6 +911,7 @@ RULE = refining.Masks(19, 2)
 LONG = lively(TransformerConfig(20, d_model=8, n_layers=1, n_heads=1, max_len=24))
 ANYWHERE = automata.at_place(20, 1, range(20))
 FLAT, WRITTEN = torch.full((2,) * 4, 1 / 16, dtype=torch.float64), speed.Law(torch.zeros(1), 2.0)
+WRONG = speed.Law(FLAT.flatten().log(), 4.0)
 LETTERS = lively(TransformerConfig(len(TANGLE.vocab), d_model=8, n_layers=1, n_heads=1, max_len=5))
 TRUE = control.truth(TANGLE)
 ROOF = roofline.Roofline({1: (1.0, 2.0), 4: (2.0, 3.0)}, 1, 1)
@@ -1052,6 +1053,7 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     "speed.write threshold": a_real(
         lambda v: speed.write(speed.truth(FLAT, 4), threshold=v).passes, 0, 0.5, 1, least=0, most=1
     ),
+    "speed.Law.wrong rare": a_real(lambda v: WRONG.wrong(FLAT, v), 0, 0.5, 1, least=0, most=1),
     "speed.schedules n": a_whole(lambda v: len(speed.schedules(v, 1)), 1, 3, least=1),
     "speed.schedules size": a_whole(lambda v: len(speed.schedules(4, v)), 1, 2, 4, least=1, most=4),
     "speed.price n": a_whole(lambda v: speed.price(WRITTEN, v, 1), 1, 3, least=1),
@@ -1083,6 +1085,9 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     ),
     "steered.guided weight": a_real(
         lambda v: steered.guided(TANGLE, TRUE.blanks, TRUE.blanks, v).log_probs, 0, 0.5, least=0
+    ),
+    "control.guided_to weight": a_real(
+        lambda v: control.guided_to(TANGLE, ANYWHERE, v).off, 0.5, 3, least=0, open="("
     ),
     "control.counting rows": a_whole(lambda v: counting(rows=v), 2, 3, least=2),
     "control.counting seed": a_seed(lambda v: counting(seed=v)),

@@ -64,6 +64,15 @@ def test_guidance_of_weight_one_is_the_condition():
     assert torch.allclose(some.target, control.guidance(100, 2.0).target)
 
 
+def test_guided_to_a_constraint_all_obey_and_a_weight_of_one_is_the_posterior():
+    for automaton in (control.last(WORLD, "b"), control.exactly(WORLD, "b", 2)):
+        for weight, near in ((0.5, False), (1, True), (2, False), (4, False)):
+            law = control.guided_to(WORLD, automaton, weight)
+            assert torch.allclose(law.target, posterior(automaton)) and law.met == pytest.approx(1)
+            assert float(law.probs.sum()) == pytest.approx(1)
+            assert (law.off < 1e-9) is near and (near or law.off > 0.005)
+
+
 def test_a_perfect_foresight_writes_the_posterior():
     """A model that knows p(last letter | what stands) by adding up."""
 

@@ -94,6 +94,19 @@ def test_texts_that_the_language_lacks_are_counted():
     assert speed.write(speed.truth(tied, 2)).wrong(tied) == 0
 
 
+def test_of_the_rarest_texts_a_language_writes_what_is_said_and_others_what_they_write():
+    """By hand, with two texts that are as likely on either side of the line; and a language itself,
+    whose probabilities are not round."""
+    probs = torch.tensor([0.5, 0.25, 0.1, 0.1, 0.05, 0.0]).double()
+    law = speed.Law(torch.tensor([0.1, 0.1, 0.2, 0.4, 0.1, 0.1]).double().log(), 1.0)
+    for rare, expected in ((0.0, 0.1), (0.05, 0.2), (0.15, 0.2 + 0.3), (0.25, 0.8), (1.0, 1.0)):
+        assert law.wrong(probs, rare) == pytest.approx(expected), rare
+    for rare in (0.0, 0.01, 0.3):
+        assert speed.Law(PROBS.log(), 4.0).wrong(PROBS, rare) == pytest.approx(rare)
+    worse = speed.write(speed.truth(GRID, 4), size=4)
+    assert worse.wrong(PROBS, 0.01) > 0.02
+
+
 def test_a_model_of_blocks_is_asked_as_it_would_be_when_it_writes():
     """Each text's probability from `asked`, against reading its blocks one by one."""
     law = speed.write(speed.asked(MODEL, WORLD, 2), size=2)

@@ -37,6 +37,11 @@ def test_passes_take_turns_after_the_same_context():
     assert {k: len(each) for k, each in found.seconds.items()} == {1: 2, 4: 2}
     assert found.rows == 3 and found.threads == torch.get_num_threads()
 
+    model = Slow()
+    found = roofline.measure(model, **(how | {"clock": model.clock, "warm_up": False}))
+    assert model.read[1:] == [((3, 1), 5), ((3, 4), 5)] * 2, "no round but those that count"
+    assert {k: len(each) for k, each in found.seconds.items()} == {1: 2, 4: 2}
+
 
 def test_ratios_are_those_within_a_round():
     """The model slows down by a fifth in all; the ratio of the two counts hardly changes."""
@@ -62,3 +67,10 @@ def test_ratios_are_those_within_a_round():
 def test_what_cannot_be_timed(options, message):
     with pytest.raises(ValueError, match=message):
         roofline.measure(MODEL, **({"counts": (1, 4), "context": 0} | options))
+
+
+def test_the_machine_is_named_in_a_line_with_its_threads(monkeypatch):
+    for threads, said in ((1, ", 1 thread, torch "), (4, ", 4 threads, torch ")):
+        monkeypatch.setattr(torch, "get_num_threads", lambda n=threads: n)
+        line = roofline.machine()
+        assert said in line and "\n" not in line and not line.startswith(",")

@@ -1,3 +1,4 @@
+import datetime
 import importlib.util
 import json
 import os
@@ -33,6 +34,7 @@ def test_the_stored_results_are_those_of_every_race(run):
     for name, result in results.items():
         assert result["low"] <= result["ratio"] <= result["high"], name
         assert "threads" in result["machine"] and result["gflops"] > 0, name
+        assert datetime.date.fromisoformat(result["day"]).year >= 2026, name
 
 
 def test_both_that_fill_blanks_fill_them_alike(run):

@@ -23,7 +23,7 @@ from utils.measure import enumeration, steered
 from utils.measure.enumeration import Table
 from utils.measure.posterior import Hidden, Listed
 from utils.measure.steered import Law
-from utils.text.numbers import SEED, whole
+from utils.text.numbers import SEED, real, whole
 from utils.worlds.automata import at_place, counted
 from utils.worlds.tangle import Tangle
 
@@ -154,6 +154,22 @@ def guidance(seed: int, weight: float, orders=None) -> Law:
         return Law(declared[None], enumeration.in_random_order(bent)[None])
     written = torch.stack([enumeration.along(bent, order) for order in orders])
     return Law(declared.expand_as(written), written)
+
+
+def guided_to(world, automaton, weight: float) -> Law:
+    """A denoiser with the exact probabilities of a `Listed` world, guided towards a constraint: in
+    a blank each token is as likely as it is, times P(accepted | what stands, token)^weight.
+
+    A text is accepted or it is not, so that what is declared is the posterior, whatever the weight.
+    """
+    weight = real("weight", weight, "choose more than 0", above=0)
+    probs = world.log_prob(world.texts).exp()
+    accepted = automaton.accepted(world.rows)
+    tables = [enumeration.by_bayes(world.grid(each)) for each in (probs * accepted, probs)]
+    written = enumeration.in_random_order(steered.guided(world, *tables, weight))
+    never = ~accepted  # and on the way to them stand states that no accepted text fits
+    laws = (each.masked_fill(never, -torch.inf)[None] for each in (probs.log(), written))
+    return Law(*laws)
 
 
 # --- a look-ahead that is learned -----------------------------------------------------------------

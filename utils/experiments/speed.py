@@ -23,6 +23,7 @@ from utils.generation.blocks import Reader
 from utils.text.numbers import real, whole
 
 WHICH = ("likeliest", "drawn", "random")
+RARE = 0.01  # the rarest texts, which a language writes once in a hundred times, count as wrong
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,20 @@ class Law:
         """Total variation between the two."""
         return float((self.log_probs.exp() - probs.flatten()).abs().sum() / 2)
 
-    def wrong(self, probs: torch.Tensor) -> float:
-        """Sequence error: how often a text is written that the language does not have."""
-        return float(self.log_probs.exp()[probs.flatten() == 0].sum())
+    def wrong(self, probs: torch.Tensor, rare: float = 0.0) -> float:
+        """Sequence error: how often a text is written that the language hardly has, one of the
+        rarest, which it writes with probability `rare` in all. 0: one that it does not have.
+
+        Where the line falls among equally likely texts, each of them counts in part, so that the
+        language itself always has exactly this error.
+        """
+        rare = real("rare", rare, "choose a probability below 1", least=0, most=1)
+        probs = probs.flatten().double()
+        levels, level = probs.log().round(decimals=9).unique(return_inverse=True)  # rarest first
+        held = torch.zeros_like(levels).index_add(0, level, probs)
+        part = ((rare - (held.cumsum(0) - held)) / held).clamp(0, 1)
+        part[held == 0] = 1
+        return float(self.log_probs.exp() @ part[level])
 
 
 def truth(probs: torch.Tensor, size: int) -> list[torch.Tensor]:

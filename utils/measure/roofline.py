@@ -16,9 +16,11 @@ Passes over 1, 2, 4, … tokens take turns, so that a machine that slows down sl
 what is compared is the ratio within each round.
 """
 
+import platform
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -60,11 +62,19 @@ class Roofline:
 
 @torch.inference_mode()
 def measure(
-    model, *, counts=COUNTS, context=64, rows=1, rounds=9, seed=0, clock=time.perf_counter
+    model,
+    *,
+    counts=COUNTS,
+    context=64,
+    rows=1,
+    rounds=9,
+    seed=0,
+    warm_up=True,
+    clock=time.perf_counter,
 ) -> Roofline:
     """Time a causal model over each count of tokens, after `context` tokens in its cache.
 
-    rounds: how often each is timed; a round before them warms up. clock: seconds since some moment.
+    rounds: how often each is timed. warm_up, clock: as in `by_turns`.
     The tokens are random: their number matters and not what they say.
 
     Raises ValueError for counts without 1, and for more tokens than the model can read.
@@ -87,20 +97,43 @@ def measure(
     def read(k):
         model(tokens[:, context : context + k], cache.crop(context))
 
-    seconds = by_turns({k: partial(read, k) for k in counts}, rounds=rounds, clock=clock)
+    calls = {k: partial(read, k) for k in counts}
+    seconds = by_turns(calls, rounds=rounds, warm_up=warm_up, clock=clock)
     return Roofline(seconds, rows, torch.get_num_threads())
 
 
-def by_turns(calls, *, rounds=9, clock=time.perf_counter) -> dict:
+def by_turns(calls, *, rounds=9, warm_up=True, clock=time.perf_counter) -> dict:
     """Time several things, one after the other, round after round: {name: call} -> {name: seconds
-    in each round}. A round before them warms up. So a machine that slows down slows all of them."""
+    in each round}. So a machine that slows down slows all of them.
+
+    warm_up: whether a round before them is not counted; not needed where the same has just run.
+    clock: seconds since some moment."""
     rounds = whole("rounds", rounds, "it must be at least 1", least=1)
     found = {name: [] for name in calls}
-    for round_ in range(rounds + 1):
+    for round_ in range(-1 if warm_up else 0, rounds):
         for name, call in calls.items():
             begun = clock()
             call()
             taken = clock() - begun
-            if round_:
+            if round_ >= 0:
                 found[name].append(taken)
     return {name: tuple(each) for name, each in found.items()}
+
+
+def machine() -> str:
+    """What a clock was read on, in a line: processor, threads, and the versions that count."""
+    threads, version = torch.get_num_threads(), torch.__version__.split("+")[0]
+    return (
+        f"{_processor()}, {threads} thread{'s' * (threads > 1)}, torch {version}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def _processor():
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return " ".join(line.partition(":")[2].split())
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -2,7 +2,7 @@ import torch
 
 from utils.checkpoints.recipes.chains import KINDS, SIZES
 from utils.checkpoints.store import at_seed, load_checkpoint, read_card
-from utils.experiments import scarce
+from utils.experiments import scarce, speed
 from utils.measure import likelihood
 from utils.worlds import Chains
 
@@ -28,3 +28,8 @@ def test_models_of_blocks_have_learned_it_and_lose_by_what_they_fill_at_once():
         for size, card, kl in zip(SIZES[1:], cards[1:], alone[1:], strict=True):
             at_once = card.results[f"kl_nats_{size}_a_pass_likeliest"]
             assert at_once > kl + 0.4 and card.weights_sha256 is None
+        wrong = [
+            card.results[f"wrong_{size}_a_pass_likeliest"]
+            for size, card in zip(SIZES, cards, strict=True)
+        ]
+        assert speed.RARE < wrong[0] < 0.02 < min(wrong[1:]), "texts that are hardly ever written"

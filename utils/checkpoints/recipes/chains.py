@@ -26,14 +26,16 @@ def in_blocks(model, rows, world, *, size):
 
 
 def by_tokens_a_pass(model, world, *, size):
-    """KL from the language in nats a text, for each number of tokens that a pass fills, at the
-    places with the likeliest letters or at random ones; and by a threshold, with its passes."""
+    """KL from the language in nats a text and the sequence error, for each number of tokens that a
+    pass fills, at the places with the likeliest letters or at random ones; the former by a
+    threshold, too, with its passes."""
     said, probs = speed.asked(model, world, size), world.log_prob(world.texts).exp()
     found = {}
     for k in (k for k in SIZES if k <= size):
         for which in ("likeliest", "random"):
             law = speed.write(said, size=k, which=which)
             found[f"kl_nats_{k}_a_pass_{which}"] = law.lost(probs)
+            found[f"wrong_{k}_a_pass_{which}"] = law.wrong(probs, speed.RARE)
     sure = speed.write(said, threshold=SURE)
     return found | {"kl_nats_threshold": sure.lost(probs), "passes_threshold": sure.passes}
 
