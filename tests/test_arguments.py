@@ -1240,8 +1240,6 @@ EXEMPT |= {
     "taking_back.GoOn.tries temperature": HANDED_ON,
     "taking_back.LookAgain.tries temperature": HANDED_ON,
     "taking_back.LookAgain.log_prob steps": "what was done, not how often",
-    "taking_back.LookAgain.log_prob draw": "which of two draws of masks: a seed's last digit",
-    "taking_back.GoOn.log_prob draw": "as in `LookAgain`, where it matters",
     "taking_back.learn looks": "after how many steps to measure, a collection",
 }
 KNOWN = {key.split()[-1] for key in ARGUMENTS}

@@ -100,21 +100,6 @@ def test_one_mask_asks_both_models_the_same():
     after, steps = way.tries(denoiser, WORLD, asked, generator=dice())
     first, again = (way.log_prob(denoiser, WORLD, after, steps) for _ in range(2))
     assert torch.equal(first, again)
-    assert not torch.equal(first, way.log_prob(denoiser, WORLD, after, steps, draw=1))
-
-
-@pytest.mark.parametrize("by", ["steps", "1 mask"])
-def test_the_price_is_asked_by_a_draw_of_its_own_where_there_is_one(by, monkeypatch):
-    asked, way = [], LookAgain(by)
-
-    def log_prob(self, model, world, texts, steps, draw=0):
-        asked.append(draw)
-        return LookAgain.unwatched(self, model, world, texts, steps, draw)
-
-    monkeypatch.setattr(LookAgain, "unwatched", LookAgain.log_prob, raising=False)
-    monkeypatch.setattr(LookAgain, "log_prob", log_prob)
-    taking_back.learn(model(False), WORLD, way, steps=1, lr=1e-3, seed=0)
-    assert asked == ([0, 1, 1] if by == "1 mask" else [0, 1])
 
 
 def test_a_way_has_a_name():

@@ -58,15 +58,13 @@ def rewarded(world, texts):
 class GoOn:
     """A causal model goes on after the forced verdict."""
 
-    drawn = False  # nothing that it is asked about is drawn at random
-
     def tries(self, model, world, asked, *, temperature=1.0, generator=None):
         """What it writes, and what it takes to say how likely that was."""
         how = {"temperature": temperature, "generator": generator}
         texts = derailment.answer(model, world, asked.rows, asked.forced[:, None], **how).clone()
         return texts, None
 
-    def log_prob(self, model, world, texts, _, draw=0):
+    def log_prob(self, model, world, texts, _):
         """Of what it wrote after the forced verdict up to its full stop: (n,) nats."""
         begun = world.positions["verdict"] + 1
         stops = (texts[:, begun:] == world.vocab.id(".")).long()
@@ -84,7 +82,7 @@ class LookAgain:
     def __init__(self, by="steps"):
         if by not in ("steps", "tokens", "1 mask"):
             raise ValueError(f"by is {by!r}; choose 'steps', 'tokens' or '1 mask'")
-        self.by, self.drawn = by, by == "1 mask"
+        self.by = by
 
     @torch.no_grad()
     def tries(self, model, world, asked, *, temperature=1.0, generator=None):
@@ -101,14 +99,14 @@ class LookAgain:
         after = before.scatter(1, where[:, None], sampling.draw(said, **how)[:, None])
         return after, (before, where)
 
-    def log_prob(self, model, world, texts, steps, draw=0):
-        """(n,) nats, with a gradient. draw: which draw of masks, the same for every model."""
+    def log_prob(self, model, world, texts, steps):
+        """(n,) nats, with a gradient."""
         mask_id, (before, where) = world.vocab.mask_id, steps
         free = ~world.question.expand(texts.shape)
         if self.by == "1 mask":
             order = free.nonzero()[:, 1].view(len(texts), -1)
             written = trajectories.Written(texts, order)
-            dice = torch.Generator().manual_seed(2 * int(before.sum()) + draw)
+            dice = torch.Generator().manual_seed(int(before.sum()))  # the same for both models
             asked = trajectories.by_masks(written, mask_id, 1, generator=dice)
             return trajectories.stand_in(model, texts, asked, mask_id)
         at = world.positions["verdict"]
@@ -156,10 +154,9 @@ def learn(model, world, way, *, steps, lr, seed, looks=(), measure=None):
         asked = _often(ask(world, QUESTIONS, seed=1_000_000 * (seed + 1) + step))
         texts, done = way.tries(model, world, asked, generator=generator)
         mine = way.log_prob(model, world, texts, done)
-        with torch.no_grad():  # the price by a draw of its own, as in `reward.surrogate`
-            now = way.log_prob(model, world, texts, done, draw=1) if way.drawn else mine.detach()
-            theirs = way.log_prob(first_model, world, texts, done, draw=1)
-        gains = rewarded(world, texts).float() - BETA * (now - theirs)
+        with torch.no_grad():
+            theirs = way.log_prob(first_model, world, texts, done)
+        gains = rewarded(world, texts).float() - BETA * (mine.detach() - theirs)
         aim = (_better(gains) * mine).mean()
         optimizer.zero_grad()
         (-aim).backward()
