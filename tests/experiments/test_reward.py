@@ -81,12 +81,37 @@ def test_an_advantage_is_over_the_others():
 def test_prices_count_writing_asking_back_and_the_first_model():
     assert reward.price("one pass", 6) == 6 + 4
     assert reward.price("steps", 6) == 6 + 24 == reward.price("left to right", 6)
-    assert reward.price("16 masks", 6) == 6 + 64
+    assert reward.price("one step", 6) == 6 + 5 and reward.price("16 masks", 6) == 6 + 80
     for by in set(reward.STAND_INS) - {"exact"}:
         model = small()
         written = reward.write(model, WORLD, 4, generator=dice())
         asked = reward.ask(by, written, WORLD.vocab.mask_id, dice())
-        assert reward.price(by, 3) == 3 + 4 * asked.passes
+        drawn = by not in reward.CERTAIN
+        assert reward.price(by, 3) == 3 + (5 if drawn else 4) * asked.passes
+
+
+def test_only_what_is_drawn_changes_when_it_is_asked_again():
+    written = reward.write(small(), WORLD, 50, generator=dice())
+    for by in set(reward.STAND_INS) - {"exact"}:
+        one, other = (reward.ask(by, written, WORLD.vocab.mask_id, dice(k)) for k in (0, 1))
+        assert torch.equal(one.states, other.states) == (by in reward.CERTAIN), by
+
+
+def test_a_drawn_step_prices_the_leaving_as_much_as_all_steps_do():
+    """By the same draw for the gradient and the price, one step of three would count threefold."""
+    model, first_model = small(), lively_letters(WORLD, seed=1)
+    how = {"beta": 1.0, "eagerness": 0.0}
+
+    def slope(by, seed):
+        generator = dice(seed)
+        written = reward.write(model, WORLD, 5_000, generator=generator)
+        aim = reward.surrogate(
+            model, first_model, WORLD, written, PRAISED, by, generator=generator, **how
+        )
+        return torch.cat([g.flatten() for g in torch.autograd.grad(aim, [*model.parameters()])])
+
+    expected = slope("steps", 0)
+    assert (slope("one step", 1) - expected).norm() < 0.25 * expected.norm()
 
 
 @pytest.mark.parametrize(("causal", "by"), [(True, "exact"), (False, "exact"), (False, "steps")])

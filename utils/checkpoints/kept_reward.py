@@ -29,6 +29,7 @@ EASY, HARD = "first letter", "even number"  # what is rewarded
 EAGER = 3.0  # how eager a denoiser is to fill first what it is sure of
 BETA = 0.1
 PASSES = 96_000  # for each training: fifty batches by steps
+LOOKS = 8  # how often the law is computed on the way
 
 # -- where all is exact ----------------------------------------------------------------------------
 
@@ -61,7 +62,7 @@ def learning(rewarded, seeds=SEEDS, arms=None, passes=PASSES) -> dict:
         for seed in seeds:
             model = tangled("ar" if name in CAUSAL else "diffusion", seed, world)
             how = {"passes": spend, "beta": BETA, "seed": seed, "eagerness": EAGER}
-            curve = reward.learn(model, world, praised, arm, **how)[1]
+            curve = reward.learn(model, world, praised, arm, **how, looks=LOOKS)[1]
             found[name].append([[spent, round(share, 4)] for spent, share in curve])
     return found
 
@@ -122,7 +123,7 @@ WAYS = {  # {name: the first model, how it may act, steps, learning rate}
     "tokens only": ("verdicts-diffusion", LookAgain("tokens"), 80, 3e-4),
     "1 mask": ("verdicts-diffusion", LookAgain("1 mask"), 80, 3e-4),
 }
-ASKED, LOOKS = 200, 6  # questions on the way, and how often they are asked
+ASKED, TIMES = 200, 6  # questions on the way, and how often they are asked
 FRESH = 900_000_000  # seeds from here on are no training's
 
 
@@ -143,7 +144,7 @@ def verdicts(seeds=SEEDS, ways=None, steps=None, asked=ASKED) -> dict:
         found[name] = []
         for seed in seeds:
             model = load_checkpoint(recipe, seed)[0]
-            looks = [last * k // LOOKS for k in range(LOOKS + 1)]
+            looks = [last * k // TIMES for k in range(TIMES + 1)]
             how = {"steps": last, "lr": lr, "seed": seed, "looks": looks, "measure": ends}
             taught, curve = taking_back.learn(model, world, way, **how)
             (wrong, right), unseen = (ends(taught, questions) for questions in in_the_end)

@@ -138,13 +138,15 @@ STAND_INS = {  # {name: passes in which a text is asked about, for six letters}
     "pairs": 3,
     "two bounds": 2,
 }
+CERTAIN = "exact", "steps", "left to right", "one pass"  # what they ask is not drawn at random
 
 
 def price(by, letters: int) -> int:
     """Forward passes for one text: writing it, asking about it with a gradient, and asking the
-    first model. Where a denoiser is told the exact log-probability, the telling is free."""
+    first model; and where the question is drawn, asking the model once more, by the second draw.
+    Where a denoiser is told the exact log-probability, the telling is free."""
     asking = letters if by in ("steps", "left to right") else STAND_INS[by]
-    return letters + (BACK + 1) * asking
+    return letters + (BACK + (1 if by in CERTAIN else 2)) * asking
 
 
 def ask(by, written, mask_id, generator):
@@ -180,8 +182,9 @@ def write(model, world, n, *, eagerness=0.0, generator=None):
 def surrogate(model, first_model, world, written, reward, by, *, beta, eagerness, generator):
     """A scalar whose gradient is this arm's estimate of the gradient of what the model gains.
 
-    The same question serves the gradient and the price of leaving the first model. Where it was
-    drawn at random, the price so counts too high: of one step in six, up to six times.
+    A question that is drawn at random is drawn twice: once for the gradient and once for the price
+    of leaving the first model. The mean of a product is that of the means only if the two draws are
+    independent: of one step in six, the same step for both, the price would count up to six times.
     """
     texts, mask_id = written.texts, world.vocab.mask_id
     got = reward[number(world, texts)]
@@ -190,21 +193,20 @@ def surrogate(model, first_model, world, written, reward, by, *, beta, eagerness
         mine = say(model, world, texts, eagerness)
         with torch.no_grad():
             theirs = say(first_model, world, texts, eagerness)
-        return _reinforced(mine, mine, theirs, got, beta)
-    asked = ask(by, written, mask_id, generator)
+        return (advantages(got - beta * (mine.detach() - theirs)) * mine).mean()
     how = {"eagerness": None if by == "left to right" else eagerness}
+    asked = ask(by, written, mask_id, generator)
     mine = trajectories.stand_in(model, texts, asked, mask_id, **how)
     with torch.no_grad():
-        theirs = trajectories.stand_in(first_model, texts, asked, mask_id, **how)
-    if by != "two bounds":
-        return _reinforced(mine, mine, theirs, got, beta)
-    praised = advantages(got - beta * (mine - theirs).detach()) > 0
-    bounds = trajectories.two_bounds(model, texts, asked, mask_id, praised)
-    return _reinforced(bounds, mine, theirs, got, beta)
-
-
-def _reinforced(stand_in, mine, theirs, got, beta):
-    return (advantages(got - beta * (mine - theirs).detach()) * stand_in).mean()
+        again, now = asked, mine.detach()
+        if by not in CERTAIN:
+            again = ask(by, written, mask_id, generator)
+            now = trajectories.stand_in(model, texts, again, mask_id, **how)
+        theirs = trajectories.stand_in(first_model, texts, again, mask_id, **how)
+    better = advantages(got - beta * (now - theirs))
+    if by == "two bounds":
+        mine = trajectories.two_bounds(model, texts, asked, mask_id, better > 0)
+    return (better * mine).mean()
 
 
 def advantages(gains):
