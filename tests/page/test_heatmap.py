@@ -29,6 +29,19 @@ def test_shades_stay_between_none_and_all():
     assert re.findall(r"--shade-of:(\S+)%", HTML) == ["0", "100", "0", "50", "0"]
 
 
+def test_a_cell_that_tells_nothing_is_a_dash_that_can_be_chosen(page):
+    cells = [[Cell(None, "it has not learned"), *CELLS[0][1:]], *CELLS[1:]]
+    assert heatmap.text(cells, **HOW).splitlines()[2].split() == ["first", "–", "1.02"]
+    page.set_content(heatmap.html(cells, alt=ALT, **HOW))
+    dash = page.get_by_role("button", name="first, a: –")
+    assert told(page).splitlines()[0] == "first, b: 1.02"  # and never the dash at first
+    dash.click()
+    assert told(page).splitlines() == ["first, a: –", "it has not learned"]
+    paint = "(cell) => getComputedStyle(cell.closest('td')).backgroundColor"
+    plain = page.get_by_role("button", name="second, a: -0.10").evaluate(paint)
+    assert dash.evaluate(paint) == plain
+
+
 def test_as_text_it_is_the_table():
     lines = heatmap.text(CELLS, **HOW).splitlines()
     assert lines[0] == "What moves it" and lines[2].split() == ["first", "0.00", "1.02"]
