@@ -82,6 +82,23 @@ def test_it_can_be_walked_by_keyboard_over_empty_cells(shown):
     assert seen[1:] == ["first, a", "second, a", "second, c", "second, c", "second, c", "second, a"]
 
 
+# What JupyterLab says of all tables in outputs.
+LAB = """<style>:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon :is(th, td, tr) {text-align: right}
+.jp-RenderedHTMLCommon :is(th, td) {padding: 0.5em; vertical-align: middle}
+summary {display: block}</style><div class="jp-RenderedHTMLCommon jp-RenderedHTML">"""
+
+
+@pytest.mark.parametrize("around", ["", LAB])
+def test_a_column_is_named_above_its_middle(page, around):
+    page.set_content(around + HTML)
+    style = "(cell, name) => getComputedStyle(cell)[name]"
+    heads, names = (page.locator(f"{part} th").all() for part in ("thead", "tbody"))
+    assert {head.evaluate(style, "textAlign") for head in heads} == {"center"}
+    assert {name.evaluate(style, "textAlign") for name in names} == {"left"}
+    assert {cell.evaluate(style, "paddingLeft") for cell in heads + names} == {"0px"}
+    assert page.locator("summary").evaluate(style, "display") == "list-item"  # it can be opened
+
+
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_cells_are_large_enough_to_touch_and_nothing_runs_over(shown, width):
     shown.set_viewport_size({"width": width, "height": 844})
