@@ -150,37 +150,25 @@ BACKWARD = replace(
     about="The same model, which writes the way from the goal to the centre.",
     world=partial(Graphs, form="backward"),
 )
-
-
-def twice_as_long(recipe):
-    """The same model, which has seen twice as many stars of its size."""
-    steps = 2 * recipe.steps
-    data = recipe.data.replace(f"{recipe.steps} batches", f"{steps} batches")
-    return replace(recipe, data=data, steps=steps)
-
-
-KINDS = {
-    "forward": FORWARD,
-    "backward": BACKWARD,
-    "blind": BLIND,
-    "several": SEVERAL,
-    "diffusion": DIFFUSION,
-}
-OTHER_ARMS = {  # one model each; of two and four arms forward, on which a claim rests, three
-    f"graphs-{kind}-{name}": with_arms(recipe, arms, seeds=(0,))
-    for kind, recipe in KINDS.items()
-    for name, arms in {"two": 2, "four": 4, "five": 5}.items()
-}
+FOUR_ARMS = with_arms(DIFFUSION, 4, seeds=(0,))
 RECIPES = {
-    **{f"graphs-{kind}": recipe for kind, recipe in KINDS.items()},
+    "graphs-forward": FORWARD,
     "graphs-long": replace(FORWARD, **LONG),
+    "graphs-backward": BACKWARD,
+    "graphs-blind": BLIND,
     "graphs-blind-long": replace(BLIND, **LONG),
-    "graphs-several-long": replace(SEVERAL, **LONG),
-    **OTHER_ARMS,
+    "graphs-several": SEVERAL,
+    "graphs-diffusion": DIFFUSION,
+    "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
+    "graphs-diffusion-four": FOUR_ARMS,
+    "graphs-diffusion-four-long": replace(
+        FOUR_ARMS, data="Graphs(4, 3), 4000 batches of 128 stars", steps=4000
+    ),
+    "graphs-backward-two": with_arms(BACKWARD, 2, seeds=(0,)),
+    "graphs-backward-four": with_arms(BACKWARD, 4, seeds=(0,)),
+    "graphs-blind-two": with_arms(BLIND, 2, seeds=(0,)),
+    "graphs-several-two": with_arms(SEVERAL, 2, seeds=(0,)),
     "graphs-forward-two": with_arms(FORWARD, 2),
     "graphs-forward-four": with_arms(FORWARD, 4),
-    **{
-        f"graphs-{kind}-four-long": twice_as_long(OTHER_ARMS[f"graphs-{kind}-four"])
-        for kind in KINDS
-    },
+    "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
 }
