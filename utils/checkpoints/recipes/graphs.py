@@ -168,6 +168,8 @@ RECIPES = {
     "graphs-backward-four": with_arms(BACKWARD, 4, seeds=(0,)),
     "graphs-blind-two": with_arms(BLIND, 2, seeds=(0,)),
     "graphs-several-two": with_arms(SEVERAL, 2, seeds=(0,)),
+    "graphs-blind-four": with_arms(BLIND, 4, seeds=(0,)),
+    "graphs-several-four": with_arms(SEVERAL, 4, seeds=(0,)),
     "graphs-forward-two": with_arms(FORWARD, 2),
     "graphs-forward-four": with_arms(FORWARD, 4),
     "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
