@@ -495,7 +495,7 @@ ARGUMENTS = {
     ),
     "bare reach": a_whole(lambda v: bare_words.bare(CAUSAL, TEXT, v), 1, 3, least=1),
     "last_word_alone vocab_size": a_whole(
-        lambda v: bare_words.last_word_alone(TEXT, v)(TEXT), 20, 30, least=20
+        lambda v: bare_words.last_word_alone(TEXT, v)(TEXT), 20, 30, least=int(TEXT.max()) + 1
     ),
     "last_word_alone weight": a_real(
         lambda v: bare_words.last_word_alone(TEXT, 20, weight=v)(TEXT), 0.5, 5, least=0, open="("

@@ -8,6 +8,7 @@ import ast
 import itertools
 import json
 import re
+from html import unescape
 from statistics import median
 
 import nbformat
@@ -23,6 +24,7 @@ from tools.refresh import WIDGET_VIEW, normalise
 MOST_LINES = 20
 MEDIAN_LINES = 9  # half of the cells have no more: one thought each
 MOST_BYTES = 1_500_000
+PHONE_LINE = 38  # letters that a phone shows in a line of what a knob turns
 IGNORE = "nbval-ignore-output"
 # nbval's ways out, as tags; as comments they are written NBVAL_SKIP and so on.
 SKIPS = {"nbval-skip", "nbval-raises-exception", "raises-exception"}
@@ -187,6 +189,18 @@ def unshowable(notebook):
                 yield f"{found.group()} does not show in JupyterLab as on the site; use a link"
 
 
+def wrapped_bars(notebook):
+    """A bar of a knob goes on in the next line where a phone has no room for it."""
+    for cell in code_cells(notebook):
+        pages = [output.get("data", {}).get("text/html", "") for output in cell.outputs]
+        turned = re.findall(r'<pre class="ott-pre">(.*?)</pre>', "".join(pages), re.DOTALL)
+        lines = unescape("\n".join(turned)).splitlines()
+        longest = max((len(line) for line in lines if "█" in line), default=0)
+        if longest > PHONE_LINE:
+            place = f"cell {cell.execution_count}"
+            yield f"{place} turns a bar of {longest} letters; at most {PHONE_LINE}"
+
+
 def uncited(notebook):
     """Every paper a chapter links to is in the bibliography."""
     bibliography = (ROOT / "book" / "references.bib").read_text()
@@ -223,6 +237,7 @@ CHECKS = [
     not_normal,
     without_text,
     unshowable,
+    wrapped_bars,
     uncited,
 ]
 
@@ -299,6 +314,10 @@ BAD = {
     "code without text": (without_text, book(code("x"), code("y", count=2))),
     "ends in code": (without_text, new_notebook(cells=[text("# Title"), code("x")])),
     "a dead citation": (unshowable, book(text("As {cite:t}`shannon1948` says."))),
+    "a long bar": (
+        wrapped_bars,
+        book(code("x", html(f'<pre class="ott-pre">a 1.00 {"█" * 32}</pre>'))),
+    ),
     "an unknown paper": (uncited, book(text("As [X](https://arxiv.org/abs/0000.00000) says."))),
     "a dead term": (unshowable, book(text("A {term}`token` is a word."))),
 }

@@ -409,7 +409,8 @@ def edited(monkeypatch, tmp_path):
             "squares-canvas pairs-middle pairs-middle-long tangle-middle tangle-middle-long "
             "tangle-ten-middle graphs-forward graphs-long graphs-backward graphs-several "
             "graphs-forward-two graphs-forward-four graphs-forward-five "
-            "graphs-backward-two graphs-backward-four",
+            "graphs-backward-two graphs-backward-four graphs-several-two "
+            "graphs-several-four",
         ),
     ],
 )

@@ -29,6 +29,19 @@ def test_shades_stay_between_none_and_all():
     assert re.findall(r"--shade-of:(\S+)%", HTML) == ["0", "100", "0", "50", "0"]
 
 
+def test_a_cell_that_tells_nothing_is_a_dash_that_can_be_chosen(page):
+    cells = [[Cell(None, "it has not learned"), *CELLS[0][1:]], *CELLS[1:]]
+    assert heatmap.text(cells, **HOW).splitlines()[2].split() == ["first", "–", "1.02"]
+    page.set_content(heatmap.html(cells, alt=ALT, **HOW))
+    dash = page.get_by_role("button", name="first, a: –")
+    assert told(page).splitlines()[0] == "first, b: 1.02"  # and never the dash at first
+    dash.click()
+    assert told(page).splitlines() == ["first, a: –", "it has not learned"]
+    paint = "(cell) => getComputedStyle(cell.closest('td')).backgroundColor"
+    plain = page.get_by_role("button", name="second, a: -0.10").evaluate(paint)
+    assert dash.evaluate(paint) == plain
+
+
 def test_as_text_it_is_the_table():
     lines = heatmap.text(CELLS, **HOW).splitlines()
     assert lines[0] == "What moves it" and lines[2].split() == ["first", "0.00", "1.02"]
@@ -67,6 +80,23 @@ def test_it_can_be_walked_by_keyboard_over_empty_cells(shown):
         shown.keyboard.press(key)
         seen.append(told(shown).splitlines()[0].split(":")[0])
     assert seen[1:] == ["first, a", "second, a", "second, c", "second, c", "second, c", "second, a"]
+
+
+# What JupyterLab says of all tables in outputs.
+LAB = """<style>:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon :is(th, td, tr) {text-align: right}
+.jp-RenderedHTMLCommon :is(th, td) {padding: 0.5em; vertical-align: middle}
+summary {display: block}</style><div class="jp-RenderedHTMLCommon jp-RenderedHTML">"""
+
+
+@pytest.mark.parametrize("around", ["", LAB])
+def test_a_column_is_named_above_its_middle(page, around):
+    page.set_content(around + HTML)
+    style = "(cell, name) => getComputedStyle(cell)[name]"
+    heads, names = (page.locator(f"{part} th").all() for part in ("thead", "tbody"))
+    assert {head.evaluate(style, "textAlign") for head in heads} == {"center"}
+    assert {name.evaluate(style, "textAlign") for name in names} == {"left"}
+    assert {cell.evaluate(style, "paddingLeft") for cell in heads + names} == {"0px"}
+    assert page.locator("summary").evaluate(style, "display") == "list-item"  # it can be opened
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])

@@ -21,9 +21,10 @@ from utils.text.publish import publish
 @dataclass(frozen=True)
 class Cell:
     """share: from 0, not shaded, to 1, as dark as can be; outside, it is shown as it is and shaded
-    like the nearer end. came_out: what one reads when the cell is chosen; its lines stay lines."""
+    like the nearer end. None, shown as a dash, where the experiment was made and tells nothing.
+    came_out: what one reads when the cell is chosen; its lines stay lines."""
 
-    share: float
+    share: float | None
     came_out: str
 
 
@@ -108,11 +109,13 @@ def text(
 def _cell(cell: Cell | None) -> str:
     if cell is None:
         return "<td></td>"
-    shade = round(100 * min(max(cell.share, 0.0), 1.0))
+    shade = round(100 * min(max(cell.share or 0.0, 0.0), 1.0))
     return f'<td style="--shade-of:{shade}%">{_number(cell)}</td>'
 
 
 def _number(cell: Cell) -> str:
+    if cell.share is None:
+        return "–"
     return f"{round(cell.share, 2) + 0.0:.2f}"  # never -0.00
 
 
@@ -122,5 +125,5 @@ def _check(cells, rows, columns):
             f"there are {len(rows)} names of rows and {len(columns)} of columns; give as many "
             "lists of cells as rows, each with a cell or None for every column"
         )
-    for cell in (cell for row in cells for cell in row if cell):
-        real("share", cell.share, "a cell holds a finite number")
+    for cell in (cell for row in cells for cell in row if cell and cell.share is not None):
+        real("share", cell.share, "a cell holds a finite number, or None for a dash")
