@@ -321,7 +321,7 @@ def test_every_check_is_shown_a_fault():
 def test_a_cell_that_only_the_site_folds_is_found():
     notebook = book(code("x", html("<b>3</b>"), tags=["hide-input"]))
     assert list(not_normal(notebook)) == []
-    del notebook.cells[1].metadata.jupyter
+    del notebook.cells[1].metadata["jupyter"]
     assert list(not_normal(notebook)) == ["is not as make refresh leaves it"]
 
 
