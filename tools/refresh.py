@@ -31,6 +31,12 @@ CELL_SECONDS = 300  # no cell takes that long; one that does has stopped
 PAGES = {"claims.md": ledger.page, "bibliography.md": bibliography.page}
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KEPT_METADATA = {"tags", "jupyter", "nbgrader"}
+# What the site folds by a tag, JupyterLab folds by these notes on the cell.
+FOLDED = {
+    "hide-input": ("source_hidden",),
+    "hide-output": ("outputs_hidden",),
+    "hide-cell": ("source_hidden", "outputs_hidden"),
+}
 # What JupyterLab notes of the kernel. The kernel's own version of Python would differ from one
 # reader to the next; tools/environment.py has kernels not name it.
 KERNEL = {
@@ -135,6 +141,9 @@ def normalise(notebook):
     for number, cell in enumerate(notebook.cells, start=1):
         cell.setdefault("id", f"cell-{number}")
         kept = {key: value for key, value in cell.metadata.items() if key in KEPT_METADATA}
+        folded = [note for tag in kept.get("tags", []) for note in FOLDED.get(tag, ())]
+        if folded:
+            kept["jupyter"] = {**kept.get("jupyter", {}), **dict.fromkeys(folded, True)}
         if "outputs_hidden" in kept.get("jupyter", {}):
             kept["collapsed"] = kept["jupyter"]["outputs_hidden"]  # an older name for the same
         cell.metadata = nbformat.from_dict(kept)

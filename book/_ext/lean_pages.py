@@ -3,6 +3,7 @@
 Each player and each set of knobs brings its look and its behaviour along, so that an output stands
 on its own; a page needs them once, and as they are now. In programs, what has the colour of text
 needs no element around it, which is three in four of them.
+A long path breaks after its slashes, and a wide table of words can be stacked, row by row.
 The bibliography has roles that are out of use, and a fold a name that is not what it shows. What a
 cell prints in columns becomes a table, whose cells break in few places.
 Links in an output are made for JupyterLab, where a chapter is a notebook.
@@ -20,6 +21,9 @@ from utils.page.theme import asset
 from utils.text import columns
 
 STAY = "\N{NO-BREAK SPACE}"
+LONG = 24  # letters: a path or a name in code that may be wider than what is left of a phone's line
+HEAD = r'(?s)<th class="head">(.*?)</th>'
+ROLES = {"tr": 'role="row"', "thead": 'role="rowgroup"', "tbody": 'role="rowgroup"'}
 SHARED = {
     "<style>.ott-player{": f"<style>{asset('player.css')}</style>",
     "<style>.ott-knobs{": f"<style>{asset('knobs.css')}</style>",
@@ -97,12 +101,61 @@ def unbroken(body: str) -> str:
     return re.sub(r'(<td(?: class="ott-words")?>)([^<]*)(?=</td>)', value, body)
 
 
+def breakable(body: str) -> str:
+    """The page's HTML, where a long path in a sentence breaks after a slash, and a long dotted name
+    after a dot, before it breaks elsewhere."""
+
+    def word(found: re.Match) -> str:
+        mark = "/" if "/" in found[0] else r"\."
+        return re.sub(rf"{mark}(?=\w)", r"\g<0><wbr>", found[0])
+
+    def code(found: re.Match) -> str:
+        return found[1] + re.sub(rf"[^\s<>&]{{{LONG},}}", word, found[2])
+
+    return re.sub(r"(<code class=\"docutils [^>]*>)([^<]*)(?=</code>)", code, body)
+
+
+def stackable(body: str) -> str:
+    """The page's HTML, where each cell of a table of words that has four columns or more knows its
+    column's name. A phone shows such a table row by row, so that nobody has to push it about; what
+    each part is to the others is said, since it no longer lies as tables do."""
+
+    def table(found: re.Match) -> str:
+        names = [plain(name) for name in re.findall(HEAD, found[0])]
+        if len(names) < 4:
+            return found[0]
+        opening, head, rest = found[0].partition("</thead>")
+        opening = opening.replace('<table class="', '<table role="table" class="ott-stacked ')
+        opening = re.sub("<(th )", r'<\1role="columnheader" ', opening)
+        rows = re.split("(?=<tr)", rest)
+        rows[1:] = [named(row, names) for row in rows[1:]]
+        whole = opening + head + "".join(rows)
+        whole = re.sub(r"<(tr|thead|tbody)\b", lambda part: f"{part[0]} {ROLES[part[1]]}", whole)
+        return whole
+
+    def plain(name: str) -> str:
+        name = re.sub(r"(?s)<math.*?</math>", formula, name)
+        return re.sub(r"<[^>]+>", "", name)
+
+    def formula(found: re.Match) -> str:
+        raised = re.sub(r"<m[in]>(\w+)</m[in]>\s*</msup>", r"^\1", found[0])
+        return re.sub(r"\s*<[^>]+>\s*", "", raised)
+
+    def named(row: str, names: list[str]) -> str:
+        left = iter(names)
+        return re.sub("<td>", lambda _: f'<td role="cell" data-name="{next(left)}">', row)
+
+    return re.sub(r'(?s)<table class="table">.*?</table>', table, body)
+
+
 def tidy(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
     if "body" in context:
         body = context["body"].replace(' role="doc-biblioentry"', ' role="listitem"')
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
         body = re.sub(r"Solution to(<a [^>]*>) ", r"Solution to \1", body)
-        context["body"] = plain_code(unbroken(tabulate(lead_to_pages(share(body)))))
+        context["body"] = breakable(
+            stackable(plain_code(unbroken(tabulate(lead_to_pages(share(body))))))
+        )
 
 
 def setup(app: Sphinx) -> dict:

@@ -337,6 +337,13 @@ def test_every_check_is_shown_a_fault():
     assert {check for check, _ in BAD.values()} == set(CHECKS)
 
 
+def test_a_cell_that_only_the_site_folds_is_found():
+    notebook = book(code("x", html("<b>3</b>"), tags=["hide-input"]))
+    assert list(not_normal(notebook)) == []
+    del notebook.cells[1].metadata["jupyter"]
+    assert list(not_normal(notebook)) == ["is not as make refresh leaves it"]
+
+
 def test_a_stored_widget_model_is_found():
     notebook = book(code("x"))
     notebook.cells[1].outputs = [html("<b>3</b>", **{WIDGET_VIEW: {"model_id": "1"}})]

@@ -148,6 +148,37 @@ def test_words_are_taken_back_as_the_library_takes_them_back(models):
     assert set(passes) <= {10, 20, 30} and len(set(passes)) > 1
 
 
+@pytest.mark.parametrize("way", ["doubt", "back", "surest", "left", "threshold"])
+def test_a_player_reads_one_text_at_a_time_and_answers_its_reader_in_between(models, way):
+    """The steps that `ready` takes are those that `has` takes, a pass or two in one task."""
+    script = """async ([way, row, blank, options]) => {
+      let reads = 0, most = 0;
+      const odds = (i) => Array.from({ length: blank + 1 }, (_, k) => (k === i) + k / 99);
+      const said = row.map((_, i) => odds(i));
+      const read = () => {
+        most = Math.max(most, ++reads);
+        setTimeout(() => (reads = 0));
+        return said;
+      };
+      const later = oneToken.run(read, row, blank, way, options);
+      let step = 0;
+      for (; ; step++) {
+        await later.ready(step + 1);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        const before = most;
+        if (!later.has(step + 1)) break;
+        if (most !== before) return "the step was not ready";
+      }
+      const calm = most, now = oneToken.run(read, row, blank, way, options);
+      const texts = [now, later].map((run) => run.at(step).text.join());
+      return [calm, now.has(step), now.has(step + 1), texts[0] === texts[1]];
+    }"""
+    options = {"free": FREE, "rounds": 2, "threshold": 0.9}
+    (row,) = texts(1, blanks=4).tolist()
+    most, *same = models.evaluate(script, [way, row, MASK, options])
+    assert most <= 2 and same == [True, False, True]
+
+
 def test_left_to_right_and_back_as_the_library_does(models):
     model, _ = load_checkpoint("verdicts-first")
     rows = texts(20)

@@ -270,6 +270,50 @@ def test_what_is_printed_wraps_or_shows_that_it_scrolls(visit, chapter, width):
     assert width < PHONE or page.evaluate(NARROW) == []
 
 
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("book/")])
+@pytest.mark.parametrize("width", [320, PHONE])
+def test_a_table_of_words_is_read_on_a_phone_without_pushing_it_about(visit, name, width):
+    page = visit(f"{name}.html", width=width)
+    wide = page.locator(".pst-scrollable-table-container").evaluate_all(
+        "(all) => all.filter((box) => box.scrollWidth > box.clientWidth).map((b) => b.innerText)"
+    )
+    assert wide == []
+
+
+def test_a_stacked_cell_says_its_column(visit):
+    """And it is a table still to who does not see how it lies."""
+    page = visit("book/teaching.html", width=PHONE)
+    table = page.get_by_role("table").filter(has_text="hand in")
+    week = table.get_by_role("row").nth(7)
+    cells = [cell.inner_text().strip() for cell in week.get_by_role("cell").all()]
+    assert cells[:2] == ["7", "04 The forced prefix"]
+    names = "(cell) => getComputedStyle(cell, '::before').content"
+    assert week.get_by_role("cell").nth(1).evaluate(names) == '"read"'
+    at = [cell.bounding_box()["y"] for cell in week.get_by_role("cell").all()[:3]]
+    assert at == sorted(set(at))  # below each other
+    wide = visit("book/teaching.html").locator("table.ott-stacked tr").nth(7).locator("td")
+    assert len({cell.bounding_box()["y"] for cell in wide.all()}) == 1
+
+
+def test_a_formula_in_the_name_of_a_column_stays_one(html):
+    assert 'data-name="(c) (1−e)^n"' in (html / "book" / "rubrics.html").read_text("utf-8")
+
+
+def test_a_long_path_breaks_after_a_slash(visit):
+    page = visit("chapters/05_text_diffusion.html", width=320)
+    path = page.get_by_text("utils/checkpoints/recipes/verdicts.py", exact=True).last
+    lines = path.evaluate("""(code) => {
+      const range = document.createRange(), tops = new Map();
+      for (const text of code.childNodes) for (let i = 0; i < (text.length ?? 0); i++) {
+        range.setStart(text, i); range.setEnd(text, i + 1);
+        const { top } = range.getBoundingClientRect();
+        tops.set(top, (tops.get(top) ?? "") + text.data[i]);
+      }
+      return [...tops.values()];
+    }""")
+    assert len(lines) > 1 and all(line.endswith("/") for line in lines[:-1])
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_what_is_printed_in_columns_is_a_table(html, chapter):
     page = (html / "chapters" / f"{chapter.stem}.html").read_text(encoding="utf-8")

@@ -65,6 +65,18 @@ def test_the_form_is_that_of_jupyterlab():
     assert json.dumps(data) == '{"n": 2, "of": [0.5, 0, true, "1.0"]}'
 
 
+@pytest.mark.parametrize(
+    "tag, source, outputs",
+    [("hide-input", True, None), ("hide-output", None, True), ("hide-cell", True, True)],
+)
+def test_what_the_site_folds_is_folded_in_jupyterlab(tag, source, outputs):
+    notebook = normalise(new_notebook(cells=[code("x", tags=[tag, "other"])]))
+    metadata = notebook.cells[0].metadata
+    assert metadata.jupyter.get("source_hidden") is source
+    assert metadata.jupyter.get("outputs_hidden") is outputs
+    assert metadata.get("collapsed") is outputs and metadata.tags == [tag, "other"]
+
+
 def test_the_form_can_be_had_without_running(tmp_path):
     notebook = book(code("1/0", html("<b>")))
     notebook.cells[1].outputs[0].data[DATA] = {"n": 1.0}

@@ -16,17 +16,22 @@
   oneToken.run = (read, text, blank, way, options) => {
     const steps = [{ text, changed: [], odds: [], written: {}, passes: 0 }];
     const writing = oneToken.ways[way](read, text, blank, options);
+    const advance = () => {
+      const { value, done } = writing.next();
+      if (done || !value) return !done; // it has read, and not written yet
+      const written = { ...steps.at(-1).written }; // at which probability each word was written
+      value.changed.forEach((i, k) => (written[i] = value.was ? undefined : value.odds[k]));
+      return steps.push({ ...value, written });
+    };
     const has = (step) => {
-      while (steps.length <= step) {
-        const { value, done } = writing.next();
-        if (done) return false;
-        const written = { ...steps.at(-1).written }; // at which probability each word was written
-        value.changed.forEach((i, k) => (written[i] = value.was ? undefined : value.odds[k]));
-        steps.push({ ...value, written });
-      }
+      while (steps.length <= step) if (!advance()) return false;
       return true;
     };
-    return { has, at: (step) => (has(step) ? steps[step] : steps.at(-1)) };
+    // The same without haste: the page may answer its reader between two passes.
+    const ready = async (step) => {
+      while (steps.length <= step && advance()) await new Promise((resolve) => setTimeout(resolve));
+    };
+    return { has, ready, at: (step) => (has(step) ? steps[step] : steps.at(-1)) };
   };
 
   // Show a step in an element: words with the probability they were written at, or were found to have

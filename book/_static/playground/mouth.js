@@ -48,7 +48,8 @@
         lane.verdict.textContent = runs[i].has(step + 1) ? "" : oneToken.judge(now.text, tokens);
       });
       if (last(step)) break;
-      await new Promise((resolve) => setTimeout(resolve, 600));
+      const wait = new Promise((resolve) => setTimeout(resolve, 600));
+      await Promise.all([wait, ...runs.map((run) => run.ready(step + 2))]);
     }
     if (mine !== playing) return;
     said.textContent = lanes

@@ -287,12 +287,19 @@
     play() {
       if (playing) return pause();
       if (!more()) go(0);
-      playing = setInterval(() => {
+      let reading = false;
+      const mine = setInterval(async () => {
+        if (reading) return;
+        reading = true;
+        await Promise.all(lanes.map(({ run }) => run.ready(step + 2))); // what go() asks for
+        reading = false;
+        if (mine !== playing) return;
         if (more()) go(step + 1);
         if (more()) return;
         pause();
         say(outcome());
       }, 800);
+      playing = mine;
       find("[data-do=play]").textContent = "Pause";
     },
     undo() {

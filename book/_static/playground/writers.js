@@ -4,7 +4,8 @@
 // returns what the model says of each position: (vocab,) probabilities, or undefined where it cannot
 // say anything. A way of writing is a generator of steps:
 // {text, changed: [positions], odds: [their probabilities], passes: so far}; where words are taken
-// back, was: the text before, and asked: what was found about its words, {position: probability}
+// back, was: the text before, and asked: what was found about its words, {position: probability}.
+// It yields nothing after a pass by which nothing is written.
 (() => {
   "use strict";
   const oneToken = (window.oneToken ??= {});
@@ -73,7 +74,11 @@
   function* doubting(read, text, blank, { free, rounds }) {
     let { text: now, passes } = yield* filling(read, text, blank, surest);
     for (let round = 0; round < rounds; round++) {
-      const before = now, asked = each(free, (i) => oneToken.leftOut(read, before, i, blank)[before[i]]);
+      const before = now, asked = {};
+      for (const i of free) {
+        asked[i] = oneToken.leftOut(read, before, i, blank)[before[i]];
+        yield; // a pass, and nothing to see yet
+      }
       const step = undo(before, asked, false, blank, (passes += free.length));
       yield step;
       ({ text: now, passes } = yield* filling(read, step.text, blank, surest, passes));
