@@ -53,7 +53,7 @@ def exact(model, tokens, mask_id=None, *, order="random", given=1):
         noisy, where = tokens.clone(), torch.zeros_like(tokens, dtype=torch.bool)
         noisy[:, at:], where[:, at] = mask_id, True
         said = diffusion.log_probs(model, noisy, mask_id, where)  # (batch, vocab)
-        total = total + said.gather(-1, tokens[:, at, None])[:, 0]
+        total += said.gather(-1, tokens[:, at, None])[:, 0]
     return total
 
 
