@@ -1033,6 +1033,9 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     "guided.Fitting given": a_whole(
         lambda v: guided.Fitting(DENOISER, ANYWHERE, 19, v).given, 0, 2
     ),
+    "guided.Fitting mask_id": a_whole(
+        lambda v: guided.Fitting(DENOISER, ANYWHERE, v).mask_id, 3, 19, least=0
+    ),
     "guided.Guided weight": a_real(lambda v: guided.Guided(1, 2, v).weight, 0, 0.5, 3, least=0),
     "posterior.Listed given": a_whole(
         lambda v: posterior.Listed(TANGLE.texts, -torch.ones(4), ANYWHERE, v).probability,
@@ -1068,7 +1071,7 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     "roofline.measure rows": a_whole(lambda v: timed_by_nothing(rows=v), 1, 3, least=1),
     "roofline.measure rounds": a_whole(lambda v: timed_by_nothing(rounds=v), 1, 3, least=1),
     "roofline.measure seed": a_seed(lambda v: timed_by_nothing(seed=v)),
-    "automata.Automaton.alive places": a_whole(ANYWHERE.alive, 0, 3),
+    "automata.Automaton.alive places": a_whole(ANYWHERE.alive, 0, 3, most=10_000),
     "automata.at_place vocab_size": a_whole(
         lambda v: automata.at_place(v, 1, [0]).moves, 3, least=1
     ),

@@ -45,7 +45,7 @@ def build(directory: Path) -> None:
 
     print("Rendering the site from stored outputs; about a quarter of a minute.", flush=True)
     start = time.perf_counter()
-    html, new, old = (directory / "_build" / name for name in ("html", "html.new", "html.old"))
+    html, new, old = places(directory)
     for left in (new, old):  # by a build that was killed
         shutil.rmtree(left, ignore_errors=True)
     failed = build_sphinx(
@@ -75,6 +75,15 @@ def build(directory: Path) -> None:
     print(f"{pages} pages in {os.path.relpath(html)}, {seconds:.0f} s. To look at them: make serve")
 
 
+def places(directory: Path) -> tuple[Path, Path, Path]:
+    """Where the site is, and where the next and the last one are for now. Whoever was killed just
+    between putting one away and putting the other in its place gets the last one back."""
+    html, new, old = (directory / "_build" / name for name in ("html", "html.new", "html.old"))
+    if old.exists() and not html.exists():
+        old.rename(html)
+    return html, new, old
+
+
 def base_address() -> str:
     """BASE, with a slash at its end; "" where it is not set."""
     base = os.environ.get("BASE", "").strip()
@@ -102,7 +111,7 @@ class Pages(SimpleHTTPRequestHandler):
 
 
 def serve(directory: Path) -> None:
-    html = directory / "_build" / "html"
+    html = places(directory)[0]
     if not (html / "index.html").exists():
         sys.exit(f"There is no site in {html}. Build it first: make site")
     handler = partial(Pages, directory=str(html))

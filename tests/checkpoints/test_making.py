@@ -167,6 +167,17 @@ def test_code_that_trains_alike_is_accepted_and_other_code_is_not(folder, recipe
     assert contents(folder) == before and stale("tiny")["made"] == ["loss"]
 
 
+def test_where_only_the_card_is_kept_what_trained_alike_measures_alike(folder):
+    """The pieces of both; and only there, for elsewhere it can be measured again."""
+    card, both = read_card("tiny"), "utils.models.transformer.Transformer"
+    assert both in card.made_by
+    old = {both: "old", "results": "old"}
+    for weights, expected in ((card.weights_sha256, "old"), (None, card.made_by[both])):
+        store.write_card(replace(card, measured_by=old, weights_sha256=weights))
+        assert accept("tiny") == 0
+        assert read_card("tiny").measured_by == {both: expected, "results": "old"}
+
+
 def the_same(model, batch, world):
     return 2 * half(model, batch, world)
 

@@ -1,4 +1,5 @@
-"""A course may lie in a folder of any name: the gradebook is in it, and every command works."""
+"""A course may lie in a folder of any name: the gradebook is in it, and every command works. And
+what it holds is whole, whenever a command is killed."""
 
 import os
 import zipfile
@@ -6,6 +7,7 @@ import zipfile
 import nbformat
 import pytest
 
+from tests.disks import killed_at
 from tests.grading import small_course as small
 from tools.grading.course import GradingError, open_course
 from tools.grading.export import export
@@ -79,3 +81,71 @@ def test_a_course_in_a_folder_of_any_name(tmp_path):
     (page,), _ = similarity(course)
     assert "2 hand-ins" in page.read_text("utf-8")
     assert [path.name for path in tmp_path.iterdir()] == [ODD]
+
+
+# -- killed ----------------------------------------------------------------------------------------
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_killed_while_releasing_what_was_released_is_whole(tmp_path):
+    course = small.make(tmp_path)
+    release(course)
+    before = contents(course.root / "release")
+    course = small.make(tmp_path, cells=small.CELLS[:-1])
+    killed_at("fsync", lambda: release(course))  # the first time that anything is written
+    left = contents(course.root / "release")
+    assert {name: left.pop(name) for name in before} == before and all(
+        name.startswith(".new-") for name in left
+    )
+    killed_at("chmod", lambda: release(course))
+    release(course)
+    notebook = contents(course.root / "release")[f"{small.NAME}.ipynb"]
+    assert len(nbformat.reads(notebook.decode(), 4).cells) == len(small.CELLS) - 1
+
+
+def test_what_is_no_longer_of_an_assignment_is_not_released(tmp_path):
+    course = small.make(tmp_path)
+    data = course.root / "source" / small.NAME / "data" / "words.txt"
+    data.parent.mkdir()
+    data.write_text("a b")
+    release(course)
+    released = course.root / "release" / small.NAME
+    assert (released / "data" / "words.txt").read_text() == "a b"
+    data.unlink()
+    data.parent.rmdir()
+    release(course)
+    assert [path.name for path in released.iterdir()] == [f"{small.NAME}.ipynb"]
+
+
+def test_what_shows_a_secret_is_not_even_written(tmp_path, monkeypatch):
+    course = small.make(tmp_path)
+    release(course)
+    before = contents(course.root / "release")
+
+    def refuse(course, name, released):
+        raise GradingError("it shows a secret")
+
+    monkeypatch.setattr("tools.grading.release.check", refuse)
+    course = small.make(tmp_path, [*small.CELLS, ("markdown", None, "A secret.", {})])
+    with pytest.raises(GradingError, match="it shows a secret"):
+        release(course)
+    assert contents(course.root / "release") == before
+
+
+@pytest.mark.slow
+def test_killed_while_making_feedback_each_page_is_whole(tmp_path):
+    course = small.make(tmp_path)
+    small.submit(course, "ada")
+    assert small.run(course) == 0
+    killed_at("replace", lambda: feedback(course, unmarked=True))
+    assert not list((course.root / "feedback").rglob("*.html"))
+    feedback(course, unmarked=True)
+    before = contents(course.root / "feedback")
+    assert b"<script" not in before[f"{small.NAME}.html"]
+    for moment in ("fsync", "chmod"):
+        killed_at(moment, lambda: feedback(course, unmarked=True))
+        left = contents(course.root / "feedback")
+        assert {name: left[name] for name in before} == before

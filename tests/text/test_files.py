@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.disks import filling_up
+from tests.disks import filling_up, locked, nobody
 from utils.text.files import write_whole
 
 
@@ -98,3 +98,33 @@ def test_killed_while_writing_the_old_file_is_whole_and_the_rest_is_cleared_away
     os.utime(left, (time.time() - 7200,) * 2)
     write_whole(path, "newer")
     assert os.listdir(tmp_path) == ["page.txt"] and path.read_text() == "newer"
+
+
+@pytest.mark.parametrize("content", ["new", lambda new: new.write_text("new")])
+def test_a_locked_folder_is_told_by_the_name_that_was_given(open_folder, content):
+    """And not by the passing one of what is written first."""
+    path = open_folder / "page.txt"
+    path.write_text("old")
+    with locked(open_folder), pytest.raises(PermissionError, match=f"denied: '{path}'$"):
+        write_whole(path, content)
+    assert path.read_text() == "old" and os.listdir(open_folder) == ["page.txt"]
+
+
+def test_a_folder_that_cannot_be_listed_can_be_written_to(open_folder):
+    open_folder.chmod(0o333)
+    with nobody():
+        write_whole(open_folder / "page.txt", "new")
+    assert (open_folder / "page.txt").read_text() == "new"
+
+
+def test_a_name_that_is_taken_by_a_folder_is_told_alone(tmp_path):
+    (tmp_path / "page.txt").mkdir()
+    with pytest.raises(IsADirectoryError, match=f"Is a directory: '{tmp_path / 'page.txt'}'$"):
+        write_whole(tmp_path / "page.txt", "new")
+    assert os.listdir(tmp_path) == ["page.txt"]
+
+
+def test_what_the_writer_could_not_read_keeps_its_name(tmp_path):
+    missing = tmp_path / "source"
+    with pytest.raises(FileNotFoundError, match=f"'{missing}'$"):
+        write_whole(tmp_path / "page.txt", lambda new: new.write_bytes(missing.read_bytes()))

@@ -78,6 +78,17 @@ def test_killed_it_leaves_the_one_before(rendered, tmp_path):
     assert [path.name for path in (tmp_path / "_build").iterdir()] == ["html"]
 
 
+def test_killed_between_two_names_it_has_the_one_before_when_it_is_next_asked(rendered, tmp_path):
+    rendered(a="1")
+    (tmp_path / "_build" / "html").rename(tmp_path / "_build" / "html.old")
+    (tmp_path / "_build" / "html.new").mkdir()
+    with pytest.raises(SystemExit, match=r"^The site was not finished"):
+        rendered(failed=1, b="2")
+    assert there(tmp_path) == {"a.html", "index.html"}
+    rendered(b="2")
+    assert there(tmp_path) == {"b.html", "index.html"}
+
+
 # -- what it is given --------------------------------------------------------------------------
 
 

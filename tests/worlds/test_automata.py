@@ -51,7 +51,7 @@ def test_what_is_alive_can_still_be_accepted(automaton):
         (lambda: counted(3, 3, 1), r"token is 3; it is one of the vocabulary \(0..2\)"),
         (lambda: counted(3, 0, -1), "times is -1; 0 or more"),
         (lambda: in_turn(3, [[0], []]), "wanted names no token for a place"),
-        (lambda: counted(3, 0, 1).alive(-1), "places is -1; look 0 or more"),
+        (lambda: counted(3, 0, 1).alive(-1), "places is -1; look 0 to 10,000"),
         (lambda: Automaton(torch.ones(2, 3).long() * 2, torch.ones(2) > 0), "moves leads to"),
         (lambda: Automaton(torch.ones(2, 3).long(), torch.ones(3) > 0), r"moves is \(2, 3\)"),
     ],

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import re
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -163,7 +164,46 @@ def check_path(path):
 
 class OneFolder:
     """For a converter of nbgrader's: it converts what is in one folder. Else it would look for that
-    by its path as a pattern, and a question mark in it fits the folder beside it, too."""
+    by its path as a pattern, and a question mark in it fits the folder beside it, too.
+
+    And it is asked what it makes before that is written. Else it would remove what it made the last
+    time and write the new under its final name: whoever interrupts it is left with half or none.
+    """
+
+    elsewhere = None  # the folder to which it writes for now
+
+    @property
+    def _output_directory(self):
+        return self.elsewhere or super()._output_directory
+
+    def files(self):
+        """{path in the folder: bytes} of what it makes."""
+        with tempfile.TemporaryDirectory() as self.elsewhere:
+            self.start()
+            made = self.destination()
+            self.elsewhere = None
+            return {
+                path.relative_to(made): path.read_bytes()
+                for path in sorted(made.rglob("*"))
+                if path.is_file()
+            }
+
+    def store(self, files):
+        """Write them, each in one step, in place of what is in the folder. Returns the folder."""
+        folder = self.destination()
+        for path, data in files.items():
+            write(folder / path, data)
+        for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before it
+            if path.is_dir() and not path.is_symlink():
+                with contextlib.suppress(OSError):  # it is not empty
+                    path.rmdir()
+            elif path.relative_to(folder) not in files:
+                path.unlink()
+        self.set_permissions(self.coursedir.assignment_id, self.coursedir.student_id)
+        return folder
+
+    def destination(self):
+        return Path(self._format_dest(self.coursedir.assignment_id, self.coursedir.student_id))
 
     def init_notebooks(self):
         folder = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)

@@ -9,6 +9,7 @@ import io
 import logging
 import re
 import zipfile
+from pathlib import Path
 
 from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateFeedback
@@ -92,13 +93,13 @@ def page(course, student, name):
     converter.log = logging.getLogger("feedback")
     converter.log.setLevel(logging.ERROR)
     try:
-        converter.start()
+        files = converter.files()
     except (Exception, SystemExit) as error:
         raise GradingError(f"nbgrader cannot make {student}'s {name}: {error}") from error
-    path = course.folder("feedback", student, name) / f"{name}.html"
-    text = re.sub(r"<script\b.*?</script\s*>", "", path.read_text("utf-8"), flags=re.S | re.I)
-    write(path, text.replace("<head>", f"<head>\n{pages.ALONE}", 1))
-    return path
+    path = Path(f"{name}.html")
+    text = re.sub(r"<script\b.*?</script\s*>", "", files[path].decode(), flags=re.S | re.I)
+    files[path] = text.replace("<head>", f"<head>\n{pages.ALONE}", 1).encode()
+    return converter.store(files) / path
 
 
 def unsettled(course, name):

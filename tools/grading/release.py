@@ -4,6 +4,7 @@ import io
 import logging
 import re
 import zipfile
+from pathlib import Path
 
 import nbformat
 from nbgrader.converters import GenerateAssignment
@@ -50,8 +51,10 @@ def release(course, only=None):
     paths = []
     for name in course.names(only):
         template(course, name)  # says in a sentence what is wrong with the source
-        notebook = generate(course, name)
+        converter, files = generate(course, name)
+        notebook = files[Path(f"{name}.ipynb")].decode()
         check(course, name, notebook)
+        converter.store(files)
         path = course.root / "release" / f"{name}.zip"
         write(path, packed(name, notebook))
         paths.append(path)
@@ -59,16 +62,16 @@ def release(course, only=None):
 
 
 def generate(course, name):
-    """Let nbgrader make the students' version and register the assignment. Returns its text."""
+    """Let nbgrader make the students' version and register the assignment. Returns the converter,
+    and {path: bytes} of what is to be stored."""
     log = logging.getLogger("release")
     log.setLevel(logging.ERROR)
     converter = Release(coursedir=course.directory(name, "."), config=course.config, force=True)
     converter.log = log
     try:
-        converter.start()
+        return converter, converter.files()
     except (Exception, SystemExit) as error:
         raise GradingError(f"nbgrader cannot release {name}: {error}") from error
-    return (course.folder("release", assignment=name) / f"{name}.ipynb").read_text("utf-8")
 
 
 def check(course, name, released):

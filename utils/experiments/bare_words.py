@@ -39,7 +39,7 @@ def bare(model, tokens, reach=1):
     check_tokens(tokens, model.config)
     length = tokens.shape[1]
     mask = two_streams(length, whole("reach", reach, "choose 1 or more tokens", least=1))
-    turns = torch.view_as_complex(model.rotary[:length].to(model.output.dtype))
+    turns = torch.view_as_complex(widened(model.rotary[:length]))
     rotary = torch.cat([turns, turns])[:, None]  # both streams of a token stand at its place
     embedding = model.output.T if model.config.tie_embeddings else model.embedding
     x = F.embedding(torch.cat([tokens, tokens], 1), embedding)  # (batch, 2 * length, d_model)

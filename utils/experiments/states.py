@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 
 from utils.measure import probes
+from utils.models.arithmetic import widened
 from utils.models.feedback import Feedback
 from utils.models.recurrent import Recurrent
 from utils.models.transformer import rms_norm
@@ -165,7 +166,7 @@ def directions(states: torch.Tensor, belief: torch.Tensor, kind: str = "belief")
     """
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}; choose one of {', '.join(map(repr, KINDS))}")
-    width = states.shape[-1]
+    states, width = widened(states), states.shape[-1]
     if kind == "all":
         return torch.eye(width)
     if kind == "random":
@@ -200,14 +201,15 @@ def swapped(model, tokens, donors, bases, places):
     given = streams(model, donors)
 
     def exchange(layer, stream):
-        basis = bases[layer]
+        basis = bases[layer].to(stream)
         stream = stream.clone()
         change = given[layer][:, places] - stream[:, places]
         stream[:, places] += change @ basis @ basis.T
         return stream
 
     def exchange_now(layer, t, x):
-        change = (given[layer][:, t] - x) @ bases[layer] @ bases[layer].T
+        basis = bases[layer].to(x)
+        change = (given[layer][:, t] - x) @ basis @ basis.T
         return x + change if places.start <= t < places.stop else x
 
     if isinstance(model, Feedback):

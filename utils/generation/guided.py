@@ -159,7 +159,9 @@ class Fitting:
     def __init__(self, model, automaton, mask_id, given=1):
         advice = "a text may begin with 0 or more tokens that the automaton does not read"
         self.given = whole("given", given, advice, least=0)
-        self.model, self.automaton, self.mask_id = model, automaton, mask_id
+        advice = "give the id that the model fills in, such as world.vocab.mask_id"
+        self.mask_id = whole("mask_id", mask_id, advice, least=0)
+        self.model, self.automaton = model, automaton
 
     def __call__(self, tokens):
         logits = self.model(tokens).clone()

@@ -28,13 +28,13 @@ def confidences(model, tokens, mask_id, positions):
     """
     diffusion.check_model(model, mask_id)
     positions = checked_positions(tokens, positions)
-    found = torch.empty(len(tokens), len(positions), device=tokens.device)
-    for i, position in enumerate(positions.tolist()):
+    found = []
+    for position in positions.tolist():
         hidden = tokens.clone()
         hidden[:, position] = mask_id
         said = diffusion.log_probs(model, hidden, mask_id)[:, position]
-        found[:, i] = said.gather(-1, tokens[:, position, None])[:, 0].exp()
-    return found
+        found.append(said.gather(-1, tokens[:, position, None])[:, 0].exp())
+    return torch.stack(found, 1)
 
 
 @torch.no_grad()

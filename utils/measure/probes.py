@@ -155,12 +155,13 @@ class Doubt:
         steps = whole("steps", steps, "take at least 1", least=1)
         seed = whole("seed", seed, **SEED)
         positions = checked_positions(texts, positions)
-        x, y = features(model, texts)[:, positions], right[:, positions].float()
+        x = widened(features(model, texts)[:, positions])
+        y = right[:, positions].to(x)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.head = nn.Sequential(
                 nn.Linear(x.shape[-1], hidden), nn.SiLU(), nn.Linear(hidden, 1)
-            ).to(x.device)
+            ).to(x)
         optimizer = torch.optim.AdamW(self.head.parameters(), lr=1e-2)
         for _ in range(steps):
             loss = binary_cross_entropy_with_logits(self.head(x)[..., 0], y)
@@ -171,7 +172,7 @@ class Doubt:
 
     def __call__(self, model, tokens, mask_id, positions):
         read = features(model, tokens)[:, checked_positions(tokens, positions)]
-        return self.head(read)[..., 0].sigmoid()
+        return self.head(read.to(self.head[0].weight))[..., 0].sigmoid()
 
 
 @torch.no_grad()

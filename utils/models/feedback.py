@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.models.arithmetic import widened
 from utils.models.transformer import check_tokens, rms_norm
 
 
@@ -34,7 +35,7 @@ class Feedback(nn.Module):
         """
         model, eps = self.model, self.config.norm_eps
         check_tokens(tokens, self.config)
-        rotary = torch.view_as_complex(model.rotary[: tokens.shape[1]])[:, None]
+        rotary = torch.view_as_complex(widened(model.rotary[: tokens.shape[1]]))[:, None]
         embedding = model.output.T if self.config.tie_embeddings else model.embedding
         embedded = F.embedding(tokens, embedding)
         memory = [([], []) for _ in model.layers]  # of each layer: keys, values
@@ -54,4 +55,4 @@ class Feedback(nn.Module):
                 keys.append(k)
                 values.append(v)
         top = torch.cat(tops, 1)
-        return (rms_norm(top, eps) * model.scale) @ model.output
+        return widened((rms_norm(top, eps) * model.scale) @ model.output)

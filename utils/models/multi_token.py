@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.models.arithmetic import widened
 from utils.models.transformer import Transformer, check_tokens, rms_norm
 from utils.text.numbers import whole
 
@@ -41,7 +42,7 @@ class MultiToken(nn.Module):
         """
         model, length = self.model, tokens.shape[-1]
         check_tokens(tokens, self.config)
-        rotary = torch.view_as_complex(model.rotary[:length])[:, None]
+        rotary = torch.view_as_complex(widened(model.rotary[:length]))[:, None]
         mask = torch.ones(length, length, dtype=torch.bool, device=tokens.device).tril()
         embedding = model.output.T if self.config.tie_embeddings else model.embedding
         x = F.embedding(tokens, embedding)
@@ -49,7 +50,7 @@ class MultiToken(nn.Module):
             x = layer(x, rotary, mask)
         heads = model.layers[-self.heads :]
         x = torch.stack([head(x, rotary, mask, None, where) for head in heads], -2)
-        return (rms_norm(x, self.config.norm_eps) * model.scale) @ model.output
+        return widened((rms_norm(x, self.config.norm_eps) * model.scale) @ model.output)
 
     def first(self):
         """The trunk and the first head: a `Transformer` that writes token by token, with the same

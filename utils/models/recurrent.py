@@ -4,6 +4,7 @@ et al. 2014, arXiv:1406.1078). What the transformer replaced, and here its oppon
 import torch
 from torch import nn
 
+from utils.models.arithmetic import widened
 from utils.text.numbers import SEED, whole
 
 
@@ -25,7 +26,7 @@ class Recurrent(nn.Module):
             self.output = nn.Linear(d_state, vocab_size)
 
     def forward(self, tokens):
-        return self.output(self.states(tokens))
+        return widened(self.output(self.states(tokens)))
 
     def states(self, tokens, start=None):
         """The vector after each token, (batch, length, d_state); before the first it is `start`, or
@@ -39,4 +40,4 @@ class Recurrent(nn.Module):
         if places.stop < tokens.shape[1]:
             rest = self.states(tokens[:, places.stop :], states[:, -1][None].contiguous())
             states = torch.cat([states, rest], 1)
-        return self.output(states)
+        return widened(self.output(states))

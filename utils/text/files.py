@@ -23,8 +23,9 @@ def write_whole(path: Path | str, content: bytes | str | Callable[[Path], None])
     """
     path = Path(path)
     _clear(path.parent)
-    handle, new = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    new = None
     try:
+        handle, new = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         with os.fdopen(handle, "wb") as file:
             if callable(content):
                 content(Path(new))
@@ -35,18 +36,21 @@ def write_whole(path: Path | str, content: bytes | str | Callable[[Path], None])
         os.chmod(new, path.stat().st_mode if path.exists() else 0o666 & ~_umask())
         os.replace(new, path)
     except BaseException as error:
-        with suppress(OSError):  # then what went wrong before is what matters
-            os.unlink(new)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # of a full disk, Python says only that there is one
+        if new is not None:
+            with suppress(OSError):  # then what went wrong before is what matters
+                os.unlink(new)
+        if isinstance(error, OSError) and (new is None or error.filename in (None, new)):
+            error.filename = str(path)  # the reader knows no other name; a full disk gives none
+            del error.filename2
         raise
 
 
 def _clear(folder: Path) -> None:
-    for left in folder.glob(".new-*"):
-        with suppress(OSError):  # another program may be doing the same
-            if time.time() - left.stat().st_mtime > LEFT_OVER:
-                left.unlink()
+    with suppress(OSError):  # a folder whose files cannot be listed
+        for left in folder.glob(".new-*"):
+            with suppress(OSError):  # another program may be doing the same
+                if time.time() - left.stat().st_mtime > LEFT_OVER:
+                    left.unlink()
 
 
 def _umask() -> int:

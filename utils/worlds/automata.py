@@ -16,6 +16,8 @@ import torch
 
 from utils.text.numbers import whole
 
+FURTHEST = 10_000  # tokens; no text of this book is so long
+
 
 @dataclass(frozen=True)
 class Automaton:
@@ -49,7 +51,8 @@ class Automaton:
     def alive(self, places: int) -> torch.Tensor:
         """Whether, from each state, 0, 1, … `places` more tokens can lead to acceptance:
         (places + 1, states) bool."""
-        places = whole("places", places, "look 0 or more tokens ahead", least=0)
+        advice = f"look 0 to {FURTHEST:,} tokens ahead"
+        places = whole("places", places, advice, least=0, most=FURTHEST)
         found = [self.accepts]
         for _ in range(places):
             found.append(found[-1][self.moves].any(1))
