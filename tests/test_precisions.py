@@ -25,6 +25,7 @@ from utils.models.smollm import eight_bits
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.training.fit import fit
 from utils.training.losses import multi_token_loss, next_token_loss
+from utils.training.stack import Stack, fit_stack
 from utils.worlds import Topics
 from utils.worlds.automata import counted
 
@@ -43,6 +44,10 @@ def gentle(config=SHAPE):
     return Transformer(config).requires_grad_(False).eval()
 
 
+def two_models():
+    return Stack([gentle(), Transformer(SHAPE, seed=1)]).eval()
+
+
 # Models of every kind, and what each says of a text (4, 12).
 SAYING = {
     "causal": (gentle, lambda m, t: m(t)),
@@ -57,6 +62,8 @@ SAYING = {
         lambda: Recurrent(50, 16, 16, seed=0),
         lambda m, t: m.changed(t, slice(2, 4), lambda layer, x: x / 2),
     ),
+    "a stack": (two_models, lambda m, t: m(t.view(2, 2, 12)).flatten(0, 1)),
+    "one of a stack": (two_models, lambda m, t: m.model(1)(t)),
     "eight bits": (lambda: eight_bits(gentle()), lambda m, t: m(t)),
     "with a stale cache": (
         lambda: gentle(BOTH_WAYS),
@@ -240,6 +247,33 @@ def test_a_model_of_any_kind_learns(kind, dtype):
     how = {"steps": 10, "lr": 1e-2, "seed": 0, "progress": False}
     history = fit(model, [tokens(4, 10)], loss, **how)
     assert history.losses[-1] < history.losses[0] - 0.1
+
+
+def stacked_losses(stack, lr=1e-2):
+    found, text = [], tokens(4, 10)[None].repeat(2, 1, 1)
+
+    def loss(stack, rows):
+        logits = stack(rows[..., :-1]).flatten(0, 2)
+        wrong = torch.nn.functional.cross_entropy(logits, rows[..., 1:].flatten(), reduction="none")
+        found.append(wrong.view(2, -1).mean(1))
+        return found[-1]
+
+    fit_stack(stack, lambda: text, loss, steps=10, lr=lr, decay=[0.0, 0.1])
+    return found
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_stack_learns(dtype):
+    losses = stacked_losses(two_models().requires_grad_(True).to(dtype))
+    assert (losses[-1] < losses[0] - 0.1).all()
+
+
+def test_a_stack_whose_loss_is_no_number_says_so():
+    stack = two_models().requires_grad_(True)
+    with torch.no_grad():
+        stack.weights[0][1] = torch.nan
+    with pytest.raises(ValueError, match="the loss became nan at step 1; lower the learning rate"):
+        stacked_losses(stack)
 
 
 def test_a_doubt_that_was_learned_in_one_precision_reads_another():

@@ -1,3 +1,6 @@
+import math
+
+import numpy as np
 import pytest
 import torch
 
@@ -45,15 +48,31 @@ def test_no_rounds_at_all(rounds):
 
 
 def test_positions_may_be_given_in_any_form():
-    for positions in ([0, 2], (0, 2), range(0, 3, 2), torch.tensor([0, 2])):
+    two = [0, 2], (0.0, 2), range(0, 3, 2), {0, 2}, np.array([0, 2]), [np.int64(0), torch.tensor(2)]
+    for positions in (*two, torch.tensor([0, 2]), torch.tensor([0.0, 2.0])):
         assert checked_positions(TEXTS, positions).tolist() == [0, 2]
-    assert checked_positions(TEXTS, 1).tolist() == [1]
+    for position in (1, 1.0, np.int32(1), torch.tensor(1), torch.tensor(1.0)):
+        assert checked_positions(TEXTS, position).tolist() == [1]
 
 
 @pytest.mark.parametrize("positions", [[], [3], [-1], [0, 7]])
 def test_positions_outside_the_text(positions):
     with pytest.raises(ValueError, match=r"positions is \[.*\]; name at least one of 0 to 2"):
         checked_positions(TEXTS, positions)
+
+
+@pytest.mark.parametrize(
+    "position", [math.nan, math.inf, 0.5, 1e40, 2**70, "1", None, True, np.float64("nan"), object()]
+)
+def test_positions_that_are_no_places(position):
+    for positions in (position, [position], [0, position]):
+        with pytest.raises(ValueError, match=r"positions is .*; name at least one of 0 to 2"):
+            checked_positions(TEXTS, positions)
+
+
+def test_a_mask_of_truth_values_is_no_list_of_positions():
+    with pytest.raises(ValueError, match="positions is True; name at least one of 0 to 2"):
+        checked_positions(TEXTS, torch.tensor([True, False, True]))
 
 
 def test_a_trace_follows_one_text():

@@ -14,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.models.arithmetic import widened
 from utils.models.transformer import Transformer, rms_norm, rotate
 from utils.text.numbers import real, whole
+from utils.training.fit import _finite as finite
 from utils.training.fit import _schedule as schedule
 
 
@@ -40,7 +42,7 @@ class Stack(nn.Module):
         """(models, batch, length) int64 -> (models, batch, length, vocab) logits."""
         config, weight = self.config, dict(zip(self.names, self.weights, strict=True))
         models, batch, length = tokens.shape
-        rotary = torch.view_as_complex(self.rotary[:length])[:, None]
+        rotary = torch.view_as_complex(widened(self.rotary[:length]))[:, None]
         embedding = weight["output"].transpose(1, 2)  # (models, vocab, d_model)
         at = tokens.reshape(models, -1, 1).expand(-1, -1, config.d_model)
         x = embedding.gather(1, at)  # (models, batch * length, d_model)
@@ -58,7 +60,7 @@ class Stack(nn.Module):
             gated = F.silu(normed @ weight[feed + "gate"]) * (normed @ weight[feed + "up"])
             x = x + self.drop(gated @ weight[feed + "down"])
         x = rms_norm(x, config.norm_eps) * weight["scale"][:, None]
-        return (x @ weight["output"]).view(models, batch, length, -1)
+        return widened(x @ weight["output"]).view(models, batch, length, -1)
 
     def drop(self, x):
         """Leave out what `dropout` says, and make the rest larger, so that the mean stays."""
@@ -82,6 +84,8 @@ def fit_stack(stack, draw, loss, *, steps, lr, decay, look=None, look_at=()):
     loss: `loss(stack, batch)` -> (models,), what each minimises; chance comes from PyTorch's
         global generator.
     decay: the weight decay of each model. look: `look(step)`, called after the steps `look_at`.
+
+    Raises ValueError for a loss that stops being a number.
     """
     steps = whole("steps", steps, "take at least 1", least=1)
     lr = real("lr", lr, "choose a learning rate above 0, such as 1e-3", above=0)
@@ -92,7 +96,9 @@ def fit_stack(stack, draw, loss, *, steps, lr, decay, look=None, look_at=()):
         rate = lr * schedule((step - 1) / steps)
         optimizer.param_groups[0]["lr"] = rate
         optimizer.zero_grad()
-        loss(stack, draw()).sum().backward()
+        total = loss(stack, draw()).sum()
+        total.backward()
+        finite(total.item(), step - 1, lr)
         _clip(stack.weights)
         with torch.no_grad():
             for weight in stack.weights:
