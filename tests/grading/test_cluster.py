@@ -10,7 +10,7 @@ import pytest
 from tests import clusters
 from tests.grading import small_course as small
 from tools.grading import __main__ as commands
-from tools.grading import sandbox
+from tools.grading import feedback, sandbox
 from utils.checkpoints.cluster import ClusterError
 
 pytestmark = pytest.mark.slow
@@ -61,8 +61,10 @@ def class_of(folder, *students):
 
 
 def outcome(opened):
-    """All that grading has left: the gradebook, the notebooks and the report."""
-    paths = [*opened.root.glob("autograded/*/*/*.ipynb"), *opened.root.glob("reports/*.md")]
+    """All that grading has left: the gradebook, the notebooks, the report and the feedback."""
+    feedback.feedback(opened, unmarked=True)
+    patterns = ("autograded/*/*/*.ipynb", "reports/*.md", "feedback/*/*/*.html")
+    paths = [path for pattern in patterns for path in opened.root.glob(pattern)]
     files = {path.relative_to(opened.root).as_posix(): path.read_bytes() for path in paths}
     return small.everything(opened), files
 
@@ -73,6 +75,25 @@ CLASS = (
     ("carl", {**small.SOLUTION, "shout": "def shout(words):\n    while True:\n        pass"}),
     ("unlucky", seen("unlucky")),
 )
+
+
+def test_one_worker_or_several_and_once_more_give_the_same(tmp_path, cluster):
+    address, _ = cluster
+    several = (
+        *CLASS[:2],
+        ("dora", {}),
+        ("emil", {**small.SOLUTION, "double": "import os\nos._exit(0)"}),
+    )
+    ways = {"one": {"workers": 1}, "two": {"workers": 2}, "away": {"scheduler": address}}
+    found = {}
+    for name, way in ways.items():
+        opened = class_of(tmp_path / name, *several)
+        for time_of in ("first", "again"):
+            assert small.run(opened, force=time_of == "again", **way) == 0
+            found[name, time_of] = outcome(opened)
+    first = found["one", "first"]
+    assert len(first[1]) == 2 * len(several) + 1
+    assert [key for key, other in found.items() if other != first] == []
 
 
 def test_a_worker_is_killed_and_the_grades_are_those_of_one_machine(tmp_path, cluster, capsys):

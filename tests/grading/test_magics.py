@@ -102,9 +102,27 @@ def test_what_a_magic_runs_is_read_like_the_rest():
         ("import builtins as b\nb.eval('1')", "builtins"),
         ("model.eval()\neval('1')", "eval"),
         ("import gc", "gc"),
+        ("import sys as s\ns.modules['ut' + 'ils']", "sys.modules"),
+        ("globals()['wor' + 'ld']", "globals"),
+        ("given.__globals__['wor' + 'ld']", "__globals__"),
+        ("getattr(given, '__globals__')", "__globals__"),
+        ("getattr(given, '__glo' + 'bals__')", "__getattribute__"),
+        ("from operator import attrgetter", "attrgetter"),
+        ("import sys\nsys._getframe().f_code", "_getframe"),
+        ("open('/utils/worlds/sentences.py')", "open"),
+        ("Path('/utils/worlds/sentences.py').read_text()", "read_text"),
+        ("import helper", "helper"),
+        ("import os.path\nimport numpy.random\nfrom torch import nn", None),
+        ("for name in names:\n    getattr(model, name)\ngetattr(cache, 'length', 0)", None),
         ("list(model.modules())\nmodel.eval()\nre.compile('x')\nsys.stdout", None),
     ],
 )
 def test_behind_what_anything_may_be(source, hidden):
     told = [f"uses `{hidden}`, behind which anything may be"] if hidden else []
     assert reading.uses(source, {"utils"}) == told and reading.uses(source, set()) == []
+
+
+def test_what_a_cell_changes_without_binding_it():
+    source = "math.pi = 3\nd[1].x = 2\nfound.append(1)\nsetattr(torch, 'x', 1)\nprint(y)\nz = 1"
+    assert reading.changes(source) == {"math", "d", "found", "torch"}
+    assert reading.changes("x = (") == set()

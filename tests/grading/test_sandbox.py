@@ -3,12 +3,15 @@
 import concurrent.futures
 import contextlib
 import os
+import shutil
+import tempfile
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
-from tools.grading import sandbox
+from tools.grading import bubblewrap, sandbox
 
 LIMITS = sandbox.Limits(cell_seconds=2, seconds=20, memory=600 * sandbox.MEGABYTE)
 TEST = {"name": "test", "kind": "test", "source": "assert double(3) == 6"}
@@ -96,6 +99,31 @@ def test_where_a_sandbox_can_have_no_places_in_it_each_work_has_one_of_its_own(b
     )
     assert [verdict(run(looks)) for _ in range(2)] == ["passed"] * 2 and len(begun) == 2
     assert all(one.process.poll() is not None for one in begun)
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_what_is_shown_in_tmp_stays_where_it_is(begun, monkeypatch, nested):
+    """A clone in /tmp: what an examiner has yet to import is not a student's to replace."""
+    if nested and not sandbox.nests():
+        pytest.skip("this machine allows no namespaces within those of a sandbox")
+    monkeypatch.setattr(sandbox, "nests", lambda: nested)
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        inside = Path(folder) / "book" / "inside"
+        shutil.copytree(bubblewrap.INSIDE, inside)
+        monkeypatch.setattr(bubblewrap, "INSIDE", inside)
+        replaces = (
+            f"import os\nplaces = [{folder!r}, {str(inside.parent)!r}, {str(inside)!r}]\n"
+            "done = []\nfor place in places:\n"
+            "    for way in (lambda: os.rename(place, '/tmp/elsewhere'),"
+            " lambda: os.makedirs(place + '/gradients'), lambda: os.rmdir(place),"
+            " lambda: os.symlink('/tmp', place + '/here'), lambda: os.chmod(place, 0o777)):\n"
+            "        try:\n            way()\n            done.append(place)\n"
+            "        except OSError:\n            pass\n"
+            "open('/tmp/mine', 'w').close()\n"
+            f"def double(x):\n    return done or os.listdir({str(inside)!r}) and 2 * x"
+        )
+        assert verdict(run(replaces)) == "passed"
+        sandbox.stop()
 
 
 def test_to_stop_ends_what_runs_and_what_waits(begun):

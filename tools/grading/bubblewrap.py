@@ -142,10 +142,16 @@ def view(course):
     seen += [sys.base_prefix, sys.prefix] if sys.base_prefix != "/usr" else [sys.prefix]
     seen += [str(ROOT / "utils"), str(ROOT / "checkpoints"), str(INSIDE)]
     seen = [path for path in seen if os.path.exists(path)]
-    for folder in sorted({str(above) for path in seen for above in Path(path).parents} - {"/"}):
-        shown += ["--dir", folder]  # bwrap's own would be closed to others
+    above = sorted({folder for path in seen for folder in Path(path).parents} - {Path("/")})
+    # In /tmp, where all can be written, a folder could be moved away with what is shown in it, and
+    # another be put there, from which the examiner would import: so it is a place of its own.
+    own = [str(folder) for folder in above if folder.parent == Path("/tmp")]
+    for folder in map(str, above):  # made by bwrap itself they would be closed to others
+        shown += ["--tmpfs" if folder in own else "--dir", folder]
     for path in seen:
         shown += ["--ro-bind", path, path]
+    for folder in own:
+        shown += ["--remount-ro", folder]
     shown += ["--proc", "/proc", "--dev", "/dev"]
     for private in {str(ROOT / "assignments"), str(ROOT / ".git"), str(course or ROOT / ".git")}:
         if any(Path(private).is_relative_to(path) for path in seen) and os.path.isdir(private):

@@ -35,6 +35,18 @@ _CONSTANT = """
 def decode(model, prompt, n):
     return torch.cat([prompt, torch.zeros(len(prompt), n).long()], dim=1)
 """
+_UNCOUNTED = """
+def decode(model, prompt, n):
+    for _ in range(n):
+        length = prompt.shape[1]
+        x = model.embed(prompt, torch.arange(length))
+        mask = torch.ones(length, length).tril().bool()
+        for layer in range(-model.n_layers, 0):
+            x = model.finish(layer, x, model.gather(*model.project(layer, x), mask))
+        following = model.read_out(x)[:, -1].argmax(-1, keepdim=True)
+        prompt = torch.cat([prompt, following], dim=1)
+    return prompt
+"""
 _COUNTER = """
 def new_cache(model):
     return {"length": 0}
@@ -91,6 +103,10 @@ CHEATS = {
         "a cache that counts, and keeps nothing": (
             {"cache": _COUNTER, "crop": _SET_BACK},
             {"test-fresh", "test-crop"},
+        ),
+        "all is read again, in layers by their other numbers": (
+            {"decode": _UNCOUNTED},
+            {"test-decode-work"},
         ),
         "a text that asks no model": ({"decode": _CONSTANT}, {"test-decode", "test-decode-work"}),
     },

@@ -2,11 +2,21 @@
 
 import ast
 import symtable
+import sys
 
-HIDES = set(  # anything, from a reader
-    "exec eval compile __import__ __builtins__ builtins importlib ctypes gc pickle pkgutil"
-    " runpy sys.modules".split()
+HIDES = set(  # anything, from a reader: names
+    "exec eval compile __import__ __builtins__ builtins importlib ctypes gc pickle pkgutil runpy"
+    " sys.modules globals locals vars inspect linecache open subprocess".split()
 )
+LEADS = set(  # attributes: from what is given to what is not, and to files
+    "__globals__ __closure__ __subclasses__ __dict__ __self__ __func__ __wrapped__ __code__"
+    " __loader__ __spec__ __getattribute__ __builtins__ __import__ _getframe f_globals f_locals"
+    " f_builtins f_back gi_frame cr_frame tb_frame cell_contents attrgetter methodcaller"
+    " read_text read_bytes fromfile memmap open popen getsource".split()
+)
+
+MUTATORS = {"append", "extend", "insert", "add", "update", "setdefault", "__setattr__"}
+KNOWN = sys.stdlib_module_names | {"numpy", "torch", "matplotlib", "utils"}
 
 
 def table(source):
@@ -60,6 +70,29 @@ def reads(source):
     return read_outside(table(source))
 
 
+def changes(source):
+    """Names of things that a cell changes without binding them: `math.pi = 3`, `d[1] = 2`,
+    `found.append(1)`, `setattr(math, "pi", 3)`; a change by another name is not seen."""
+    found = set()
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return found
+    for node in ast.walk(tree):
+        changed = None
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
+            changed = node
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in MUTATORS:
+            changed = node.func
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr":
+            changed = node.args[0] if node.args else None
+        while isinstance(changed, ast.Attribute | ast.Subscript):
+            changed = changed.value
+        if isinstance(changed, ast.Name):
+            found.add(changed.id)
+    return found
+
+
 def uses(source, without):
     """Phrases about what a student's cell uses of `without`: names, attributes, packages.
 
@@ -71,21 +104,38 @@ def uses(source, without):
         return []  # it does not run either
     except (ValueError, RecursionError, MemoryError):
         return ["is written so oddly that it cannot be read"]
-    words, attributes = set(), set()
+    words, attributes, called = set(), set(), set()
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called.add(node.func)
+            attributes |= asked_for(node)
         if isinstance(node, ast.Name):
             words.add(node.id)
         elif isinstance(node, ast.Attribute):  # `model.eval()` is not `eval`
             attributes.add(node.attr)
-            words.add(ast.unparse(node) if node.attr == "modules" else "")
+            if node.attr == "modules" and node not in called:  # nor `model.modules()` Python's
+                words.add("sys.modules")
         elif isinstance(node, ast.Import | ast.ImportFrom):
             module = getattr(node, "module", None) or ""
             named = [f"{module}.{one.name}".lstrip(".") for one in node.names]
             words |= {*named, *(part for one in named for part in one.split("."))}
     found = (words | attributes) & set(without)
     phrases = [f"uses `{one}`, which is not to be used here" for one in sorted(found)]
-    hidden = words & HIDES if without else ()
+    hidden = words & HIDES | (words | attributes) & LEADS
+    hidden |= {one.partition(".")[0] for one in imports(source)} - KNOWN
+    hidden = hidden if without else ()
     return phrases + [f"uses `{one}`, behind which anything may be" for one in sorted(hidden)]
+
+
+def asked_for(call):
+    """The attributes that `getattr(…, "name")` asks for; of a name that is put together: getattr
+    itself, as `__getattribute__`."""
+    if not (isinstance(call.func, ast.Name) and call.func.id == "getattr" and len(call.args) > 1):
+        return set()
+    name = call.args[1]
+    if isinstance(name, ast.Constant):
+        return {name.value}
+    return set() if isinstance(name, ast.Name) else {"__getattribute__"}
 
 
 def hidden_lines(source):

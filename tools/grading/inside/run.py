@@ -151,7 +151,7 @@ class Examiner:
         """Find what those cells of the student's use on which a test comes to depend."""
         wanted = {name for cell in self.cells if cell["kind"] == "test" for name in cell["asks"]}
         waiting = [i for i, cell in enumerate(self.cells) if cell["kind"] == "student" and without]
-        while found := [i for i in waiting if reading.names(self.cells[i]["source"])[0] & wanted]:
+        while found := [i for i in waiting if affects(self.cells[i]["source"], wanted)]:
             for index in found:
                 waiting.remove(index)
                 wanted |= reading.reads(self.cells[index]["source"])
@@ -362,6 +362,11 @@ def needed(plan):
             found.add(index)
             wanted = wanted - sets | reads
     return found
+
+
+def affects(source, wanted):
+    """Whether a cell binds or changes one of these names."""
+    return not wanted.isdisjoint(reading.names(source)[0] | reading.changes(source))
 
 
 def running(number):
