@@ -62,7 +62,7 @@ from utils.generation import (
     uniform,
 )
 from utils.generation.ragged import continue_each
-from utils.generation.rounds import until_settled
+from utils.generation.rounds import checked_positions, until_settled
 from utils.measure import (
     enumeration,
     intervals,
@@ -1163,6 +1163,9 @@ def corrected(**how):
 
 
 ARGUMENTS |= {  # of reward
+    "rounds.checked_positions positions": a_whole(
+        lambda v: checked_positions(TEXT, v).tolist(), 0, 5, least=0, most=5
+    ),
     "enumeration.in_sure_order eagerness": a_real(
         lambda v: enumeration.in_sure_order(TABLE, v).tolist(), 0, 0.5, least=0
     ),
@@ -1252,6 +1255,7 @@ EXEMPT |= {
 }
 KNOWN = {key.split()[-1] for key in ARGUMENTS}
 AMBIGUOUS = {
+    "positions",
     "mask_id",
     "stop",
     "order",

@@ -161,6 +161,7 @@ def put(folder, files):
         (folder / name).write_bytes(data)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_twice_over_it_still_loads(folder):
     """After each kill the weights are those of the card; a second try, killed in turn at each
     moment, does not lose what the first had reached; and a third one succeeds."""

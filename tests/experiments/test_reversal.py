@@ -10,6 +10,7 @@ from utils.experiments.reversal import checked_pairs, evaluate, load
 PAIRS = [("שלום", "peace"), ("你好", "hello!"), ("да", "yes"), ("e\u0301", "é 🙂")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective,reverse", [("ar", 0.0), ("diffusion", 1.0)])
 def test_pairs_in_any_script_are_learned_and_training_stops_when_they_are(objective, reverse):
     report = evaluate(PAIRS, objective=objective, steps=100_000, seed=1)
@@ -84,6 +85,7 @@ def test_a_file_that_will_not_do(tmp_path, text, why, capsys):
     assert why in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_file_with_a_byte_order_mark_from_the_command_line(tmp_path, capsys):
     path = tmp_path / "pairs.json"
     records = [{"first": first, "second": second} for first, second in PAIRS]

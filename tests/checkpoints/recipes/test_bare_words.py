@@ -39,6 +39,7 @@ def test_on_sentences_bare_words_are_enough():
     assert max(begun_anew) - min(ordinary) < 0.05 * floor
 
 
+@pytest.mark.slow
 def test_on_the_bible_too():
     kjv = short_pieces()
     rows = unseen_windows(kjv, 100, seed=3)

@@ -19,6 +19,7 @@ def each(names):
     return [pytest.param(n, marks=slow) if n.startswith("kjv") else n for n in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", each(n for n, recipe in RECIPES.items() if not recipe.parent))
 def test_a_model_without_a_parent_begins_by_knowing_nothing(name):
     """The first loss is about that of a guess among the vocabulary (less where it may look at what
