@@ -26,6 +26,7 @@ def test_nothing_has_changed_since_it_was_made(what):
     )
 
 
+@pytest.mark.slow
 def test_each_window_has_one_foreign_token_and_each_seed_windows_of_its_own():
     unseen = king_james().unseen
     broken, right, place = kept_proofs.pages(unseen)

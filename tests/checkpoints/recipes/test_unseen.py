@@ -128,6 +128,7 @@ def in_reach(tree, trained_on):
     return {seed: call for seed, call in texts_of(tree, known).items() if seed in reached}
 
 
+@pytest.mark.slow
 def test_no_chapter_tests_on_what_was_trained_on(trained_on):
     trees = {path.name[:2]: code_of(path) for path in CHAPTERS}
     found = {(name, seed) for name, tree in trees.items() for seed in in_reach(tree, trained_on)}
