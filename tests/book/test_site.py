@@ -238,6 +238,7 @@ BOXES = ".highlight, .ott-columns, .ott-table, .ott-strip, .pst-scrollable-table
 # What is cut off, or scrolls without showing it or without the keyboard reaching it.
 CUT = """(boxes) => [...document.querySelectorAll("article *")]
   .filter((e) => e.closest(boxes) && e.checkVisibility() && e.clientWidth)
+  .filter((e) => !e.matches("table.ott-stacked thead"))  // not drawn: each cell says its column
   .filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== "visible")
   .filter((e) => e.tabIndex < 0 || !["auto", "scroll"].includes(getComputedStyle(e).overflowX))
   .map((e) => e.outerHTML.slice(0, 120))"""

@@ -16,7 +16,7 @@ LEADS = set(  # attributes: from what is given to what is not, and to files
 )
 
 MUTATORS = {"append", "extend", "insert", "add", "update", "setdefault", "__setattr__"}
-KNOWN = sys.stdlib_module_names | {"numpy", "torch", "matplotlib", "utils"}
+KNOWN = sys.stdlib_module_names | {"numpy", "scipy", "torch", "matplotlib", "tqdm", "utils"}
 
 
 def table(source):
