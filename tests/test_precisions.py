@@ -146,13 +146,6 @@ TRIED |= {
 }
 
 
-@pytest.fixture
-def in_doubles():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("kind", SAYING)
 def test_a_model_of_any_kind_says_what_it_says_in_float32(kind, dtype):
