@@ -100,6 +100,28 @@ def test_one_mask_asks_both_models_the_same():
     after, steps = way.tries(denoiser, WORLD, asked, generator=dice())
     first, again = (way.log_prob(denoiser, WORLD, after, steps) for _ in range(2))
     assert torch.equal(first, again)
+    assert not torch.equal(first, way.log_prob(denoiser, WORLD, after, steps, draw=1))
+
+
+def test_a_drawn_question_is_drawn_anew_for_the_price(monkeypatch):
+    """The model is asked by one draw for its gradient and by another for the price, and the first
+    model by that one; a way that draws no question asks each model once."""
+    asked = {True: [], False: []}
+
+    def draws_of(way):
+        log_prob = way.log_prob
+
+        def noted(*args, draw=0):
+            asked[way.drawn].append(draw)
+            return log_prob(*args, draw=draw)
+
+        return noted
+
+    for way in (LookAgain("1 mask"), LookAgain()):
+        monkeypatch.setattr(way, "log_prob", draws_of(way))
+        taking_back.learn(model(False), WORLD, way, steps=1, lr=1e-3, seed=0)
+    assert asked[True] == [0, 1, 1]
+    assert len(asked[False]) == 2
 
 
 def test_a_way_has_a_name():

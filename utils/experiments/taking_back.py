@@ -58,13 +58,15 @@ def rewarded(world, texts):
 class GoOn:
     """A causal model goes on after the forced verdict."""
 
+    drawn = False
+
     def tries(self, model, world, asked, *, temperature=1.0, generator=None):
         """What it writes, and what it takes to say how likely that was."""
         how = {"temperature": temperature, "generator": generator}
         texts = derailment.answer(model, world, asked.rows, asked.forced[:, None], **how).clone()
         return texts, None
 
-    def log_prob(self, model, world, texts, _):
+    def log_prob(self, model, world, texts, _, draw=0):
         """Of what it wrote after the forced verdict up to its full stop: (n,) nats."""
         begun = world.positions["verdict"] + 1
         stops = (texts[:, begun:] == world.vocab.id(".")).long()
@@ -77,12 +79,13 @@ class LookAgain:
 
     by: what stands in for the log-probability of all that: "steps", of each thing it did; "tokens",
     the same without the choice of the word; "1 mask", of the finished answer, by one random mask.
+    drawn: whether that question is drawn at random.
     """
 
     def __init__(self, by="steps"):
         if by not in ("steps", "tokens", "1 mask"):
             raise ValueError(f"by is {by!r}; choose 'steps', 'tokens' or '1 mask'")
-        self.by = by
+        self.by, self.drawn = by, by == "1 mask"
 
     @torch.no_grad()
     def tries(self, model, world, asked, *, temperature=1.0, generator=None):
@@ -99,14 +102,15 @@ class LookAgain:
         after = before.scatter(1, where[:, None], sampling.draw(said, **how)[:, None])
         return after, (before, where)
 
-    def log_prob(self, model, world, texts, steps):
-        """(n,) nats, with a gradient."""
+    def log_prob(self, model, world, texts, steps, draw=0):
+        """(n,) nats, with a gradient. draw: which of its questions about these answers is asked,
+        where they are drawn; the same for whichever model."""
         mask_id, (before, where) = world.vocab.mask_id, steps
         free = ~world.question.expand(texts.shape)
         if self.by == "1 mask":
             order = free.nonzero()[:, 1].view(len(texts), -1)
             written = trajectories.Written(texts, order)
-            dice = torch.Generator().manual_seed(int(before.sum()))  # the same for both models
+            dice = torch.Generator().manual_seed(int(before.sum()) + 1_000_000 * draw)
             asked = trajectories.by_masks(written, mask_id, 1, generator=dice)
             return trajectories.stand_in(model, texts, asked, mask_id)
         at = world.positions["verdict"]
@@ -142,7 +146,11 @@ def _doubts(model, world, texts):
 
 def learn(model, world, way, *, steps, lr, seed, looks=(), measure=None):
     """Teach a copy of the model by reward. way: a `GoOn` or a `LookAgain`. looks: after so many
-    steps `measure(model)` is called. Returns the copy and [(steps, what was measured)]."""
+    steps `measure(model)` is called. Returns the copy and [(steps, what was measured)].
+
+    A question that is drawn at random is drawn twice, once for the gradient and once for the price,
+    as in `reward.surrogate`.
+    """
     steps = whole("steps", steps, "take at least 1", least=1)
     lr = real("lr", lr, "a learning rate is positive, such as 3e-4", above=0)
     seed = whole("seed", seed, "choose 0 to 1000", least=0, most=1000)
@@ -155,8 +163,9 @@ def learn(model, world, way, *, steps, lr, seed, looks=(), measure=None):
         texts, done = way.tries(model, world, asked, generator=generator)
         mine = way.log_prob(model, world, texts, done)
         with torch.no_grad():
-            theirs = way.log_prob(first_model, world, texts, done)
-        gains = rewarded(world, texts).float() - BETA * (mine.detach() - theirs)
+            now = way.log_prob(model, world, texts, done, draw=1) if way.drawn else mine.detach()
+            theirs = way.log_prob(first_model, world, texts, done, draw=1)
+        gains = rewarded(world, texts).float() - BETA * (now - theirs)
         aim = (_better(gains) * mine).mean()
         optimizer.zero_grad()
         (-aim).backward()
