@@ -1118,7 +1118,7 @@ EXEMPT |= {
     "control.counting times": HANDED_ON,
     "control.guidance seed": HANDED_ON,
     "control.guidance weight": HANDED_ON,
-    "control.Writers.several size": HANDED_ON,
+    "control.Writers.several sizes": HANDED_ON,
     "steered.off_by_weights log_evidence": "a number of the library's own",
     **{
         f"{function} {name}": HANDED_ON

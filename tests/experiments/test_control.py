@@ -40,7 +40,7 @@ def test_who_looks_ahead_or_fills_the_end_first_is_right():
 
 def test_several_at_once_may_break_what_each_alone_keeps():
     count = control.exactly(WORLD, "b", 2)
-    one, two = TRUE.several(count, 1), TRUE.several(count, 2)
+    one, two = TRUE.several(count, (1, 2))
     assert variation(one.probs, TRUE.denoiser(count).probs) < 1e-9
     assert torch.allclose(two.target, posterior(count)) and 0.5 < two.met < 0.99
     bent = steered.fitted(WORLD, TRUE.blanks, count.accepted(WORLD.rows))
@@ -50,10 +50,10 @@ def test_several_at_once_may_break_what_each_alone_keeps():
 
 def test_drawn_together_they_keep_it():
     count = control.exactly(WORLD, "b", 2)
-    one = TRUE.several(count, 1)
-    assert variation(TRUE.several(count, 1, together=True).probs, one.probs) < 1e-9
-    for size in (2, 4):
-        as_one = TRUE.several(count, size, together=True)
+    one = TRUE.denoiser(count)
+    singly, *several = TRUE.several(count, (1, 2, 4), together=True)
+    assert variation(singly.probs, one.probs) < 1e-9
+    for as_one in several:
         assert as_one.met == pytest.approx(1) and variation(as_one.probs, one.probs) > 0.01
 
 

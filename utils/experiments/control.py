@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch.nn import functional as F
@@ -80,6 +80,11 @@ class Writers:
         everything = torch.ones(len(self.world.texts), dtype=torch.bool)
         return steered.fitted(self.world, self.blanks, everything)
 
+    @cached_property
+    def filled(self) -> torch.Tensor:
+        """What the denoiser gives each text, of letters alone, in random order: (texts,) nats."""
+        return enumeration.in_random_order(self.letters)
+
     def causal(self, automaton, weigh=None) -> Law:
         """Left to right under a mask; or with any other `weigh`."""
         weigh = weigh or Mask(automaton, self.world.length)
@@ -99,20 +104,19 @@ class Writers:
         bent = steered.fitted(self.world, self.blanks, accepted)
         if orders is not None:
             return steered.in_orders(self.letters, bent, accepted, orders)
-        declared = enumeration.in_random_order(self.letters).masked_fill(~accepted, -torch.inf)
+        declared = self.filled.masked_fill(~accepted, -torch.inf)
         return Law(declared[None], enumeration.in_random_order(bent)[None])
 
-    def several(self, automaton, size, *, together=False) -> Law:
-        """So many blanks filled in a pass, in random order, under a mask. together: those of one
-        pass are drawn as one; else each as if alone. Held to the posterior of one by one."""
+    def several(self, automaton, sizes, *, together=False) -> list[Law]:
+        """So many blanks filled in a pass, for each of these `sizes`, in random order, under a
+        mask. together: those of one pass are drawn as one; else each as if alone. Held to the
+        posterior of one by one."""
         accepted = automaton.accepted(self.world.rows)
-        declared = enumeration.in_random_order(self.letters).masked_fill(~accepted, -torch.inf)
-        if together:
-            written = steered.in_passes(self.world, self.letters, accepted, size)
-        else:
-            bent = steered.fitted(self.world, self.letters, accepted)
-            written = steered.in_passes(self.world, bent, torch.ones_like(accepted), size)
-        return Law(declared[None], written[None])
+        declared = self.filled.masked_fill(~accepted, -torch.inf)
+        table = self.letters if together else steered.fitted(self.world, self.letters, accepted)
+        may = accepted if together else torch.ones_like(accepted)
+        written = [steered.in_passes(self.world, table, may, size) for size in sizes]
+        return [Law(declared[None], each[None]) for each in written]
 
 
 def truth(world) -> Writers:
@@ -137,17 +141,35 @@ def end_first(world):
 # --- guidance -------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1)  # one pair is asked with several weights in a row
+def _mixed(seed):
+    """The world of one language, and of it and of its mixture with the other: the log-probabilities
+    of the texts, (texts,), and what they say of blanks."""
+    world = Tangle(seed=seed)
+    of_it = world.log_prob(world.texts)
+    mixed = torch.logaddexp(of_it, Tangle(seed=seed + 10).log_prob(world.texts)) - math.log(2)
+    return world, of_it, mixed, *_by_bayes(world, of_it.exp(), mixed.exp())
+
+
+@lru_cache(maxsize=1)
+def _told(world, automaton):
+    """Whether texts are accepted, their probabilities, and what they say of blanks, with that and
+    without."""
+    probs, accepted = world.log_prob(world.texts).exp(), automaton.accepted(world.rows)
+    return accepted, probs, *_by_bayes(world, probs * accepted, probs)
+
+
+def _by_bayes(world, *laws):
+    return (enumeration.by_bayes(world.grid(probs)) for probs in laws)
+
+
 def guidance(seed: int, weight: float, orders=None) -> Law:
     """Two languages, `Tangle(seed=seed)` and `Tangle(seed=seed + 10)`, mixed half and half; the
     condition is to be of the first. A denoiser with the exact probabilities is guided towards it.
 
     Declared is p(text | condition)^weight * p(text)^(1 - weight). orders: as in `denoiser`.
     """
-    world = Tangle(seed=seed)
-    of_it = world.log_prob(world.texts)
-    other = Tangle(seed=seed + 10).log_prob(world.texts)
-    mixed = torch.logaddexp(of_it, other) - math.log(2)
-    tables = [enumeration.by_bayes(world.grid(each.exp())) for each in (of_it, mixed)]
+    world, of_it, mixed, *tables = _mixed(seed)
     bent = steered.guided(world, *tables, weight)
     declared = weight * of_it + (1 - weight) * mixed
     if orders is None:
@@ -163,9 +185,7 @@ def guided_to(world, automaton, weight: float) -> Law:
     A text is accepted or it is not, so that what is declared is the posterior, whatever the weight.
     """
     weight = real("weight", weight, "choose more than 0", above=0)
-    probs = world.log_prob(world.texts).exp()
-    accepted = automaton.accepted(world.rows)
-    tables = [enumeration.by_bayes(world.grid(each)) for each in (probs * accepted, probs)]
+    accepted, probs, *tables = _told(world, automaton)
     written = enumeration.in_random_order(steered.guided(world, *tables, weight))
     never = ~accepted  # and on the way to them stand states that no accepted text fits
     laws = (each.masked_fill(never, -torch.inf)[None] for each in (probs.log(), written))

@@ -88,14 +88,14 @@ def particles(model, prompt, new, weigh, *, n, resample=0.5, cache=True, generat
     n = whole("n", n, "write with at least 1 particle", least=1)
     new = whole("new", new, "write at least 1 token", least=1)
     resample = real("resample", resample, "choose a share from 0 to 1", least=0, most=1)
-    tokens = prompt.repeat_interleave(n, 0)  # (rows * n, length): those of one prompt are together
-    cache = KVCache.like(model, len(tokens), prompt.shape[1] + new) if cache else None
+    length = prompt.shape[1] + new
+    said, cache = _begun(model, prompt, n, length if cache else None)  # (rows * n, vocab)
+    tokens = prompt.repeat_interleave(n, 0)  # those of one prompt are together
     log_weights = torch.zeros(len(prompt), n, dtype=torch.float64, device=prompt.device)
     log_evidence, sizes = log_weights[:, 0].clone(), []
     ahead = torch.zeros(len(tokens), dtype=torch.float64, device=prompt.device)  # log, at the last
     for _ in range(new):
-        unread = tokens[:, 0 if cache is None else cache.length :]
-        said = logits_at(model, unread, LAST, cache).double().log_softmax(-1)
+        said = said.double().log_softmax(-1)
         weight = torch.zeros_like(said)
         known = weigh(tokens).to(said)
         weight[:, : known.shape[1]] = known[:, : said.shape[1]]
@@ -119,10 +119,26 @@ def particles(model, prompt, new, weigh, *, n, resample=0.5, cache=True, generat
             if cache is not None:
                 cache.keys.copy_(cache.keys[:, flat])
                 cache.values.copy_(cache.values[:, flat])
+        if tokens.shape[1] < length:
+            unread = tokens[:, 0 if cache is None else cache.length :]
+            said = logits_at(model, unread, LAST, cache)
     log_weights = log_weights - ahead.view_as(log_weights)
     log_evidence = log_evidence + log_weights.logsumexp(-1) - torch.tensor(n).log()
     texts = tokens.view(len(prompt), n, -1)
     return Particles(texts, log_weights, log_evidence, torch.stack(sizes))
+
+
+def _begun(model, prompt, n, room):
+    """What the model says after each prompt, for n texts that begin so, (rows * n, vocab), and a
+    cache with so much room for each of them, or None. The prompt is read once for its n texts."""
+    if room is None:
+        return logits_at(model, prompt, LAST).repeat_interleave(n, 0), None
+    once, cache = KVCache.like(model, len(prompt), room), KVCache.like(model, n * len(prompt), room)
+    said = logits_at(model, prompt, LAST, once).repeat_interleave(n, 0)
+    cache.length = once.length
+    for each, read in ((cache.keys, once.keys), (cache.values, once.values)):
+        each[..., : once.length, :] = read[..., : once.length, :].repeat_interleave(n, 1)
+    return said, cache
 
 
 def effective_size(log_weights):

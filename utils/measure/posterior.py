@@ -45,12 +45,16 @@ class Listed:
         """P(accepted | what stands, token), for every token that could come next:
         (rows, t) int64 -> (rows, vocab) float64; 0 for a token that cannot. vocab: up to the
         largest token of any text."""
-        begun, which = tokens.unique(dim=0, return_inverse=True)
-        t = begun.shape[1]
-        fits = (begun[:, None] == self.texts[:, :t]).all(-1).double()  # (begun, texts)
-        spread = torch.nn.functional.one_hot(self.texts[:, t]).double()  # (texts, vocab)
-        may, all_ = (fits * p @ spread for p in (self.joint, self.probs))
-        return torch.where(all_ > 0, may / all_, 0.0)[which]
+        t = tokens.shape[1]
+        both = torch.cat([self.texts[:, :t], tokens])
+        begun, which = both.unique(dim=0, return_inverse=True)  # beginnings, and whose each is
+        of_texts, of_rows = which.split([len(self.texts), len(tokens)])
+        empty = self.joint.new_zeros(len(begun), int(self.texts[:, t].max()) + 1)
+        may, all_ = (
+            empty.index_put((of_texts, self.texts[:, t]), p, accumulate=True)
+            for p in (self.joint, self.probs)
+        )
+        return torch.where(all_ > 0, may / all_, 0.0)[of_rows]
 
 
 class Hidden:
@@ -75,8 +79,11 @@ class Hidden:
     def joint(self, tokens: torch.Tensor) -> torch.Tensor:
         """p(token, accepted | what stands) for every next token: (rows, t) -> (rows, vocab). The
         first token is the start token. Each row sums to P(accepted | what stands)."""
+        return self._joint(tokens, self.world.beliefs(tokens)[:, -1])
+
+    def _joint(self, tokens, beliefs):
         place = tokens.shape[1] - 1
-        now = self.world.beliefs(tokens)[:, -1] @ self.world.moves  # (rows, k), of the next place
+        now = beliefs @ self.world.moves  # (rows, k), of the next place
         state = self.automaton.read(tokens[:, 1:])
         after = self.ahead[place + 1][:, self.automaton.moves[state]]  # (k, rows, vocab)
         return torch.einsum("rk,kv,krv->rv", now, self.world.emits[place], after)
@@ -85,4 +92,4 @@ class Hidden:
         """P(accepted | what stands, token), as in `Listed.future`."""
         beliefs = self.world.beliefs(tokens)[:, -1:]
         alone = self.world.next_probs(beliefs, tokens.shape[1] - 1)[:, 0]
-        return torch.where(alone > 0, self.joint(tokens) / alone, 0.0)
+        return torch.where(alone > 0, self._joint(tokens, beliefs[:, 0]) / alone, 0.0)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -44,12 +44,12 @@ class Law:
     declared: torch.Tensor
     written: torch.Tensor
 
-    @property
+    @cached_property
     def target(self) -> torch.Tensor:
         """What is declared: the probability of each text, (texts,)."""
         return self.declared.logsumexp(0).softmax(0)
 
-    @property
+    @cached_property
     def probs(self) -> torch.Tensor:
         """What is written, (texts,); each order is as likely."""
         return self.written.exp().mean(0)
@@ -70,11 +70,12 @@ class Law:
         A text of weight w is picked among n with probability w / (w + what the others weigh). The
         mean over the others is taken over `DRAWS` draws of them; everything else is exact.
         """
-        q = (self.written.exp() / len(self.written)).flatten()
-        weights = (self.declared - self.written).flatten()
-        weights = weights.masked_fill(q == 0, -torch.inf)
-        law = q * favour((weights - weights.max()).exp(), q, n, seed=seed)
-        law = law.view_as(self.written).sum(0)
+        q = self.written.exp() / len(self.written)
+        some = q > 0
+        weights = (self.declared - self.written)[some]
+        law = torch.zeros_like(q)
+        law[some] = q[some] * favour((weights - weights.max()).exp(), q[some], n, seed=seed)
+        law = law.sum(0)
         return law / law.sum()
 
 
@@ -93,7 +94,7 @@ def favour(weights: torch.Tensor, q: torch.Tensor, n: int, *, seed: int = 0) -> 
     others = weights[drawn].sum(1)
     some = weights > 0
     levels = torch.linspace(*weights[some].log().aminmax(), LEVELS, dtype=torch.float64)
-    chances = torch.stack([(level.exp() / (level.exp() + others)).mean() for level in levels])
+    chances = (levels.exp()[:, None] / (levels.exp()[:, None] + others)).mean(1)
     found = torch.zeros_like(weights)
     found[some] = torch.from_numpy(np.interp(weights[some].log(), levels, chances))
     return n * found
@@ -135,8 +136,11 @@ def left_to_right(world, said: torch.Tensor, accepted: torch.Tensor, weigh) -> L
     """
     size = said.shape[-1]
     said = said.double().log_softmax(-1)  # of the letters alone
-    weights = torch.stack([weigh(world.texts[:, :t]) for t in range(1, world.length)], 1)
-    bent = _never((said + weights[..., :size].log()).log_softmax(-1))
+    weights = []
+    for t in range(1, world.length):
+        alike = size ** (world.length - t)  # texts that begin so; they stand side by side
+        weights.append(weigh(world.texts[::alike, :t])[:, :size].repeat_interleave(alike, 0))
+    bent = _never((said + torch.stack(weights, 1).log()).log_softmax(-1))
     own, written = (
         of.gather(-1, world.rows[..., None])[..., 0].sum(1)[None] for of in (said, bent)
     )
@@ -157,19 +161,21 @@ def fitted(world, table: Table, accepted: torch.Tensor) -> Table:
     """What is left of it when each token is barred with which no filling of the other blanks would
     be accepted. Where no token is left, none is barred. With all texts `accepted`, (texts,) bool,
     only what is no letter is."""
-    grid = world.grid(accepted)
+    grid, states = world.grid(accepted), range(2**table.n)
     said = table.log_probs.view(*grid.shape, -1, table.n).clone()
     peaks = torch.full_like(said, -torch.inf)
-    for state in range(1, 2**table.n):
-        hidden = [i for i in range(table.n) if state >> i & 1]
-        for i in hidden:
-            may = grid
-            for other in hidden:
-                may = may if other == i else may.any(other, keepdim=True)
-            may = may | ~may.any(i, keepdim=True)
-            left = said[..., state, i].masked_fill(~may, -torch.inf)
-            left = left - left.logsumexp(i, keepdim=True)
-            said[..., state, i], peaks[..., state, i] = left, left.amax(i, keepdim=True)
+    some = [grid]  # in each state, whether what is seen can still become a text that is accepted
+    for state in states[1:]:
+        lowest = (state & -state).bit_length() - 1
+        some.append(some[state & (state - 1)].any(lowest, keepdim=True))
+    for i in range(table.n):
+        hidden = [state for state in states if state >> i & 1]
+        may = [some[state - (1 << i)] | ~some[state] for state in hidden]
+        may = torch.stack([each.expand(grid.shape) for each in may], -1)
+        left = said[..., hidden, i].masked_fill(~may, -torch.inf)
+        left = left - left.logsumexp(i, keepdim=True)
+        said[..., hidden, i] = left
+        peaks[..., hidden, i] = left.amax(i, keepdim=True).expand_as(left)
     return Table(said.view_as(table.log_probs), peaks.view_as(table.peaks))
 
 
