@@ -140,6 +140,14 @@ def test_the_cache_follows_its_particles():
     assert (found[0].sizes[1:4] < 5.9).any(1).all(), "someone was dropped while the cache was read"
 
 
+def test_a_prompt_is_read_once_for_all_its_texts():
+    read, model = [], lively(TransformerConfig(5, d_model=8, n_layers=1, n_heads=2, max_len=8))
+    model.register_forward_pre_hook(lambda _, given: read.append(tuple(given[0].shape)))
+    prompt = torch.cat([start(2), start(2)], 1)
+    particles(model, prompt, 3, lambda tokens: torch.ones(len(tokens), 5), n=6, generator=dice(0))
+    assert read == [(2, 2), (12, 1), (12, 1)]
+
+
 def test_the_effective_size_counts_particles():
     weights = torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.0, -torch.inf, 0.0, -torch.inf]])
     assert effective_size(weights.double()).tolist() == pytest.approx([4, 2])

@@ -62,6 +62,18 @@ def test_a_mask_obeys_and_a_look_ahead_writes_the_posterior(automaton):
     assert (masked.off < 1e-9) == early
 
 
+def test_each_beginning_is_weighed_once():
+    mask, asked = guided.Mask(CONSTRAINTS[1], 5), []
+
+    def weigh(tokens):
+        asked.append(tokens)
+        return mask(tokens)
+
+    steered.left_to_right(WORLD, SAID, accepted(CONSTRAINTS[1]), weigh)
+    for t, tokens in enumerate(asked, start=1):
+        assert torch.equal(tokens, WORLD.texts[:, :t].unique(dim=0)), "in the order of the texts"
+
+
 def test_orders_are_as_likely_and_each_is_weighed_by_its_own():
     automaton = CONSTRAINTS[0]
     bent = steered.fitted(WORLD, TABLE, accepted(automaton))

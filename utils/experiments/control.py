@@ -169,7 +169,7 @@ def guidance(seed: int, weight: float, orders=None) -> Law:
 
     Declared is p(text | condition)^weight * p(text)^(1 - weight). orders: as in `denoiser`.
     """
-    world, of_it, mixed, *tables = _mixed(seed)
+    world, of_it, mixed, *tables = _mixed(whole("seed", seed, **SEED))
     bent = steered.guided(world, *tables, weight)
     declared = weight * of_it + (1 - weight) * mixed
     if orders is None:
