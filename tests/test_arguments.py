@@ -1114,11 +1114,12 @@ EXEMPT |= {
     "speculative.Counts.propose n": "counted by its caller",
     "speculative.Lookup.propose n": "counted by its caller",
     "control.last_letter_loss size": "counted by its caller",
+    "taking_back.GoOn.log_prob draw": "counted by its caller",
+    "taking_back.LookAgain.log_prob draw": "counted by its caller",
     "control.exactly times": HANDED_ON,
     "control.counting times": HANDED_ON,
     "control.guidance seed": HANDED_ON,
     "control.guidance weight": HANDED_ON,
-    "control.Writers.several sizes": HANDED_ON,
     "steered.off_by_weights log_evidence": "a number of the library's own",
     **{
         f"{function} {name}": HANDED_ON
