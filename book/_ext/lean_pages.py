@@ -22,7 +22,7 @@ from utils.text import columns
 
 STAY = "\N{NO-BREAK SPACE}"
 LONG = 24  # letters: a path or a name in code that may be wider than what is left of a phone's line
-HEAD = r'(?s)<th class="head">(.*?)</th>'
+HEAD = r'(?s)<th class="head[^"]*">(.*?)</th>'
 ROLES = {"tr": 'role="row"', "thead": 'role="rowgroup"', "tbody": 'role="rowgroup"'}
 SHARED = {
     "<style>.ott-player{": f"<style>{asset('player.css')}</style>",
@@ -143,7 +143,7 @@ def stackable(body: str) -> str:
 
     def named(row: str, names: list[str]) -> str:
         left = iter(names)
-        return re.sub("<td>", lambda _: f'<td role="cell" data-name="{next(left)}">', row)
+        return re.sub("<td(?=[ >])", lambda _: f'<td role="cell" data-name="{next(left)}"', row)
 
     return re.sub(r'(?s)<table class="table">.*?</table>', table, body)
 
