@@ -173,7 +173,7 @@ window.oneTokenPlayer = (id, words, films) => {
     const forward = button("Step forward", "M9 5l7 7-7 7", () => go(now + 1));
     const end = button("Last step", "M18 6v12M6 6l7 6-7 6", () => go(last));
     const speed = make("select");
-    for (const times of [0.5, 1, 2, 4]) speed.append(new Option(times + "×", times, times === 1));
+    for (const times of [0.5, 1, 2, 4]) speed.append(new Option(times + "×", times, false, times === 1));
     const pace = make("label", "", make("span", "", "Speed"), speed);
     const controls = div("ott-bar", first, back, play, forward, end, pace);
 
