@@ -409,6 +409,7 @@ def test_space_plays_to_the_end_and_stops(page):
     page.keyboard.press("Space")
     page.clock.run_for(5000)
     assert text(page) == middle  # paused
+    assert page.get_by_label("Speed").input_value() == "1"
     page.get_by_label("Speed").select_option("4")
     press(page, "Play")
     page.clock.run_for(5000)

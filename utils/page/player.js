@@ -22,6 +22,7 @@ window.oneTokenPlayer = (id, words, films) => {
   // those that show nothing: padding, parts of characters
   const bare = words.map((w) => !w);
   words = words.map((w) => w ?? "◔");
+  // of a mask: nothing
   const lead = (w) => /^ */.exec(words[w])[0];
   const body = (w) => (w < 0 ? "▒" : words[w].slice(lead(w).length) || (words[w] ? "␣" : "∅"));
   // what is drawn onto the character before it is given one to be drawn onto
@@ -63,7 +64,7 @@ window.oneTokenPlayer = (id, words, films) => {
       const i = step?.[2].indexOf(at) ?? -1;
       if (bare[word] && i < 0) return;
       if (before) box.append(film.joiner);
-      if (before && word >= 0) box.append(lead(word));
+      if (before) box.append(lead(word));
       before = true;
       const token = make("span", word < 0 ? "ott-mask" : when[at] ? "ott-past" : "ott-given", body(word));
       if (i >= 0) {
@@ -81,28 +82,6 @@ window.oneTokenPlayer = (id, words, films) => {
     return box;
   }
 
-  function drawChoices(film, k) {
-    const box = div("ott-choices");
-    if (!film.steps[k - 1]) return box;
-    const [, , changed, p, others] = film.steps[k - 1];
-    const { text } = film.frames[k];
-    // rivals shown for each token: a step that wrote many has a row for each, and no room for more
-    const room = { 1: 9, 2: 1 }[changed.length];
-    for (const i of doubts(p)) {
-      const own = text[changed[i]];
-      const rivals = (others[i] || []).filter(([word]) => word !== own).slice(0, room || 0);
-      const rows = [[own, p[i], true], ...rivals].sort((a, b) => b[1] - a[1]);
-      const list = make("ol");
-      for (const [word, q, taken] of rows) {
-        const shown = make("b", "", name(word));
-        if (word >= 0 && lead(word)) shown.prepend(make("span", "ott-lead", "␣"));
-        list.append(make("li", taken ? "ott-taken" : "", shown, bar(q), make("em", "", share(q))));
-      }
-      box.append(list);
-    }
-    return box;
-  }
-
   function tell(film, k) {
     if (k > film.end) return "finished after " + count(film.end);
     if (k < 1) return "nothing written yet";
@@ -114,7 +93,26 @@ window.oneTokenPlayer = (id, words, films) => {
     return (undo ? "took back " : "wrote ") + (all.join(", ") || "nothing") + (note ? " · " + note : "");
   }
 
-  const drawTold = (film, k) => make("p", "", tell(film, k));
+  function drawStep(film, k) {
+    const choices = div("ott-choices"), box = div("", make("p", "", tell(film, k)), choices);
+    if (!film.steps[k - 1]) return box;
+    const [, , changed, p, others] = film.steps[k - 1];
+    // rivals shown for each token: a step that wrote many has a row for each, and no room for more
+    const room = { 1: 9, 2: 1 }[changed.length];
+    for (const i of doubts(p)) {
+      const own = film.frames[k].text[changed[i]];
+      const rivals = (others[i] || []).filter(([word]) => word !== own).slice(0, room || 0);
+      const rows = [[own, p[i]], ...rivals].sort((a, b) => b[1] - a[1]);
+      const list = make("ol");
+      for (const [word, q] of rows) {
+        const shown = make("b", "", name(word));
+        if (lead(word)) shown.prepend(make("span", "ott-lead", "␣"));
+        list.append(make("li", word === own ? "ott-taken" : "", shown, bar(q), make("em", "", share(q))));
+      }
+      choices.append(list);
+    }
+    return box;
+  }
 
   function icon(path) {
     const svg = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
@@ -123,12 +121,11 @@ window.oneTokenPlayer = (id, words, films) => {
 
   function start(root) {
     root.classList.add("ott-live");
-    let now = 0, timer = 0;
-    const title = root.querySelector(".ott-title").textContent;
+    let now = 0, timer = 0, wide;
     const stage = set(div("ott-films ott-stage"), {
       tabindex: 0,
       role: "group",
-      "aria-label": title + ". Arrow keys step, space plays.",
+      "aria-label": root.querySelector(".ott-title").textContent + ". Arrow keys step, space plays.",
     });
     const panels = div("ott-panels");
     const track = div("ott-track");
@@ -137,20 +134,18 @@ window.oneTokenPlayer = (id, words, films) => {
 
     const views = films.map((film) => {
       const place = make("span");
-      const boxes = [drawText, drawTold, drawChoices].map((draw) => [div("ott-stack"), draw]);
-      const [text, ...panel] = boxes.map(([box]) => box);
+      const text = div("ott-stack"), panel = div("ott-stack");
       const frame = div("ott-film", div("ott-name", film.label, place), text);
-      const chosen = div("", ...panel);
       const bars = div("ott-bars");
       for (let k = 0; k <= last; k++) {
         const p = film.steps[k - 1]?.[3] || [];
         bars.append(bar(p.reduce((a, b) => a + b, 0) / p.length, p.length ? "" : "ott-none"));
       }
-      for (const part of [frame, chosen, bars]) part.classList.add("ott-" + film.kind);
+      for (const part of [frame, panel, bars]) part.classList.add("ott-" + film.kind);
       stage.append(frame);
-      panels.append(chosen);
+      panels.append(panel);
       track.append(bars);
-      return { film, boxes, place, bars };
+      return { film, text, panel, place, bars };
     });
 
     const head = div("ott-head");
@@ -161,7 +156,6 @@ window.oneTokenPlayer = (id, words, films) => {
 
     const button = (label, path, onclick) =>
       Object.assign(make("button", "", icon(path)), {
-        type: "button",
         ariaLabel: label,
         title: label,
         onclick,
@@ -179,7 +173,7 @@ window.oneTokenPlayer = (id, words, films) => {
 
     const strips = [...root.querySelectorAll(".ott-strip")];
     const fold = make("details", "", make("summary", "", "All " + count(last)));
-    root.querySelector(".ott-hint")?.remove();
+    root.querySelector(".ott-hint").remove();
     root.append(stage, track, legend, controls, panels, said, fold);
     fold.append(...strips);
     const rows = strips.flatMap((strip) => [...strip.tBodies[0].rows]);
@@ -187,9 +181,11 @@ window.oneTokenPlayer = (id, words, films) => {
 
     function go(k, playing) {
       if (!playing) pause();
+      if (wide && wide !== stage.clientWidth) fit();
       const step = (now = Math.max(0, Math.min(last, k)));
-      for (const { film, boxes, place, bars } of views) {
-        for (const [box, draw] of boxes) box.replaceChildren(draw(film, step, go));
+      for (const { film, text, panel, place, bars } of views) {
+        text.replaceChildren(drawText(film, step, go));
+        panel.replaceChildren(drawStep(film, step));
         place.textContent = "step " + Math.min(step, film.end) + " of " + film.end;
         [...bars.children].forEach((b, k) => b.classList.toggle("ott-done", k <= step));
       }
@@ -203,26 +199,24 @@ window.oneTokenPlayer = (id, words, films) => {
       for (const row of rows) row.ariaCurrent = row.sectionRowIndex === step ? "step" : null;
     }
     // The page does not jump: each box is as high as the highest of what it will show at this width.
-    // All of that is in it for a moment, before anything is painted. A text that grows is highest when
-    // it is whole.
-    let wide;
+    // All that might be is in it for a moment, once a reader is near: of a text that grows, the whole;
+    // of what is said of the steps, the longest few.
     function fit() {
-      if (wide === stage.clientWidth) return;
       wide = stage.clientWidth;
-      const tried = views.flatMap(({ film, boxes }) =>
-        boxes.map(([box, draw]) => {
-          const full = draw === drawText ? film.frames[film.end].text.length : 0;
-          const all = film.frames.flatMap(({ text }, k) => (text.length < full ? [] : draw(film, k)));
-          box.style.minHeight = "";
-          box.append(...all);
-          return [box, all];
-        }),
-      );
-      const heights = tried.map(([box]) => box.getBoundingClientRect().height);
-      tried.forEach(([box, all], i) => {
-        box.style.minHeight = heights[i] + "px";
-        for (const each of all) each.remove();
+      const tried = views.flatMap(({ film, text, panel }) => {
+        const { frames, end } = film, full = frames[end].text.length;
+        const whole = (frame, k) => (frame.text.length < full ? [] : drawText(film, k));
+        const steps = frames.map((_, k) => drawStep(film, k));
+        steps.sort((a, b) => b.textContent.length - a.textContent.length);
+        return [[text, frames.flatMap(whole)], [panel, steps.slice(0, 5)]];
       });
+      for (const [box, states] of tried) {
+        box.style.minHeight = "";
+        box.append(...states);
+      }
+      // it is rounded
+      const heights = tried.map(([box]) => box.offsetHeight + 1);
+      tried.forEach(([box], i) => (box.style.minHeight = heights[i] + "px"));
     }
     function face(label, path) {
       play.replaceChildren(icon(path), make("span", "", label));
@@ -236,11 +230,10 @@ window.oneTokenPlayer = (id, words, films) => {
     function run() {
       if (now === last) go(0);
       face("Pause", "M7 5h3v14H7zM14 5h3v14h-3z");
-      const wait = () => Math.max(120, Math.min(900, 14000 / last)) / speed.value;
       const tick = () => {
         go(now + 1, true);
         if (now === last || !root.isConnected) pause();
-        else timer = setTimeout(tick, wait());
+        else timer = setTimeout(tick, Math.max(120, Math.min(900, 14000 / last)) / speed.value);
       };
       timer = setTimeout(tick, 250);
     }
@@ -264,7 +257,8 @@ window.oneTokenPlayer = (id, words, films) => {
       else go(to);
       event.preventDefault();
     };
-    new ResizeObserver(fit).observe(stage);
+    const seen = ([entry]) => entry.isIntersecting && go(now, (wide ||= 1));
+    new IntersectionObserver(seen, { rootMargin: "50%" }).observe(stage);
     window.addEventListener("beforeprint", () => (fold.open = true));
     // Among knobs one compares outcomes, so there a player opens on its last step. Else on the first
     // by which each has written something: before it there would be nothing to see but empty panels.
