@@ -314,6 +314,20 @@ def test_a_long_path_breaks_after_a_slash(visit):
     assert len(lines) > 1 and all(line.endswith("/") for line in lines[:-1])
 
 
+def test_short_code_stays_in_one_line_and_a_head_without_names_is_not_drawn(visit):
+    page = visit("book/grading.html", width=320)
+    broken = page.locator("article :is(p, li, dd) code").evaluate_all(
+        "(all) => all.filter((e) => e.textContent.length < 24 && e.getClientRects().length > 1)"
+        ".map((e) => e.textContent)"
+    )
+    assert broken == []
+    assert page.get_by_text("make feedback", exact=True).count()  # there is such code
+    heads = page.locator("article thead").evaluate_all(
+        "(all) => all.map((e) => [e.checkVisibility(), Boolean(e.textContent.trim())])"
+    )
+    assert [False, False] in heads and [True, False] not in heads
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_what_is_printed_in_columns_is_a_table(html, chapter):
     page = (html / "chapters" / f"{chapter.stem}.html").read_text(encoding="utf-8")
