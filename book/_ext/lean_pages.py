@@ -3,7 +3,8 @@
 Each player and each set of knobs brings its look and its behaviour along, so that an output stands
 on its own; a page needs them once, and as they are now. In programs, what has the colour of text
 needs no element around it, which is three in four of them.
-A long path breaks after its slashes, and a wide table of words can be stacked, row by row.
+A long path breaks after its slashes, a short piece of code nowhere, and a wide table of words can
+be stacked, row by row.
 The bibliography has roles that are out of use, and a fold a name that is not what it shows. What a
 cell prints in columns becomes a table, whose cells break in few places.
 Links in an output are made for JupyterLab, where a chapter is a notebook.
@@ -22,7 +23,7 @@ from utils.text import columns
 
 STAY = "\N{NO-BREAK SPACE}"
 LONG = 24  # letters: a path or a name in code that may be wider than what is left of a phone's line
-HEAD = r'(?s)<th class="head">(.*?)</th>'
+HEAD = r'(?s)<th class="head[^"]*">(.*?)</th>'
 ROLES = {"tr": 'role="row"', "thead": 'role="rowgroup"', "tbody": 'role="rowgroup"'}
 SHARED = {
     "<style>.ott-player{": f"<style>{asset('player.css')}</style>",
@@ -102,17 +103,19 @@ def unbroken(body: str) -> str:
 
 
 def breakable(body: str) -> str:
-    """The page's HTML, where a long path in a sentence breaks after a slash, and a long dotted name
-    after a dot, before it breaks elsewhere."""
+    """The page's HTML, where a short piece of code in a sentence stays in one line, a long path
+    breaks after a slash, and a long dotted name after a dot, before it breaks elsewhere."""
 
     def word(found: re.Match) -> str:
         mark = "/" if "/" in found[0] else r"\."
         return re.sub(rf"{mark}(?=\w)", r"\g<0><wbr>", found[0])
 
     def code(found: re.Match) -> str:
-        return found[1] + re.sub(rf"[^\s<>&]{{{LONG},}}", word, found[2])
+        if len(unescape(found[2])) < LONG:
+            return f'<code class="ott-whole {found[1]}{found[2]}'
+        return f'<code class="{found[1]}' + re.sub(rf"[^\s<>&]{{{LONG},}}", word, found[2])
 
-    return re.sub(r"(<code class=\"docutils [^>]*>)([^<]*)(?=</code>)", code, body)
+    return re.sub(r"<code class=\"(docutils [^>]*>)([^<]*)(?=</code>)", code, body)
 
 
 def stackable(body: str) -> str:
@@ -143,7 +146,7 @@ def stackable(body: str) -> str:
 
     def named(row: str, names: list[str]) -> str:
         left = iter(names)
-        return re.sub("<td>", lambda _: f'<td role="cell" data-name="{next(left)}">', row)
+        return re.sub("<td(?=[ >])", lambda _: f'<td role="cell" data-name="{next(left)}"', row)
 
     return re.sub(r'(?s)<table class="table">.*?</table>', table, body)
 

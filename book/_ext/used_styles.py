@@ -16,7 +16,10 @@ from first_paint import rules
 from sphinx.application import Sphinx
 
 MADE = re.compile(r"bs-tooltip")  # how names begin that a script puts together
-NEGATED = re.compile(r":not\((?:[^()]|\([^()]*\))*\)")
+BRACKETS = r"\([^()]*\)"
+for _ in range(4):  # how deep they may be within each other
+    BRACKETS = rf"\((?:[^()]|{BRACKETS})*\)"
+NEGATED = re.compile(rf":not{BRACKETS}")
 NAME = re.compile(r"[.#](-?[A-Za-z_][\w-]*)")
 
 
@@ -44,7 +47,7 @@ def used(css: str, known: set[str]) -> str:
 
 def split(selectors: str) -> list[str]:
     """At the commas that are not in brackets."""
-    return [each.strip() for each in re.findall(r"(?:[^,(]|\((?:[^()]|\([^()]*\))*\))+", selectors)]
+    return [each.strip() for each in re.findall(rf"(?:[^,(]|{BRACKETS})+", selectors)]
 
 
 def meets(selector: str, known: set[str]) -> bool:

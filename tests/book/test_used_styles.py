@@ -57,3 +57,8 @@ def test_rules_go_one_by_one(styles):
     css = ".a:not(.z) .b, .c{d:e}@media print{.c{d:e}.a{f:g}}@font-face{h:i}#k>.a{l:m}"
     kept = ".a:not(.z) .b{d:e}\n@media print{.a{f:g}}\n@font-face{h:i}"
     assert styles.used(css, {"a", "b"}) == kept
+
+
+def test_brackets_stand_in_brackets_and_hold_commas(styles):
+    deep = ".a:not(:has(.b:not(:is(.y, .z)))){c:d}"
+    assert styles.used(f"{deep}.e,{deep}", {"a"}) == f"{deep}\n{deep}"

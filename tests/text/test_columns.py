@@ -40,7 +40,7 @@ def test_a_table_of_rates_has_its_heads_its_cells_and_its_n():
     assert "<pre>n = 2,000</pre>" in html
 
 
-@pytest.mark.parametrize("cell", ["–", "± 10", "-0.3", "1,200"])
+@pytest.mark.parametrize("cell", ["–", "± 10", "-0.3", "1,200", "3.6% to 3.7%"])
 def test_a_column_of_numbers_is_set_to_the_right(cell):
     assert f"<td>{cell}</td>" in columns.html(f"one model    12.5\nanother      {cell}")
 
@@ -56,6 +56,7 @@ def test_a_cell_breaks_before_its_interval_and_not_within():
         "left alone: is 2 + 9 = 11 ? yes .\nforced:     is 2 + 9 = 11 ? no .",
         "one  gap in the first line,\nnone at all in the second",
         "gaps   here\nand there     too",
+        "letters  by chance, in\nwhich two  gaps agree\nand a third  does not",
         "  an indented line\n  and another",
         "tensor([[  1,   2,  76, 142],\n        [127,  44,   2,   3]])",
         "",

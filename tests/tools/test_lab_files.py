@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 
 from tests.places import ROOT
 from tests.servers import running
+from tests.sites import PHONE
 from tests.tools.test_environment import ODD
 from tools import environment
 
@@ -98,6 +99,17 @@ def test_a_link_to_the_glossary_shows_the_term(lab):
     expect(shown.locator("dt", has_text="attention").first).to_be_visible(timeout=30_000)
     meanings = re.findall("^: ", (ROOT / "book" / "glossary.md").read_text("utf-8"), re.MULTILINE)
     assert shown.locator("dt").count() == shown.locator("dd").count() == len(meanings)
+
+
+@pytest.mark.slow
+def test_on_a_phone_the_chapter_has_the_screen(lab):
+    page, visit = lab
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    visit(CHAPTER)
+    title = page.locator(".jp-Notebook .jp-MarkdownCell h1").first
+    title.wait_for(timeout=60_000)
+    expect(page.locator(".jp-FileBrowser")).to_be_hidden(timeout=30_000)
+    assert title.bounding_box()["width"] > PHONE / 2
 
 
 @pytest.mark.slow

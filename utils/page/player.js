@@ -16,17 +16,24 @@ window.oneTokenPlayer = (id, words, films) => {
     element.append(...inside);
     return element;
   };
+  const div = (...parts) => make("div", ...parts);
   const bar = (p, name) => set(make("i", name), { style: "--p:" + p / 100 });
   const share = (p) => (p > 0 && p < 1 ? "<0.01" : (p / 100).toFixed(2));
   // those that show nothing: padding, parts of characters
   const bare = words.map((w) => !w);
   words = words.map((w) => w ?? "◔");
+  // of a mask: nothing
   const lead = (w) => /^ */.exec(words[w])[0];
   const body = (w) => (w < 0 ? "▒" : words[w].slice(lead(w).length) || (words[w] ? "␣" : "∅"));
   // what is drawn onto the character before it is given one to be drawn onto
   const name = (w) => body(w).replace(/^[\p{M}\u200d]/u, "◌$&");
   const count = (n) => n + (n === 1 ? " step" : " steps");
   const quote = (w) => "“" + name(w) + "”";
+  // of what was written in a step, the four least sure, in the order of the text
+  const doubts = (p) => {
+    const order = [...p.keys()].sort((a, b) => p[a] - p[b]);
+    return order.slice(0, 4).sort((a, b) => a - b);
+  };
 
   for (const film of films) {
     // frames[k]: the text after step k, and for each position the step that wrote it (0: given)
@@ -51,13 +58,13 @@ window.oneTokenPlayer = (id, words, films) => {
     const { text, when } = film.frames[Math.min(k, film.end)];
     const step = film.steps[k - 1];
     const long = film.frames[film.end].text.length > 80 ? " ott-long" : "";
-    const box = set(make("div", "ott-text" + long), { dir: "auto" });
+    const box = set(div("ott-text" + long), { dir: "auto" });
     let before = false;
     text.forEach((word, at) => {
-      const i = step ? step[2].indexOf(at) : -1;
+      const i = step?.[2].indexOf(at) ?? -1;
       if (bare[word] && i < 0) return;
       if (before) box.append(film.joiner);
-      if (before && word >= 0) box.append(lead(word));
+      if (before) box.append(lead(word));
       before = true;
       const token = make("span", word < 0 ? "ott-mask" : when[at] ? "ott-past" : "ott-given", body(word));
       if (i >= 0) {
@@ -75,93 +82,84 @@ window.oneTokenPlayer = (id, words, films) => {
     return box;
   }
 
-  function drawChoices(film, k) {
-    const box = make("div", "ott-choices");
-    if (k < 1 || k > film.end) return box;
-    const [, , changed, p, others] = film.steps[k - 1];
-    const { text } = film.frames[k];
-    // rivals shown for each token
-    const room = changed.length > 6 ? 0 : changed.length > 1 ? 1 : 9;
-    changed.slice(0, 12).forEach((at, i) => {
-      const rivals = (others[i] || []).filter(([word]) => word !== text[at]).slice(0, room);
-      const rows = [[text[at], p[i], true], ...rivals].sort((a, b) => b[1] - a[1]);
-      const list = make("ol");
-      for (const [word, q, taken] of rows) {
-        const shown = make("b", "", name(word));
-        if (word >= 0 && lead(word)) shown.prepend(make("span", "ott-lead", "␣"));
-        list.append(make("li", taken ? "ott-taken" : "", shown, bar(q), make("em", "", share(q))));
-      }
-      box.append(list);
-    });
-    return box;
-  }
-
   function tell(film, k) {
     if (k > film.end) return "finished after " + count(film.end);
     if (k < 1) return "nothing written yet";
     const [, , changed, p, , note] = film.steps[k - 1];
     const undo = film.frames[k].text[changed[0]] < 0;
-    const { text } = film.frames[undo ? k - 1 : k];
-    const all = changed.map((at, i) => quote(text[at]) + " (" + share(p[i]) + ")");
-    if (all.length > 4) all.splice(3, all.length, "and " + (all.length - 3) + " more");
+    const { text } = film.frames[k - undo];
+    const all = doubts(p).map((i) => quote(text[changed[i]]) + " (" + share(p[i]) + ")");
+    if (p.length > 4) all.push("and " + (p.length - 4) + " surer");
     return (undo ? "took back " : "wrote ") + (all.join(", ") || "nothing") + (note ? " · " + note : "");
   }
 
+  function drawStep(film, k) {
+    const choices = div("ott-choices"), box = div("", make("p", "", tell(film, k)), choices);
+    if (!film.steps[k - 1]) return box;
+    const [, , changed, p, others] = film.steps[k - 1];
+    // rivals shown for each token: a step that wrote many has a row for each, and no room for more
+    const room = { 1: 9, 2: 1 }[changed.length];
+    for (const i of doubts(p)) {
+      const own = film.frames[k].text[changed[i]];
+      const rivals = (others[i] || []).filter(([word]) => word !== own).slice(0, room || 0);
+      const rows = [[own, p[i]], ...rivals].sort((a, b) => b[1] - a[1]);
+      const list = make("ol");
+      for (const [word, q] of rows) {
+        const shown = make("b", "", name(word));
+        if (lead(word)) shown.prepend(make("span", "ott-lead", "␣"));
+        list.append(make("li", word === own ? "ott-taken" : "", shown, bar(q), make("em", "", share(q))));
+      }
+      choices.append(list);
+    }
+    return box;
+  }
+
   function icon(path) {
-    const shape = (tag) => document.createElementNS("http://www.w3.org/2000/svg", tag);
-    const svg = set(shape("svg"), { viewBox: "0 0 24 24", "aria-hidden": true });
-    svg.append(set(shape("path"), { d: path }));
-    return svg;
+    const svg = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
+    return document.createRange().createContextualFragment(svg);
   }
 
   function start(root) {
     root.classList.add("ott-live");
-    let now = 0, timer = 0;
-    const title = root.querySelector(".ott-title").textContent;
-
-    const stage = make("div", "ott-films ott-stage");
-    set(stage, { tabindex: 0, role: "group", "aria-label": title + ". Arrow keys step, space plays." });
-    const panels = make("div", "ott-panels");
-    const track = make("div", "ott-track");
-    track.style.setProperty("--gap", last > 150 ? "0px" : last > 60 ? "1px" : "2px");
-    const said = set(make("div", "ott-alt"), { "aria-live": "polite" });
+    let now = 0, timer = 0, wide;
+    const stage = set(div("ott-films ott-stage"), {
+      tabindex: 0,
+      role: "group",
+      "aria-label": root.querySelector(".ott-title").textContent + ". Arrow keys step, space plays.",
+    });
+    const panels = div("ott-panels");
+    const track = div("ott-track");
+    track.style.setProperty("--last", last);
+    const said = set(div("ott-alt"), { "aria-live": "polite" });
 
     const views = films.map((film) => {
-      const text = make("div", "ott-stack"), choices = make("div", "ott-stack");
-      const place = make("span"), told = make("p");
-      const frame = make("div", "ott-film", make("div", "ott-name", film.label, place), text);
-      const panel = make("div", "", told, choices);
-      // Invisible copies of the tallest states keep the page from jumping while it plays.
-      const all = film.steps.map((_, k) => drawChoices(film, k + 1));
-      const rows = (box) => box.querySelectorAll("li").length;
-      text.append(drawText(film, 0), drawText(film, film.end));
-      choices.append(all.reduce((a, b) => (rows(b) > rows(a) ? b : a)));
-      for (const ghost of [...text.children, ...choices.children]) {
-        set(ghost, { class: ghost.className + " ott-ghost", "aria-hidden": true });
-      }
-      const bars = make("div", "ott-bars");
+      const place = make("span");
+      const text = div("ott-stack"), panel = div("ott-stack");
+      const frame = div("ott-film", div("ott-name", film.label, place), text);
+      const bars = div("ott-bars");
       for (let k = 0; k <= last; k++) {
-        const p = k && k <= film.end ? film.steps[k - 1][3] : [];
+        const p = film.steps[k - 1]?.[3] || [];
         bars.append(bar(p.reduce((a, b) => a + b, 0) / p.length, p.length ? "" : "ott-none"));
       }
       for (const part of [frame, panel, bars]) part.classList.add("ott-" + film.kind);
       stage.append(frame);
       panels.append(panel);
       track.append(bars);
-      return { film, text, choices, place, told, bars };
+      return { film, text, panel, place, bars };
     });
 
-    const head = make("div", "ott-head");
-    const slider = set(make("input"), { type: "range", min: 0, max: last, "aria-label": "Step" });
+    const head = div("ott-head");
+    const slider = set(make("input"), { type: "range", max: last, "aria-label": "Step" });
     track.append(head, slider);
-    const legend = make("div", "ott-legend", make("span", "", "bars: how sure it was, step by step"));
+    const legend = div("ott-legend", make("span", "", "bars: how sure it was, step by step"));
     if (films.some((film) => film.ordered)) legend.append("small numbers: the step that wrote it");
 
-    const button = (label, path, act) => {
-      const b = set(make("button", "", icon(path)), { type: "button", "aria-label": label, title: label });
-      b.onclick = act;
-      return b;
-    };
+    const button = (label, path, onclick) =>
+      Object.assign(make("button", "", icon(path)), {
+        ariaLabel: label,
+        title: label,
+        onclick,
+      });
     const first = button("First step", "M6 6v12M18 6l-7 6 7 6", () => go(0));
     const back = button("Step back", "M15 5l-7 7 7 7", () => go(now - 1));
     const play = button("Play", "", () => (timer ? pause() : run()));
@@ -169,27 +167,25 @@ window.oneTokenPlayer = (id, words, films) => {
     const forward = button("Step forward", "M9 5l7 7-7 7", () => go(now + 1));
     const end = button("Last step", "M18 6v12M6 6l7 6-7 6", () => go(last));
     const speed = make("select");
-    for (const times of [0.5, 1, 2, 4]) speed.append(new Option(times + "×", times));
-    speed.value = 1;
+    for (const times of [0.5, 1, 2, 4]) speed.append(new Option(times + "×", times, false, times === 1));
     const pace = make("label", "", make("span", "", "Speed"), speed);
-    const controls = make("div", "ott-bar", first, back, play, forward, end, pace);
+    const controls = div("ott-bar", first, back, play, forward, end, pace);
 
     const strips = [...root.querySelectorAll(".ott-strip")];
     const fold = make("details", "", make("summary", "", "All " + count(last)));
-    root.querySelector(".ott-hint")?.remove();
+    root.querySelector(".ott-hint").remove();
     root.append(stage, track, legend, controls, panels, said, fold);
     fold.append(...strips);
-    const rows = strips.map((strip) => [...strip.tBodies[0].rows]);
-    rows.forEach((list) => list.forEach((row, k) => (row.onclick = () => go(k))));
+    const rows = strips.flatMap((strip) => [...strip.tBodies[0].rows]);
+    for (const row of rows) row.onclick = () => go(row.sectionRowIndex);
 
     function go(k, playing) {
       if (!playing) pause();
+      if (wide && wide !== stage.clientWidth) fit();
       const step = (now = Math.max(0, Math.min(last, k)));
-      for (const { film, text, choices, place, told, bars } of views) {
-        for (const box of [text, choices]) box.querySelector(":scope > :not(.ott-ghost)")?.remove();
-        text.append(drawText(film, step, go));
-        choices.append(drawChoices(film, step));
-        told.textContent = tell(film, step);
+      for (const { film, text, panel, place, bars } of views) {
+        text.replaceChildren(drawText(film, step, go));
+        panel.replaceChildren(drawStep(film, step));
         place.textContent = "step " + Math.min(step, film.end) + " of " + film.end;
         [...bars.children].forEach((b, k) => b.classList.toggle("ott-done", k <= step));
       }
@@ -200,7 +196,27 @@ window.oneTokenPlayer = (id, words, films) => {
       said.textContent = films.map(tale).join("; ");
       first.ariaDisabled = back.ariaDisabled = step === 0;
       forward.ariaDisabled = end.ariaDisabled = step === last;
-      for (const list of rows) list.forEach((row, k) => (row.ariaCurrent = k === step ? "step" : null));
+      for (const row of rows) row.ariaCurrent = row.sectionRowIndex === step ? "step" : null;
+    }
+    // The page does not jump: each box is as high as the highest of what it will show at this width.
+    // All that might be is in it for a moment, once a reader is near: of a text that grows, the whole;
+    // of what is said of the steps, the longest few.
+    function fit() {
+      wide = stage.clientWidth;
+      const tried = views.flatMap(({ film, text, panel }) => {
+        const { frames, end } = film, full = frames[end].text.length;
+        const whole = (frame, k) => (frame.text.length < full ? [] : drawText(film, k));
+        const steps = frames.map((_, k) => drawStep(film, k));
+        steps.sort((a, b) => b.textContent.length - a.textContent.length);
+        return [[text, frames.flatMap(whole)], [panel, steps.slice(0, 5)]];
+      });
+      for (const [box, states] of tried) {
+        box.style.minHeight = "";
+        box.append(...states);
+      }
+      // it is rounded
+      const heights = tried.map(([box]) => box.offsetHeight + 1);
+      tried.forEach(([box], i) => (box.style.minHeight = heights[i] + "px"));
     }
     function face(label, path) {
       play.replaceChildren(icon(path), make("span", "", label));
@@ -214,20 +230,16 @@ window.oneTokenPlayer = (id, words, films) => {
     function run() {
       if (now === last) go(0);
       face("Pause", "M7 5h3v14H7zM14 5h3v14h-3z");
-      const wait = () => Math.max(120, Math.min(900, 14000 / last)) / speed.value;
       const tick = () => {
         go(now + 1, true);
         if (now === last || !root.isConnected) pause();
-        else timer = setTimeout(tick, wait());
+        else timer = setTimeout(tick, Math.max(120, Math.min(900, 14000 / last)) / speed.value);
       };
       timer = setTimeout(tick, 250);
     }
 
     slider.oninput = () => go(+slider.value);
-    const scrub = (event) => {
-      const box = track.getBoundingClientRect();
-      go(Math.floor(((event.clientX - box.left) / box.width) * (last + 1)));
-    };
+    const scrub = ({ offsetX }) => go(Math.floor((offsetX / track.clientWidth) * (last + 1)));
     track.onpointerdown = (event) => {
       track.setPointerCapture(event.pointerId);
       scrub(event);
@@ -245,6 +257,8 @@ window.oneTokenPlayer = (id, words, films) => {
       else go(to);
       event.preventDefault();
     };
+    const seen = ([entry]) => entry.isIntersecting && go(now, (wide ||= 1));
+    new IntersectionObserver(seen, { rootMargin: "50%" }).observe(stage);
     window.addEventListener("beforeprint", () => (fold.open = true));
     // Among knobs one compares outcomes, so there a player opens on its last step. Else on the first
     // by which each has written something: before it there would be nothing to see but empty panels.

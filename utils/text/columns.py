@@ -19,7 +19,9 @@ from utils.text.publish import publish
 
 _APART = re.compile(r"(^|\S) {2,}\S")  # in a line of a table, cells are two spaces apart or more
 _TOGETHER = re.compile(r"[\[(][^\[\]()]*[\])](?: of [\d,]+)?")  # an interval, and of how many
-_NUMBER = re.compile(r"–|(?:± ?|[-+])?[\d.,e+]+%?( [\[(][^\[\]()]*[\])])?( of [\d,]+)?|")
+_NUMBER = re.compile(
+    r"–|(?:± ?|[-+])?[\d.,e+]+%?( to [\d.,]+%?)?( [\[(][^\[\]()]*[\])])?( of [\d,]+)?|"
+)
 _VALUE = re.compile(r"\s*(tensor|array)\(")  # numbers in columns, and no table: a printed tensor
 _ALIGNED = re.compile(r".*(█|  ).*|[\d. ]+ [\d. ]+")  # a bar, or several things in one cell
 
@@ -68,7 +70,8 @@ def _next_table(lines, at):
         filled = len([*takewhile(str.strip, lines[start:])])
         for end in range(start + filled, start + 1, -1):
             gaps = _common(lines[start:end])
-            if not gaps:
+            follows = "".join(lines[end : end + 1])
+            if not gaps or _APART.search(follows):  # with gaps elsewhere: all of them by chance
                 continue
             while start > at and (narrower := _with(gaps, lines[start - 1])):
                 gaps, start = narrower, start - 1

@@ -125,8 +125,14 @@
     const names = lanes.map(({ element: { dataset } }) => (steps ? dataset.small + steps : dataset.model));
     try {
       const models = await Promise.all(names.map(oneToken.load));
+      for (const [i, name] of names.entries()) {
+        if (readers[name]) continue;
+        readers[name] = oneToken.reader(models[i]);
+        readers[name](draft); // it is kept; and the first pass of a model is its slowest
+        await new Promise((resolve) => setTimeout(resolve));
+      }
       if (Number(slider.value) !== moment) return false;
-      lanes.forEach((lane, i) => Object.assign(lane, { read: readers[names[i]] ??= oneToken.reader(models[i]), results: models[i].results }));
+      lanes.forEach((lane, i) => Object.assign(lane, { read: readers[names[i]], results: models[i].results }));
       return true;
     } catch (error) {
       say(`These models did not arrive: ${error.message}.`);
