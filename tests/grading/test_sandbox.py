@@ -36,14 +36,19 @@ def nests():
         pytest.skip("this machine allows no namespaces within those of a sandbox")
 
 
-def run(code=DOUBLE, tests=1, **more):
+def run(code=DOUBLE, tests=(TEST,), **more):
     student = {"name": "double", "kind": "student", "source": code}
-    plan = {"cells": [student, *[TEST] * tests], "names": ["double"], "without": []}
+    plan = {"cells": [student, *tests], "names": ["double"], "without": []}
     return sandbox.run(plan, more.pop("limits", LIMITS), **more)
 
 
 def verdict(ended):
     return ended.result and ended.result["cells"][-1]["verdict"]
+
+
+def verdicts(ended):
+    """Of all tests."""
+    return [one["verdict"] for one in ended.result["cells"] if one["verdict"]]
 
 
 def test_one_sandbox_serves_a_class(nests, begun):
@@ -67,8 +72,66 @@ def test_what_was_imported_for_one_is_there_for_the_next_and_nothing_else(nests,
 
 def test_what_one_test_has_asked_the_next_one_does_not_find():
     code = "asked = []\ndef double(x):\n    asked.append(x)\n    return 2 * x * (len(asked) == 1)"
-    cells = run(code, tests=3).result["cells"]
-    assert [one["verdict"] for one in cells] == [None, "passed", "passed", "passed"]
+    assert verdicts(run(code, [TEST] * 3)) == ["passed"] * 3
+
+
+def hiding(*lines):
+    """A test of these lines; those that begin with # are hidden."""
+    source = "\n".join(
+        f"### BEGIN HIDDEN TESTS\n{one[1:]}\n### END HIDDEN TESTS" if one[0] == "#" else one
+        for one in lines
+    )
+    return {**TEST, "source": source}
+
+
+def test_a_test_goes_on_with_its_hidden_lines_where_its_public_ones_have_ended():
+    """The public lines are not asked a second time: neither by the test, nor of the student's."""
+    code = (
+        "here = []\ndef double(x):\n    here.append(x)\n"
+        "    with open('/tmp/all', 'a') as file:\n        file.write('x')\n"
+        "    return len(here), len(open('/tmp/all').read())"
+    )
+    behind = hiding("seen = [double(1)]", "#assert seen == [(1, 1)] and double(1) == (2, 2)")
+    assert verdicts(run(code, [behind])) == ["passed"]
+    within = hiding("seen = []", "#seen = [0]", "seen += [double(1)]", "assert len(seen) < 2")
+    assert verdicts(run(code, [within])) == ["failed"]
+    indented = hiding("if True:", "    seen = double(1)[0]", "#    seen = 0", "assert seen")
+    assert verdicts(run(code, [indented])) == ["failed"]
+
+
+def test_what_a_test_has_left_running_costs_it_and_the_next_ones_nothing():
+    code = (
+        "import subprocess\nrunning = []\ndef double(x):\n"
+        "    running.append(subprocess.Popen(['sleep', '60']))\n"
+        "    return 2 * x if all(one.poll() is None for one in running) else 0"
+    )
+    test = hiding("assert double(3) == 6", "#assert double(4) == 8")
+    ended = run(code, [test] * 3)
+    assert verdicts(ended) == ["passed"] * 3
+    assert {phrase for _, phrase in ended.result["findings"]} == {
+        "left processes running behind it"
+    }
+    bomb = (
+        "import os, time\ndef double(x):\n    while True:\n"
+        "        if os.fork() == 0:\n            time.sleep(60)"
+    )
+    other = {"name": "other", "kind": "student", "source": "def other():\n    return 1"}
+    asks = {**TEST, "source": "assert other() == 1"}
+    plan = {
+        "cells": [{**other, "source": bomb}, other, TEST, asks],
+        "names": ["double", "other"],
+        "without": [],
+    }
+    assert verdicts(sandbox.run(plan, LIMITS)) == ["failed", "passed"]
+
+
+def test_cells_that_end_their_process_one_after_the_other_cost_no_verdict():
+    ends = {"name": "ends", "kind": "student", "source": "import os\nos._exit(1)"}
+    constant = {**TEST, "source": "assert True"}
+    assert verdicts(run("import os\nos._exit(1)", [*[ends] * 6, TEST, constant])) == [
+        "failed",
+        "passed",
+    ]
 
 
 def test_a_kept_sandbox_that_is_gone_costs_nobody_anything(nests, begun):

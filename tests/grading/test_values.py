@@ -307,6 +307,27 @@ def use(model, x):
     asked = []
     model.forward = lambda x: asked.append(1) or x
     assert torch.equal(name("use")(model, x)[0], x) and asked == [1]
+    del model.forward
+    assert torch.equal(name("use")(model, x)[0], model(x)) and asked == [1]
+
+
+def test_of_an_object_that_both_sides_know_only_what_has_changed_is_sent(ask):
+    code = "def use(model):\n    return model.calls, model.weight[0].item(), list(vars(model))"
+    Tiny.__module__ = "__main__"
+    name, examiner = ask(code, {"Tiny": Tiny})
+    model, sizes, send = Tiny(), [], examiner.channel.send
+    examiner.channel.send = lambda message: sizes.append(len(str(message))) or send(message)
+    use = name("use")
+    model.large, model.calls, model.more = torch.nn.Linear(100, 100), 0, 1
+    for model.calls in range(3):
+        assert use(model) == (model.calls, 1, list(vars(model)))
+    with torch.no_grad():
+        model.weight[0] = 2
+    del model.more
+    assert use(model) == (2, 2, list(vars(model)))
+    assert sizes[1] > 40_000 and max(sizes[2:]) < 4000
+    model.both = [model.weight]  # what stands in two places is one thing: then all of it is sent
+    assert use(model) == (2, 2, list(vars(model))) and sizes[-1] > 40_000
 
 
 def test_gradients_are_followed_through(ask):
@@ -390,7 +411,7 @@ NO_VALUES = [
     {"random": [EIGHT, None]},
     {"torch random": EIGHT},
     {"numpy random": ["__class__", {"dict": []}]},
-    {"object": [0, "os", "environ", None]},
+    {"object": [0, "os", "environ", {"dict": []}, None]},
     {"dict": [[1, 2], 3]},
     {"dict": [1]},
     {"set": [[]]},

@@ -17,6 +17,7 @@ import pytest
 from tests.disks import filling_up
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
+from tools.grading import __main__ as commands
 from tools.grading import (
     cards,
     export,
@@ -151,7 +152,7 @@ def test_who_is_graded_is_not_entered_once_more_by_another_id(tmp_path):
     small.run(course)
     theirs = CANVAS.replace("s-1,ada", "s-1,ada@example.edu")
     (tmp_path / "students.csv").write_text(theirs, "utf-8")
-    with pytest.raises(courses.GradingError, match=r"ada@example\.edu, who was ada"):
+    with pytest.raises(courses.GradingError, match=r"ada@example\.edu \(who was ada\)"):
         export.export(course, NAME, "canvas")
     with course.gradebook() as book:
         assert "ada@example.edu" not in {one.id for one in book.students}
@@ -593,3 +594,20 @@ def test_what_cannot_be_measured_is_said_in_a_line(monkeypatch, given, told):
     monkeypatch.setattr(sys, "argv", ["measure", *given])
     with pytest.raises(SystemExit, match=told):
         measure.main()
+
+
+def test_who_waits_for_the_same_is_counted(course, monkeypatch, capsys):
+    absent = "".join(f"s{number:02},S {number},\n" for number in range(20))
+    (course.root / "students.csv").write_text(PLAIN + absent, "utf-8")
+    monkeypatch.setenv("COURSE", str(course.root))
+    assert commands.main("export") == 0
+    lines = capsys.readouterr().out.splitlines()
+    (missing,) = [line for line in lines if "not handed in" in line]
+    assert re.search(r"21 students \(\w+, s00, s01 and 18 more\)$", missing), missing
+    waits = "answers to be marked by hand: explain"
+    assert [line for line in lines if waits in line] == [f"  not final: cyd, {NAME}: has {waits}"]
+    said = [("ada", "a"), ("bob", "b"), *((who, "a") for who in "yxwv")]
+    assert commands.together(said) == [
+        (("a",), "5 students (ada, v, w and 2 more)"),
+        (("b",), "bob"),
+    ]

@@ -16,7 +16,7 @@ from tools import lab
 from utils.checkpoints.cluster import ClusterError
 
 from . import bubblewrap
-from .course import GradingError, open_course
+from .course import GradingError, few, open_course
 from .export import export
 from .feedback import feedback
 from .formgrader import formgrader
@@ -63,17 +63,17 @@ def main(command):
         print(f"{len(made)} pages in {course.root / 'feedback'}")
         for path in sorted((course.root / "grades_moodle").glob("*-feedback.zip")):
             print(f"{path}, for Moodle")
-        for student, name, why in held_back:
-            print(printable(f"  none yet for {student}, {name}: {why}"))
+        for (name, why), who in together(held_back):
+            print(printable(f"  none yet for {who}, {name}: {why}"))
     elif command == "formgrader":
         formgrader(course, say("HOST") or "127.0.0.1", lab.port_number(say("PORT") or "8888"))
     elif command == "export":
         done = export(course, only, say("FORMAT") or None)
         print(*done.paths, sep="\n")
-        for student, name, status, why in done.open:
-            print(printable(f"  {status}: {student}, {name}: {why}"))
+        for (name, status, why), who in together(done.open):
+            print(printable(f"  {status}: {who}, {name}: {why}"))
         for name, absent in done.missing.items():
-            print(f"  not handed in: {name}, by {', '.join(sorted(absent))}")
+            print(f"  not handed in: {name}, by {counted(absent)}")
         for sentence in done.left_out:
             print(f"  left out: {sentence}")
         for student, name, sentence in done.looks:
@@ -89,6 +89,21 @@ def main(command):
     else:
         raise GradingError(f"{command!r} is none of {', '.join(COMMANDS)}.")
     return 0
+
+
+def together(lines):
+    """[(what is said, of whom)] of lines (student, *what is said); those of whom the same is said
+    are said it together."""
+    found = {}
+    for student, *said in lines:
+        found.setdefault(tuple(said), []).append(student)
+    return [(said, counted(who)) for said, who in found.items()]
+
+
+def counted(students):
+    """Who they are, and of more than three how many."""
+    names = few(sorted(students))
+    return f"{len(students)} students ({names})" if len(students) > 3 else names
 
 
 def number_of_workers(text):

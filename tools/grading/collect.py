@@ -18,7 +18,7 @@ import time
 from pathlib import Path, PurePosixPath
 
 from . import submissions, zips
-from .course import GradingError, write
+from .course import GradingError, few, write
 from .roster import roster, squeezed
 
 PATTERNS = (  # of a part of a path: where in it a student is named. The course's own come first.
@@ -95,8 +95,7 @@ def look(course, name):
         elif len(fit) == 1 and fit[0].id not in theirs:
             others.setdefault(fit[0].id, []).append(one.path)
     if nobodys:
-        names = ", ".join(map(repr, nobodys[:3]))
-        names += f" and {len(nobodys) - 3} more" if len(nobodys) > 3 else ""
+        names = few([*map(repr, nobodys)])
         found.said.append(f"In downloaded/{name}, no notebook and nobody's on the roster: {names}.")
     for student, paths in sorted(others.items()):
         found.without[student] = submissions.listed(paths)

@@ -311,6 +311,12 @@ def register(course, template):
         raise GradingError(f"{template.name}: {error}.") from None
 
 
+def few(names):
+    """The first three of some names, and how many more there are."""
+    shown = ", ".join(names[:3])
+    return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def write(path, text):
     """Write a file in one step: it is never there by half."""
     path.parent.mkdir(parents=True, exist_ok=True)

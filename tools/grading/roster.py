@@ -6,7 +6,7 @@ import io
 import re
 import unicodedata
 
-from .course import GradingError
+from .course import GradingError, few
 from .submissions import STUDENT
 
 LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe"})
@@ -114,12 +114,11 @@ def enter(course, book, students=()):
     """Put the roster, and others by their ids, into the gradebook. Raises GradingError where the
     roster has another id for somebody who is graded: they would be in it twice."""
     listed = roster(course)
-    if changed := [f"{new}, who was {old}" for old, new in renamed(book, listed)]:
-        many = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    if changed := [f"{new} (who was {old})" for old, new in renamed(book, listed)]:
         raise GradingError(
             f"{course.root / 'students.csv'} has other ids for students who are graded already: "
-            f"{'; '.join(changed[:3])}{many}. Leave `id` as "
-            "it was, and add the other columns, such as Canvas's, to your own list."
+            f"{few(changed)}. Leave `id` as it was, and add the other columns, such as Canvas's, "
+            "to your own list."
         )
     for one in listed:
         book.update_or_create_student(one.id, **one.about)

@@ -154,16 +154,20 @@ def asked(control, plan, most=wire.MAX_BYTES):
 
 def guard(process, limits, answer):
     """Wait for the answer. Returns a phrase if the process had to be ended, else ''. To look takes
-    time, too, the more the more processes there are: at most a twentieth of it all."""
+    time, too, the more the more processes there are: at most a twentieth of it all, but at once
+    when the machine's memory becomes less."""
     end = time.monotonic() + limits.seconds + 90  # the examiner keeps the limit; this is the rest
-    took = 0
-    while not concurrent.futures.wait([answer], max(0.1, 20 * took)).done:
+    rests, free = 0, psutil.virtual_memory().available
+    while not concurrent.futures.wait([answer], 0.1).done:
         start = time.monotonic()
         if start > end:
             return f"it was not done after {limits.seconds:g} seconds"
+        if start < rests and psutil.virtual_memory().available > free - limits.memory / 4:
+            continue
         if memory(process.pid, limits.memory) > limits.memory:
             return f"it used more than {limits.memory // MEGABYTE} MB of memory"
-        took = min(0.1, time.monotonic() - start)
+        rests = time.monotonic() + 20 * min(0.3, time.monotonic() - start)
+        free = psutil.virtual_memory().available
     return ""
 
 

@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import re
 
+from .course import few
 from .zips import (
     MAX_ARCHIVE,
     MAX_NOTEBOOK,
@@ -140,8 +141,7 @@ def beside(files):
 
 def listed(paths):
     """The names of at most three."""
-    names = ", ".join(repr(path.name) for path in paths[:3])
-    return names + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return few([repr(path.name) for path in paths])
 
 
 def differs(path, assignment, data, *, needed):

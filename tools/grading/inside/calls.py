@@ -24,6 +24,7 @@ ERRORS = {
 NAMES = re.compile(r"SystemExit|KeyboardInterrupt|\w{0,60}(Error|Exception|Warning)", re.ASCII)
 AT_ONCE = 5000  # arguments in one message
 MOST_KEPT = 10_000  # things of a student's that are known again
+SHARED = '{"same": '  # in JSON: something that has come before
 MAX_MESSAGE = 2000  # characters of an error
 
 
@@ -296,11 +297,18 @@ class Asker(Peer):
         if pack.bare or not known or not hasattr(value, "__dict__"):
             return super().lend(pack, value)
         number, state = self.number_of_mine(value), Pack(self, whole=True)(dict(vars(value)))
-        # of what is a part of another thing it is not known what was sent the last time
-        before, now = self.states.pop(number, None), None if pack.whole else json.dumps(state)
-        if now:
-            self.states[number] = now
-        return {"object": [number, module, name, None if now and now == before else state]}
+        before = self.states.pop(number, None)
+        if pack.whole:  # a part of another thing: it is not known what of it was sent the last time
+            return {"object": [number, module, name, state, None]}
+        names, values = state["dict"][::2], state["dict"][1::2]
+        now = self.states[number] = dict(zip(names, map(json.dumps, values), strict=True))
+        gone = None
+        if before and not any(SHARED in one for one in now.values()):
+            gone = [one for one in before if one not in now]
+            pairs = zip(names, values, strict=True)
+            changed = [pair for pair in pairs if before.get(pair[0]) != now[pair[0]]]
+            state = {"dict": [part for pair in changed for part in pair]}
+        return {"object": [number, module, name, state, gone]}
 
 
 class Handle:

@@ -149,11 +149,24 @@ def hidden_lines(source):
     return found
 
 
-def visible(source):
-    """The source with its hidden lines left empty."""
+def parted(source):
+    """(the public lines of a test, the hidden ones), each in its place, where all hidden ones stand
+    behind and can be run when the others have been; else (the public ones, "")."""
     hidden = hidden_lines(source)
-    lines = enumerate(source.splitlines(), start=1)
-    return "\n".join("" if number in hidden else line for number, line in lines)
+    lines = [*enumerate(source.splitlines(), start=1)]
+    public, rest = (
+        "\n".join(line if (number in hidden) is inside else "" for number, line in lines)
+        for inside in (False, True)
+    )
+    try:
+        first, then, both = ([*map(place, ast.parse(one).body)] for one in (public, rest, source))
+    except SyntaxError:
+        return public, ""
+    return public, rest if then and first + then == both else ""
+
+
+def place(node):
+    return node.lineno, node.end_lineno
 
 
 def own_words(source, number):

@@ -13,15 +13,18 @@ long, and sees no plan and no student. For each plan it forks a process that goe
 own (nest.py), and there forks two: an *examiner*, which alone reads the plan, and a *student's
 process* (student.py), which is told one cell after the other and runs them all. When all have run,
 the examiner runs the tests, each in a fork of itself. There a name that a student has defined is
-something that asks the student's process and gets a value (calls.py).
+something that asks the student's process and gets a value (calls.py, `Trial`).
 
 What students are shown must not tell them what is in the hidden tests. So all that a student's code
 shows, and the tests as far as they are public, comes first, before it is asked anything hidden; of
-the second time, with the hidden lines, there remains the verdict, and words that the teacher wrote.
+what comes then there remains the verdict, and words that the teacher wrote. A test whose public
+lines have passed waits, and goes on with the hidden ones if these stand behind; else it is run a
+second time, with all its lines.
 """
 
 import contextlib
 import ctypes
+import functools
 import gc
 import importlib
 import json
@@ -50,6 +53,7 @@ PR_SET_DUMPABLE, KEYCTL_JOIN_SESSION_KEYRING = 4, 1
 KEYCTL = {"x86_64": 250, "aarch64": 219}  # the number of this system call
 RESTARTS = 3  # after cells that kill the whole session
 MOST_MAGICS = 30  # of what is not run, that the teacher is told
+MOST_WAITING = 24  # tests of which the hidden lines are still to come, each with two processes
 ENDED = "the test did not reach its end: the process it asked was ended"
 
 
@@ -94,6 +98,7 @@ def nurse(outside, contained):
             os._exit(0)
     theirs.close()
     outside.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # what nobody waits for is not to take up room
     with contextlib.suppress(wire.Closed):
         while control.receive():
             wire.beget(control, lambda channel: alone(channel, contained))
@@ -101,6 +106,7 @@ def nurse(outside, contained):
 
 def alone(channel, contained):
     """Become a student's process: nothing of ours stays open."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2) if contained else (0, 1):
         os.dup2(nothing, number)
@@ -116,6 +122,7 @@ class Examiner:
         self.nursery, self.contained = nursery, contained
         self.findings, self.copies, self.session, self.process = [], {}, None, None
         self.asked = None  # the process that has answered the last test
+        self.waiting = {}  # by the number of a test: (channel to its fork, that, the process asked)
 
     def examine(self, plan):
         self.plan, self.until = plan, time.monotonic() + plan["seconds"]
@@ -123,16 +130,18 @@ class Examiner:
         self.needed = needed(self.cells)
         self.read(set(plan.get("without", ())))
         results, skipped = [None] * len(self.cells), set()
-        while len(skipped) <= RESTARTS:
-            self.start()
-            fatal = self.run_all(results, skipped)
-            if fatal is None:
-                break
+        try:
+            while len(skipped) <= RESTARTS:
+                self.start()
+                fatal = self.run_all(results, skipped)
+                if fatal is None:
+                    break
+                self.end()
+                skipped.add(fatal)
+            for hidden in (True,) if plan.get("brief") else (False, True):
+                self.ask_all(results, hidden)
+        finally:
             self.end()
-            skipped.add(fatal)
-        for hidden in (True,) if plan.get("brief") else (False, True):
-            self.ask_all(results, hidden)
-        self.end()
         cells = [one or not_run(cell) for one, cell in zip(results, self.cells, strict=True)]
         return {"cells": cells, "findings": self.findings}
 
@@ -171,7 +180,11 @@ class Examiner:
         self.session, self.copies = wire.Channel(ours), {}
 
     def end(self):
-        """End all that is the student's."""
+        """End all that is the student's, and the tests that ask it."""
+        if self.process is None:
+            return
+        for index in list(self.waiting):
+            self.drop(index)
         for channel, _ in self.copies.values():
             channel.close()
         self.session.close()
@@ -228,24 +241,28 @@ class Examiner:
         return found
 
     def sweep(self, index):
-        """End the processes that a cell has left behind; index None: without a word."""
+        """End the processes that a cell has left behind; index None: without a word. Returns
+        whether there were any."""
         if not self.contained:
-            return
-        copies = {process for _, process in self.copies.values()}
-        ours = {1, os.getpid(), os.getppid(), self.process} | copies
+            return False
+        ours = {1, os.getpid(), os.getppid(), self.process}
+        ours |= {process for _, process in self.copies.values()}
+        ours = ours.union(*(processes for _, *processes in self.waiting.values()))
         left = [int(name) for name in os.listdir("/proc") if name.isdigit()]
         left = {number for number in left if number not in ours and running(number)}
         for number in left:
             with contextlib.suppress(OSError):
                 os.kill(number, signal.SIGKILL)
+        wait_for(left)
         if left - {self.asked} and index is not None:
             self.find(index, "left processes running behind it")
+        return bool(left - {self.asked})
 
     # The tests.
 
     def ask_all(self, results, hidden):
-        """Run the assignment's own cells as far as tests need them, and the tests; those that have
-        hidden lines a second time, with these, which alone decides."""
+        """Run the assignment's own cells as far as tests need them, and the tests: their public
+        lines, or all; what came of these is known by then, and the others alone decide."""
         namespace = {"__name__": "__main__", "__doc__": None}
         for index, cell in enumerate(self.cells):
             if time.monotonic() > self.until:
@@ -258,79 +275,86 @@ class Examiner:
             elif cell["not run"]:
                 results[index] = failed("NotRun", "this test is no Python that can be run here")
             elif results[index] is None:
-                start, source = time.monotonic(), cell["source"]
-                source = source if hidden else reading.visible(source)
-                results[index] = self.judge(index, source, namespace, hidden)
+                start = time.monotonic()
+                results[index] = self.judge(index, namespace, hidden)
                 results[index]["seconds"] = round(time.monotonic() - start, 3)
             elif reading.hidden_lines(cell["source"]):
                 start, first = time.monotonic(), results[index]
-                second = self.judge(index, cell["source"], namespace, True)
+                second = self.gone_on(index) or self.judge(index, namespace, True)
                 error = second["error"] and (first["error"] or second["error"])
                 seconds = first.get("seconds", 0) + time.monotonic() - start
                 results[index] = {**first, "verdict": second["verdict"], "error": error}
                 results[index]["seconds"] = round(seconds, 3)
 
-    def judge(self, index, source, namespace, hidden):
-        """The result of a test cell, run in a fork."""
+    def judge(self, index, namespace, hidden):
+        """The result of a test cell, run in a fork, with its hidden lines or without. In the second
+        case the fork may be left waiting for these."""
+        source, rest = self.cells[index]["source"], ""
+        if not hidden:
+            source, rest = reading.parted(source)
+        rest = rest if len(self.waiting) < MOST_WAITING else ""
         back, forth = map(wire.Channel, socket.socketpair())
         child = os.fork()
         if child == 0:
             try:
-                forth.send(self.execute(index, source, dict(namespace), hidden))
+                with Trial(self, index, dict(namespace)) as trial:
+                    outcome = trial.run(source, hidden)
+                    forth.send(outcome)
+                    if rest and not outcome["error"] and forth.receive():
+                        forth.send(trial.run(rest, True))
             finally:
                 os._exit(0)
         forth.close()
+        outcome = self.heard(back)
+        self.waiting[index] = back, child, self.asked
+        if not rest or outcome is None or outcome["error"]:
+            self.drop(index)
+        return self.result(index, outcome)
+
+    def gone_on(self, index):
+        """The result of the hidden lines of a test that waits; None if it does not."""
+        if index not in self.waiting:
+            return None
+        back, _, self.asked = self.waiting[index]
+        with contextlib.suppress(wire.Closed):
+            back.send({"do": "go on"})
+        outcome = self.heard(back)
+        self.drop(index)
+        if outcome is None:
+            self.sweep(None)
+            return None
+        return self.result(index, outcome)
+
+    def heard(self, back):
+        """What the fork of a test says; None if it ends without a word, or has too much to say."""
         try:
             outcome = back.receive(time.monotonic() + self.plan["cell_seconds"] + 15)
         except (wire.Closed, wire.TooLate, wire.Garbled):
+            return None
+        self.asked = outcome["asked"]
+        return outcome
+
+    def drop(self, index):
+        """End the fork of a test."""
+        back, child, _ = self.waiting.pop(index)
+        back.close()
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+    def result(self, index, outcome):
+        if outcome is None:
             self.sweep(None)
             return failed("TestEnded", "the test did not reach its end")
-        finally:
-            back.close()
-            with contextlib.suppress(OSError):
-                os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        self.asked = outcome["asked"]
         if outcome["changed"] and not outcome["error"]:
             self.find(index, spoils(self.cells[index]))
-        self.sweep(index)
+        if self.sweep(index) and index in self.waiting:
+            self.drop(index)  # without these it could not go on as it has begun
         return {**shown(outcome), "verdict": "failed" if outcome["error"] else "passed"}
 
     def execute(self, index, source, namespace, hidden):
-        """Run one of the teacher's cells, in which students' names ask the student's process."""
-        cell, seconds = self.cells[index], self.plan["cell_seconds"]
-        name, ask, peers = f"<{cell['name']}>", contextlib.ExitStack(), []
-
-        def describe(error, source, name):
-            if isinstance(error, wire.Closed | wire.TooLate):
-                return failed("TestEnded", ENDED)["error"]
-            if isinstance(error, wire.Garbled):
-                return failed("TestEnded", f"what it got was no value ({error})")["error"]
-            if not hidden:
-                return cells.described(error, source, name)
-            way = cells.steps(error, {name: source})
-            said = [reading.own_words(source, number) for _, number, _ in way]
-            said = ([one for one in said if one] or ["A hidden test failed."])[-1]
-            return {"ename": "HiddenTest", "evalue": said, "traceback": [said]}
-
-        def before():
-            if not cell["asks"]:
-                return
-            channel, self.asked = self.open(index)
-            ask.callback(self.close, channel, self.asked)
-            peer = calls.Asker(channel, dict(namespace), lambda text: print(text, end=""))
-            peers.append(peer)
-            namespace.update(with_parts=peer.with_parts, map=peer.map)
-            for one in cell["asks"]:
-                found, value = peer.name(one)
-                if found:
-                    namespace[one] = value
-
-        with ask:
-            outcome = cells.run(
-                source, namespace, name, seconds=seconds, before=before, describe=describe
-            )
-        return {**outcome, "asked": self.asked, "changed": any(one.changed for one in peers)}
+        with Trial(self, index, namespace) as trial:
+            return trial.run(source, hidden)
 
     def open(self, index):
         """(a channel to a fork of the copy that was left there, its process)."""
@@ -346,9 +370,70 @@ class Examiner:
         with contextlib.suppress(OSError):
             if self.contained or os.getpgid(process) == self.process:
                 os.kill(process, signal.SIGKILL)
-                soon = time.monotonic() + 5  # or it would be taken for one that was left behind
-                while running(process) and time.monotonic() < soon:
-                    time.sleep(0.001)
+                wait_for([process])  # or it would be taken for one that was left behind
+
+
+class Trial:
+    """One of the teacher's cells, in which students' names ask a process of the student's: with
+    Trial(examiner, index, namespace) as trial, that is there until the end of the block."""
+
+    def __init__(self, examiner, index, namespace):
+        self.examiner, self.cell, self.namespace = examiner, examiner.cells[index], namespace
+        self.index, self.peer, self.process = index, None, None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process:
+            self.examiner.close(self.channel, self.process)
+
+    def ask(self):
+        """Put what the student has defined into the namespace."""
+        if self.peer or not self.cell["asks"]:
+            return
+        self.channel, self.process = self.examiner.open(self.index)
+        hear = functools.partial(print, end="")
+        self.peer = calls.Asker(self.channel, dict(self.namespace), hear)
+        self.namespace.update(with_parts=self.peer.with_parts, map=self.peer.map)
+        for one in self.cell["asks"]:
+            found, value = self.peer.name(one)
+            if found:
+                self.namespace[one] = value
+
+    def run(self, source, hidden):
+        """Run the cell, or a part of it that has its lines in their places."""
+        outcome = cells.run(
+            source,
+            self.namespace,
+            f"<{self.cell['name']}>",
+            seconds=self.examiner.plan["cell_seconds"],
+            before=self.ask,
+            describe=self.of_hidden if hidden else self.of_public,
+        )
+        changed = self.peer is not None and self.peer.changed
+        return {**outcome, "asked": self.process, "changed": changed}
+
+    def of_public(self, error, source, name):
+        return self.ended(error) or cells.described(error, source, name)
+
+    def of_hidden(self, error, source, name):
+        """The error of a test with its hidden lines: the teacher's words, and no value."""
+        if ended := self.ended(error):
+            return ended
+        way = cells.steps(error, {name: self.cell["source"]})
+        said = [reading.own_words(self.cell["source"], number) for _, number, _ in way]
+        said = ([one for one in said if one] or ["A hidden test failed."])[-1]
+        return {"ename": "HiddenTest", "evalue": said, "traceback": [said]}
+
+    @staticmethod
+    def ended(error):
+        """What there is to say when the student's process did not answer; else None."""
+        if isinstance(error, wire.Closed | wire.TooLate):
+            return failed("TestEnded", ENDED)["error"]
+        if isinstance(error, wire.Garbled):
+            return failed("TestEnded", f"what it got was no value ({error})")["error"]
+        return None
 
 
 def needed(plan):
@@ -376,6 +461,13 @@ def running(number):
             return file.read().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def wait_for(processes):
+    """Wait until these have ended, at most five seconds."""
+    soon = time.monotonic() + 5
+    while any(map(running, processes)) and time.monotonic() < soon:
+        time.sleep(0.001)
 
 
 def not_run(cell):

@@ -331,16 +331,18 @@ class Unpack:
     def as_object(self, content):
         if not self.peer.trusting:
             raise NoValue("an object")
-        number, module, name, state = content
+        number, module, name, state, gone = content  # gone: attributes, if only changes come
         found = self.peer.copies.get(number)
         if found is None:
             kind = self.peer.namespace if module == "__main__" else importlib.import_module(module)
             for part in name.split("."):
                 kind = kind[part] if isinstance(kind, dict) else getattr(kind, part)
             found = self.peer.remember(number, kind.__new__(kind))
-        if state is not None:
+        if gone is None:
             vars(found).clear()
-            vars(found).update(Unpack(self.peer)(state))
+        for one in gone or ():
+            vars(found).pop(one, None)
+        vars(found).update(Unpack(self.peer)(state))
         return found
 
 
