@@ -50,6 +50,13 @@ def several_nodes(model, rows, world):
     return multi_token_loss(MultiToken(model, world.steps), rows, given)
 
 
+def next_node_of_first_head(model, rows, world):
+    """Of the same model, only what writes is trained: the trunk and the first head."""
+    return loss_without(
+        MultiToken(model, world.steps).first(), rows, world.question.expand(len(rows), -1)
+    )
+
+
 def by_first_head(model, world, rows):
     return stars.from_the_left(MultiToken(model, world.steps).first(), world, rows)
 
@@ -166,6 +173,12 @@ RECIPES = {
     "graphs-blind-long": replace(BLIND, **LONG),
     "graphs-several": SEVERAL,
     "graphs-several-long": replace(SEVERAL, **LONG),
+    "graphs-first-head-long": replace(
+        replace(SEVERAL, **LONG),
+        about="The same trunk and first head, trained as long on the next node alone.",
+        loss=next_node_of_first_head,
+        seeds=(0,),
+    ),
     "graphs-diffusion": DIFFUSION,
     "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
     "graphs-diffusion-four": with_arms(DIFFUSION, 4, seeds=(0,)),
