@@ -177,7 +177,7 @@ RECIPES = {
         replace(SEVERAL, **LONG),
         about="The same trunk and first head, trained as long on the next node alone.",
         loss=next_node_of_first_head,
-        seeds=(0,),
+        seeds=(0, 1, 2),
     ),
     "graphs-diffusion": DIFFUSION,
     "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
