@@ -50,6 +50,13 @@ def several_nodes(model, rows, world):
     return multi_token_loss(MultiToken(model, world.steps), rows, given)
 
 
+def next_node_of_first_head(model, rows, world):
+    """Of the same model, only what writes is trained: the trunk and the first head."""
+    return loss_without(
+        MultiToken(model, world.steps).first(), rows, world.question.expand(len(rows), -1)
+    )
+
+
 def by_first_head(model, world, rows):
     return stars.from_the_left(MultiToken(model, world.steps).first(), world, rows)
 
@@ -150,7 +157,14 @@ BACKWARD = replace(
     about="The same model, which writes the way from the goal to the centre.",
     world=partial(Graphs, form="backward"),
 )
-FOUR_ARMS = with_arms(DIFFUSION, 4, seeds=(0,))
+
+
+def with_four_arms_long(recipe):
+    """The same model on twice as many stars of four arms: there is more to learn in them."""
+    long = {"data": "Graphs(4, 3), 4000 batches of 128 stars", "steps": 4000}
+    return replace(with_arms(recipe, 4, seeds=(0,)), **long)
+
+
 RECIPES = {
     "graphs-forward": FORWARD,
     "graphs-long": replace(FORWARD, **LONG),
@@ -158,12 +172,18 @@ RECIPES = {
     "graphs-blind": BLIND,
     "graphs-blind-long": replace(BLIND, **LONG),
     "graphs-several": SEVERAL,
+    "graphs-several-long": replace(SEVERAL, **LONG),
+    "graphs-first-head-long": replace(
+        replace(SEVERAL, **LONG),
+        about="The same trunk and first head, trained as long on the next node alone.",
+        loss=next_node_of_first_head,
+        seeds=(0, 1, 2),
+    ),
     "graphs-diffusion": DIFFUSION,
     "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
-    "graphs-diffusion-four": FOUR_ARMS,
-    "graphs-diffusion-four-long": replace(
-        FOUR_ARMS, data="Graphs(4, 3), 4000 batches of 128 stars", steps=4000
-    ),
+    "graphs-diffusion-four": with_arms(DIFFUSION, 4, seeds=(0,)),
+    "graphs-diffusion-four-long": with_four_arms_long(DIFFUSION),
+    "graphs-diffusion-five": with_arms(DIFFUSION, 5, seeds=(0,)),
     "graphs-backward-two": with_arms(BACKWARD, 2, seeds=(0,)),
     "graphs-backward-four": with_arms(BACKWARD, 4, seeds=(0,)),
     "graphs-blind-two": with_arms(BLIND, 2, seeds=(0,)),
@@ -173,4 +193,11 @@ RECIPES = {
     "graphs-forward-two": with_arms(FORWARD, 2),
     "graphs-forward-four": with_arms(FORWARD, 4),
     "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
+    "graphs-backward-five": with_arms(BACKWARD, 5, seeds=(0,)),
+    "graphs-blind-five": with_arms(BLIND, 5, seeds=(0,)),
+    "graphs-several-five": with_arms(SEVERAL, 5, seeds=(0,)),
+    "graphs-forward-four-long": with_four_arms_long(FORWARD),
+    "graphs-backward-four-long": with_four_arms_long(BACKWARD),
+    "graphs-blind-four-long": with_four_arms_long(BLIND),
+    "graphs-several-four-long": with_four_arms_long(SEVERAL),
 }
