@@ -410,7 +410,9 @@ def edited(monkeypatch, tmp_path):
             "tangle-ten-middle graphs-forward graphs-long graphs-backward graphs-several "
             "graphs-forward-two graphs-forward-four graphs-forward-five "
             "graphs-backward-two graphs-backward-four graphs-several-two "
-            "graphs-several-four",
+            "graphs-several-four graphs-several-long graphs-first-head-long graphs-backward-five "
+            "graphs-several-five graphs-forward-four-long graphs-backward-four-long "
+            "graphs-several-four-long",
         ),
     ],
 )

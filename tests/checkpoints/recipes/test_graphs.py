@@ -4,6 +4,7 @@ import pytest
 
 from utils.checkpoints.recipes.graphs import RECIPES
 from utils.checkpoints.store import at_seed, load_checkpoint, read_card
+from utils.models.transformer import Transformer
 
 ARMS = {"two": 2, "four": 4, "five": 5}
 OTHER_ARMS = [name for name in RECIPES if ARMS.keys() & set(name.split("-"))]
@@ -45,12 +46,27 @@ def test_with_other_arms_only_the_numbers_of_nodes_and_edges_are_others(name):
     [
         ("long", "forward", 3),
         ("blind-long", "blind", 3),
+        ("several-long", "several", 3),
+        ("forward-four-long", "forward-four", 2),
+        ("backward-four-long", "backward-four", 2),
+        ("blind-four-long", "blind-four", 2),
+        ("several-four-long", "several-four", 2),
         ("diffusion-four-long", "diffusion-four", 2),
     ],
 )
 def test_the_long_training_differs_in_its_length_alone(long, short, times):
     assert differ(long, short) - {"seeds", "about"} == {"data", "steps"}
     assert RECIPES[f"graphs-{long}"].steps == times * RECIPES[f"graphs-{short}"].steps
+
+
+def test_the_first_head_alone_is_trained_as_all_of_them_are():
+    assert differ("first-head-long", "several-long") == {"about", "loss"}
+    recipe = RECIPES["graphs-first-head-long"]
+    world, model = recipe.world(), Transformer(recipe.config(recipe.world()))
+    recipe.loss(model, world.sample(8, seed=20_000_003), world).backward()
+    heads = model.layers[-world.steps :]
+    assert heads[0].feed_forward.up.grad.abs().sum() > 0
+    assert all(weight.grad is None for head in heads[1:] for weight in head.parameters())
 
 
 def test_the_card_of_the_denoiser_says_what_it_finds():

@@ -159,12 +159,15 @@ BACKWARD = replace(
 )
 
 
-def with_four_arms_long(recipe):
-    """The same model on twice as many stars of four arms: there is more to learn in them."""
-    long = {"data": "Graphs(4, 3), 4000 batches of 128 stars", "steps": 4000}
-    return replace(with_arms(recipe, 4, seeds=(0,)), **long)
-
-
+ON_FOUR_ARMS = {
+    "graphs-forward-four": with_arms(FORWARD, 4),
+    "graphs-backward-four": with_arms(BACKWARD, 4, seeds=(0,)),
+    "graphs-blind-four": with_arms(BLIND, 4, seeds=(0,)),
+    "graphs-several-four": with_arms(SEVERAL, 4, seeds=(0,)),
+    "graphs-diffusion-four": with_arms(DIFFUSION, 4, seeds=(0,)),
+}
+# There is more to learn in them: the same models on twice as many stars.
+TWICE = {"data": "Graphs(4, 3), 4000 batches of 128 stars", "steps": 4000, "seeds": (0,)}
 RECIPES = {
     "graphs-forward": FORWARD,
     "graphs-long": replace(FORWARD, **LONG),
@@ -181,23 +184,15 @@ RECIPES = {
     ),
     "graphs-diffusion": DIFFUSION,
     "graphs-diffusion-two": with_arms(DIFFUSION, 2, seeds=(0,)),
-    "graphs-diffusion-four": with_arms(DIFFUSION, 4, seeds=(0,)),
-    "graphs-diffusion-four-long": with_four_arms_long(DIFFUSION),
     "graphs-diffusion-five": with_arms(DIFFUSION, 5, seeds=(0,)),
     "graphs-backward-two": with_arms(BACKWARD, 2, seeds=(0,)),
-    "graphs-backward-four": with_arms(BACKWARD, 4, seeds=(0,)),
     "graphs-blind-two": with_arms(BLIND, 2, seeds=(0,)),
     "graphs-several-two": with_arms(SEVERAL, 2, seeds=(0,)),
-    "graphs-blind-four": with_arms(BLIND, 4, seeds=(0,)),
-    "graphs-several-four": with_arms(SEVERAL, 4, seeds=(0,)),
     "graphs-forward-two": with_arms(FORWARD, 2),
-    "graphs-forward-four": with_arms(FORWARD, 4),
     "graphs-forward-five": with_arms(FORWARD, 5, seeds=(0,)),
     "graphs-backward-five": with_arms(BACKWARD, 5, seeds=(0,)),
     "graphs-blind-five": with_arms(BLIND, 5, seeds=(0,)),
     "graphs-several-five": with_arms(SEVERAL, 5, seeds=(0,)),
-    "graphs-forward-four-long": with_four_arms_long(FORWARD),
-    "graphs-backward-four-long": with_four_arms_long(BACKWARD),
-    "graphs-blind-four-long": with_four_arms_long(BLIND),
-    "graphs-several-four-long": with_four_arms_long(SEVERAL),
+    **ON_FOUR_ARMS,
+    **{f"{name}-long": replace(recipe, **TWICE) for name, recipe in ON_FOUR_ARMS.items()},
 }
