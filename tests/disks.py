@@ -43,14 +43,15 @@ def locked(*folders):
             folder.chmod(rights[folder])
 
 
-def killed_at(moment, write):
-    """Call `write` in another process, which is killed when it calls `os.<moment>`."""
+def killed_at(moment, write, *, of=os):
+    """Call `write` in another process, which is killed when it calls `os.<moment>`; of: or another
+    module's."""
     child = os.fork()
     if child == 0:
         try:
-            setattr(os, moment, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+            setattr(of, moment, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
             write()
         finally:
             os._exit(1)
     ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert ended == -signal.SIGKILL, f"it ended by {ended}, without calling os.{moment}"
+    assert ended == -signal.SIGKILL, f"it ended by {ended}, without calling {of.__name__}.{moment}"

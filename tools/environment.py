@@ -243,6 +243,8 @@ def make(root):
     )
     open(log, "w").close()
     say("1/3 a fresh environment for Python " + ".".join(map(str, sys.version_info[:3])))
+    with contextlib.suppress(OSError):  # first: of what is removed by half, no stamp is to be left
+        os.unlink(os.path.join(venv, "complete"))
     shutil.rmtree(venv, ignore_errors=True)  # it is unfinished, out of date, or of another place
     run([sys._base_executable, "-m", "venv", venv], log, variables(root, os.environ))
     environ = pip_variables(root, os.environ)
@@ -252,10 +254,7 @@ def make(root):
         run(pip + arguments, log, environ)
     mend_scripts(root)
     run([venv_python(root), "-I", "-c", IMPORTED], log, variables(root, os.environ))
-    partial = os.path.join(venv, "complete.part")
-    with open(partial, "w") as file:
-        file.write(stamp(root))
-    os.replace(partial, os.path.join(venv, "complete"))
+    put(os.path.join(venv, "complete"), stamp(root))
     say("The environment is ready, after {:.0f} seconds.".format(time.monotonic() - start))
 
 
@@ -269,8 +268,15 @@ def teach_kernels(root):
                 return
     with contextlib.suppress(OSError):  # where it may not be written, git shows a changed line
         os.makedirs(folder, exist_ok=True)
-        with open(path, "w") as file:
-            file.write(KERNEL)
+        put(path, KERNEL)
+
+
+def put(path, text):
+    """Write a file in one step: it is never there by half."""
+    partial = path + ".part"
+    with open(partial, "w") as file:
+        file.write(text)
+    os.replace(partial, path)
 
 
 def mend_scripts(root):

@@ -5,8 +5,10 @@ Hostile work is in test_attacks.py, the book's own assignments in test_assignmen
 
 import ast
 import base64
+import concurrent.futures
 import contextlib
 import csv
+import dataclasses
 import json
 import os
 import pathlib
@@ -24,12 +26,13 @@ import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
-from tests.disks import filling_up, locked
+from tests.disks import filling_up, killed_at, locked
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME, POINTS, SOLUTION, STUB
 from tools.grading import __main__ as commands
 from tools.grading import (
     bubblewrap,
+    cards,
     export,
     feedback,
     grade,
@@ -817,6 +820,30 @@ def test_an_interrupted_run_goes_on_where_it_was(course, monkeypatch):
     assert len(ran) == 2
     for student in ("alice", "bob", "carol", "dave"):
         assert small.points(course, student) == POINTS
+
+
+@pytest.mark.parametrize(
+    "moment, of", [("save", grade.scores), ("write", grade), ("write_report", grade.report)]
+)
+def test_killed_while_grading_again_what_a_person_has_decided_stays(course, moment, of):
+    """Before the gradebook, the notebook and the report are written, when all is graded anew."""
+    small.submit(course, "alice")
+    small.run(course)
+    mark(course, "alice", 1.5)
+    before = small.everything(course)
+    cards.write_card(course, dataclasses.replace(small.card(course, "alice"), accepted=True))
+
+    def again():
+        sandbox._keeper = concurrent.futures.ThreadPoolExecutor(1)  # threads do not come along
+        small.run(course, force=True)
+
+    killed_at(moment, again, of=of)
+    assert small.everything(course) == before and small.card(course, "alice").accepted
+    status = feedback.of_submission(course, grade.template(course, NAME), "alice")[0]
+    assert status == ("final" if moment == "write_report" else "not graded")
+    small.run(course)
+    assert small.everything(course) == before and small.card(course, "alice").accepted
+    assert feedback.of_submission(course, grade.template(course, NAME), "alice")[0] == "final"
 
 
 def test_scores_are_written_all_or_none(course, monkeypatch):

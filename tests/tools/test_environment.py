@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from jupyter_client import KernelManager
 
-from tests.disks import filling_up, locked
+from tests.disks import filling_up, killed_at, locked
 from tests.places import ROOT
 from tools import environment, lab
 from tools.grading.__main__ import number_of_workers
@@ -140,6 +140,24 @@ def test_sets_up_again_after_being_killed(clone):
     assert died.returncode == -signal.SIGKILL
     done = set_up(clone, "exit 0")
     assert "Setting up" in done.stdout and done.returncode == 0
+
+
+def test_killed_while_the_old_is_removed_it_is_not_taken_for_complete(clone):
+    """Not even where the requirements become again what they were, as by changing a branch."""
+    set_up(clone, "exit 0")
+    assert environment.is_ready(str(clone))
+    killed_at("rmtree", lambda: environment.make(str(clone)), of=shutil)
+    assert not environment.is_ready(str(clone))
+
+
+def test_killed_while_kernels_are_taught_their_file_is_the_old_one(clone):
+    set_up(clone, "exit 0")
+    path = clone / ".venv" / "etc" / "ipython" / "ipython_kernel_config.py"
+    path.write_text("old")
+    killed_at("replace", lambda: environment.teach_kernels(str(clone)))
+    assert path.read_text() == "old"
+    environment.teach_kernels(str(clone))
+    assert path.read_text() == environment.KERNEL
 
 
 def test_an_interrupt_says_so_in_one_line(clone):

@@ -3,7 +3,10 @@
 import dataclasses
 import json
 
+from .course import write
+
 VERSION = 5  # of how work is judged; another one makes everything be graded again
+UNFINISHED = 0  # the version of a card while its work is graded anew
 
 
 @dataclasses.dataclass
@@ -44,6 +47,12 @@ class Card:
 def card_path(course, student, assignment):
     """Beside the reports, and not in `autograded`, all of which nbgrader gives to the student."""
     return course.root / "reports" / assignment / f"{student}.json"
+
+
+def write_card(course, card):
+    """Keep a card, in place of the one before."""
+    path = card_path(course, card.student, card.assignment)
+    write(path, json.dumps(dataclasses.asdict(card), indent=1) + "\n")
 
 
 def read_card(course, student, assignment):

@@ -15,7 +15,7 @@ from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateFeedback
 
 from . import collect, pages, rebuild, submissions
-from .cards import read_card
+from .cards import UNFINISHED, read_card
 from .course import GradingError, OneFolder, template, write
 from .progress import Progress
 from .roster import roster, squeezed
@@ -138,7 +138,8 @@ def of_submission(course, pattern, student):
     if one is None and card is None:
         return None
     now = (one.digest, pattern.digest) if one else None
-    if card is None or now not in (None, (card.digest, card.template)):
+    unfinished = card is None or card.version == UNFINISHED
+    if unfinished or now not in (None, (card.digest, card.template)):
         return "not graded", "is not graded yet"
     if card.open:
         return "undecided", "needs your decision"

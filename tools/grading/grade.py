@@ -1,7 +1,7 @@
 """`make grade`: every submission that is new or has changed, several at a time.
 
-For each: read it, rebuild the notebook, run that in a sandbox, store the notebook with its outputs
-in `autograded`, the scores in the gradebook, and last a card in `reports`, that says what was
+For each: read it, rebuild the notebook, run that in a sandbox, store the scores in the gradebook,
+the notebook with its outputs in `autograded`, and last a card in `reports`, that says what was
 graded and what there is to report. A submission whose card is right is not graded again, so a run
 that was interrupted goes on where it stopped, and a second run changes nothing.
 """
@@ -9,7 +9,6 @@ that was interrupted goes on where it stopped, and a second run changes nothing.
 import concurrent.futures
 import contextlib
 import dataclasses
-import json
 import os
 import sys
 import time
@@ -20,7 +19,7 @@ from nbgrader.api import MissingEntry
 from utils.checkpoints.cluster import MOST, ClusterError, JobError
 
 from . import cluster, collect, outcome, rebuild, report, sandbox, scores, strays, submissions
-from .cards import VERSION, Card, card_path, read_card
+from .cards import UNFINISHED, VERSION, Card, read_card, write_card
 from .course import register, template, write
 from .progress import Progress
 from .roster import enter, roster
@@ -176,7 +175,11 @@ class Job:
         return rebuilt, ended
 
     def finish(self, one, rebuilt, ended, before, trusted):
-        """Store what came out, in the order: notebook, gradebook, card."""
+        """Store what came out, in the order: gradebook, notebook, card.
+
+        The card before stays until then, as one of no version: whatever interrupts this, the work
+        is graded again, and what the teacher has decided about it is still known.
+        """
         same = before is not None and before.digest == one.digest
         earlier = scores.answers(self.course, one.student, one.assignment) if before else {}
         doubts = list(one.doubts)
@@ -207,17 +210,17 @@ class Job:
         withheld = outcome.fill_in(rebuilt, result, withhold=card.open)
         report.put_on_top(rebuilt, card)
         folder = self.course.folder("autograded", one.student, one.assignment)
-        card_path(self.course, one.student, one.assignment).unlink(missing_ok=True)
+        now = scores.written(rebuilt.notebook)
+        kept = {name for name, text in now.items() if earlier.get(name) == text}
+        kept |= set(self.template.released) if same else set()
+        if before is not None:
+            write_card(self.course, dataclasses.replace(before, version=UNFINISHED))
+        scores.save(self.course, one, rebuilt, withheld, kept)
         write(folder / f"{one.assignment}.ipynb", nbformat.writes(rebuilt.notebook) + "\n")
         for name, text in (("timestamp.txt", one.when), ("submission_secret.txt", one.secret)):
             if text:
                 write(folder / name, text)
-        now = scores.written(rebuilt.notebook)
-        kept = {name for name, text in now.items() if earlier.get(name) == text}
-        kept |= set(self.template.released) if same else set()
-        scores.save(self.course, one, rebuilt, withheld, kept)
-        path = card_path(self.course, one.student, one.assignment)
-        write(path, json.dumps(dataclasses.asdict(card), indent=1) + "\n")
+        write_card(self.course, card)
         self.cards[one.student] = card
         self.graded += 1
 
