@@ -109,7 +109,8 @@ def by_bayes(model, texts, *, places, candidates):
     """
     advice = f"look at 1 to {texts.shape[1] - FIRST} places"
     places = whole("places", places, advice, least=1, most=texts.shape[1] - FIRST)
-    candidates = whole("candidates", candidates, "try at least 1", least=1)
+    most = model.config.vocab_size - 1
+    candidates = whole("candidates", candidates, f"try 1 to {most} tokens", least=1, most=most)
     said = model(texts)[:, :-1].log_softmax(-1)  # (n, length - 1, vocab): of the next token
     present = said.gather(-1, texts[:, 1:, None])
     expected, tokens = said.scatter(-1, texts[:, 1:, None], -torch.inf).topk(candidates)

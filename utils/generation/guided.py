@@ -25,8 +25,9 @@ import torch
 
 from utils.generation.sampling import draw
 from utils.models.kv_cache import KVCache
-from utils.models.transformer import LAST, logits_at
+from utils.models.transformer import LAST, check_tokens, logits_at
 from utils.text import chance
+from utils.text.ids import checked_mask, size_for
 from utils.text.numbers import real, whole
 
 
@@ -87,6 +88,7 @@ def particles(model, prompt, new, weigh, *, n, resample=0.5, cache=True, generat
     """
     n = whole("n", n, "write with at least 1 particle", least=1)
     new = whole("new", new, "write at least 1 token", least=1)
+    check_tokens(prompt, model.config)
     resample = real("resample", resample, "choose a share from 0 to 1", least=0, most=1)
     tokens = prompt.repeat_interleave(n, 0)  # (rows * n, length): those of one prompt are together
     cache = KVCache.like(model, len(tokens), prompt.shape[1] + new) if cache else None
@@ -159,8 +161,7 @@ class Fitting:
     def __init__(self, model, automaton, mask_id, given=1):
         advice = "a text may begin with 0 or more tokens that the automaton does not read"
         self.given = whole("given", given, advice, least=0)
-        advice = "give the id that the model fills in, such as world.vocab.mask_id"
-        self.mask_id = whole("mask_id", mask_id, advice, least=0)
+        self.mask_id = checked_mask(mask_id, size_for(model))
         self.model, self.automaton = model, automaton
 
     def __call__(self, tokens):
@@ -177,6 +178,7 @@ def possible(automaton, tokens, mask_id):
     reached; backwards, those from which acceptance can."""
     moves, accepts = automaton.moves.to(tokens.device), automaton.accepts.to(tokens.device)
     step = torch.nn.functional.one_hot(moves, len(moves)).float().transpose(0, 1)  # (vocab, q, q)
+    mask_id = checked_mask(mask_id)
     words = torch.arange(len(step), device=tokens.device) != mask_id
     blank = step[words].amax(0)
     ways = torch.where((tokens == mask_id)[..., None, None], blank, step[tokens])  # at each place

@@ -20,6 +20,7 @@ from utils.generation import diffusion
 from utils.generation.sampling import draw
 from utils.models.temperature import check_temperature
 from utils.text import chance
+from utils.text.ids import check_texts, size_for
 from utils.text.numbers import real, whole
 
 
@@ -46,6 +47,7 @@ def sample(model, tokens, mask_id, *, steps, most, temperature=1.0, generator=No
     that cannot fill blanks.
     """
     diffusion.check_model(model, mask_id)
+    check_texts(tokens, size_for(model))
     steps = whole("steps", steps, "take at least 1", least=1)
     most = real("most", most, "choose a probability from 0 to 1", least=0, most=1)
     temperature = check_temperature(temperature)
