@@ -49,7 +49,11 @@ endif
 ifeq ($(origin NAME),environment)
 NAME =
 endif
-export HOST PORT NAME NOTEBOOK BASE REPO BRANCH SEEDS CLUSTER
+# What a reader gives. A $$ in it is one, while make would look for a variable of that name.
+GIVEN = HOST PORT NAME NOTEBOOK BASE REPO BRANCH SEEDS CLUSTER ASSIGNMENT COURSE GRADEBOOK STUDENT
+GIVEN += FORCE TRUST WORKERS UNSAFE_NO_SANDBOX UNMARKED FORMAT NAMES
+$(foreach name,$(GIVEN),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
+export $(GIVEN)
 lab:
 	$(RUN) tools/lab.py $${HOST:+--host "$$HOST"} $${PORT:+--port "$$PORT"}
 
@@ -88,6 +92,5 @@ remake:
 		$${CLUSTER:+--cluster "$$CLUSTER"}
 
 # The assignments; tools/grading/__main__.py says what else each takes.
-export ASSIGNMENT COURSE GRADEBOOK STUDENT FORCE TRUST WORKERS UNSAFE_NO_SANDBOX UNMARKED FORMAT NAMES
 $(GRADING):
 	$(RUN) -m tools.grading $@

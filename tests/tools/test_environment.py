@@ -404,7 +404,7 @@ def test_a_kernel_of_the_environment_names_no_version(tmp_path):
 
 # What a reader gives to make.
 
-GIVEN = """my notes/x? #1 % ; & 'a' "b" *.ipynb"""
+GIVEN = """my notes/x? #1 % ; & 'a' "b" $HOME $(NAME) $$ `id` *.ipynb"""
 
 
 @pytest.mark.parametrize(
