@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 
 from utils.generation.sampling import generate
@@ -16,9 +18,11 @@ def force(model, prompt, tokens, max_new_tokens, *, trace: Trace | None = None, 
     prompt: (batch, length) int64; tokens: (batch, k) int64, or a list of k ids for all rows. how:
     for `sampling.generate`. Returns (batch, length + k + new). A trace notes which were forced, and
     how likely the model found them.
+
+    Raises TypeError or ValueError like `sampling.generate`, and for tokens that are none.
     """
     check_tokens(prompt, model.config)
-    tokens = _checked(tokens, model.config.vocab_size).to(prompt.device)
+    tokens = _checked(tokens, prompt, model.config.vocab_size)
     text = torch.cat([prompt, tokens.expand(len(prompt), -1)], 1)
     if trace is not None:
         with torch.no_grad():
@@ -28,10 +32,18 @@ def force(model, prompt, tokens, max_new_tokens, *, trace: Trace | None = None, 
     return generate(model, text, max_new_tokens, trace=trace, **how)
 
 
-def _checked(tokens, size):
-    """The tokens that are forced, of each row or of all, (rows, k) int64."""
-    tokens = tokens.tolist() if hasattr(tokens, "tolist") else tokens
-    if not hasattr(tokens, "__len__") or not len(tokens):
+def _checked(tokens, prompt, size):
+    """The tokens that are forced, of all rows or of each, (1 or batch, k) int64."""
+    given = tokens.tolist() if hasattr(tokens, "tolist") else tokens
+    several = isinstance(given, Iterable) and not isinstance(given, str | bytes)
+    rows = list(given) if several else [given]
+    if not rows:
         raise ValueError("tokens is empty; give at least one to force, or call sampling.generate")
-    rows = tokens if isinstance(tokens[0], list | tuple) else [tokens]
-    return torch.stack([token_ids("tokens", row, size) for row in rows])
+    rows = rows if isinstance(rows[0], list | tuple) else [rows]
+    rows = [token_ids("tokens", row, size, device=prompt.device) for row in rows]
+    if len(rows) not in (1, len(prompt)) or len(set(map(len, rows))) > 1:
+        raise ValueError(
+            f"tokens is {len(rows)} rows of {', '.join(str(len(row)) for row in rows)} ids; give "
+            f"one for all {len(prompt)} rows of the prompt, or one for each, all of one length"
+        )
+    return torch.stack(rows)
