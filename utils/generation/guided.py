@@ -25,9 +25,9 @@ import torch
 
 from utils.generation.sampling import draw
 from utils.models.kv_cache import KVCache
-from utils.models.transformer import LAST, check_tokens, logits_at
+from utils.models.transformer import LAST, logits_at
 from utils.text import chance
-from utils.text.ids import checked_mask, size_for
+from utils.text.ids import check_texts, checked_mask, size_for
 from utils.text.numbers import real, whole
 
 
@@ -88,8 +88,8 @@ def particles(model, prompt, new, weigh, *, n, resample=0.5, cache=True, generat
     """
     n = whole("n", n, "write with at least 1 particle", least=1)
     new = whole("new", new, "write at least 1 token", least=1)
-    check_tokens(prompt, model.config)
     resample = real("resample", resample, "choose a share from 0 to 1", least=0, most=1)
+    check_texts(prompt, size_for(model))
     tokens = prompt.repeat_interleave(n, 0)  # (rows * n, length): those of one prompt are together
     cache = KVCache.like(model, len(tokens), prompt.shape[1] + new) if cache else None
     log_weights = torch.zeros(len(prompt), n, dtype=torch.float64, device=prompt.device)

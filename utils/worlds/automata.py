@@ -86,7 +86,7 @@ def at_place(vocab_size: int, place: int, wanted, letters=None) -> Automaton:
 def counted(vocab_size: int, token: int, times: int, letters=None) -> Automaton:
     """The token comes exactly so many times, wherever: nothing is settled before the end."""
     vocab_size, letters = _checked(vocab_size, letters)
-    times = whole("times", times, f"0 to {FURTHEST:,}", least=0, most=FURTHEST)
+    times = whole("times", times, f"0 or more, {FURTHEST:,} at most", least=0, most=FURTHEST)
     advice = f"it is one of the vocabulary (0..{vocab_size - 1})"
     token = whole("token", token, advice, least=0, most=vocab_size - 1)
     moves = torch.full((times + 2, vocab_size), times + 1)
