@@ -1576,7 +1576,6 @@ READ = {  # what takes texts, (batch, length) int64, of a vocabulary of 20
     "generate": lambda t: sampling.generate(CAUSAL, t, 2),
     "score": lambda t: sampling.score(CAUSAL, t),
     "force": lambda t: forcing.force(CAUSAL, t, [1, 2], 2),
-    "diffusion.sample": lambda t: diffusion.sample(DENOISER, with_blanks(t), 19),
     "diffusion.loss": lambda t: diffusion.loss(DENOISER, t, 19, generator=dice()),
     "elbo": lambda t: diffusion.elbo(DENOISER, t, 19, samples=1, generator=dice()),
     "uniform.loss": lambda t: uniform.loss(DENOISER, t, [1, 2], generator=dice()),

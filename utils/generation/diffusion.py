@@ -257,6 +257,8 @@ def _check_sampling(model, tokens, mask_id, steps, order, threshold, trace):
     """Raise a clear error for what `sample` cannot do; else the most masks of any row, how many
     passes it is to take, and the threshold as Python's own number."""
     check_model(model, mask_id)
+    if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64 or tokens.dim() != 2:
+        raise TypeError("tokens must be an int64 tensor (batch, length); tokens[None] adds a batch")
     check_texts(tokens, size_for(model))
     most = int((tokens == mask_id).sum(-1).max())
     if most == 0:

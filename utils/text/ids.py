@@ -38,7 +38,7 @@ def token_ids(
     name: the argument's. size: of the vocabulary, where it is known. fewest: how many there must
     be. Raises ValueError for what is no id, or none of this vocabulary.
     """
-    which = "tokens" if size is None else f"tokens of the vocabulary (0..{size - 1})"
+    which = "tokens" if size is None else f"tokens, each one of the vocabulary (0..{size - 1})"
     advice = f"give the ids of {which}"
     if not isinstance(ids, torch.Tensor) or ids.dtype != torch.int64:
         ids = ids.tolist() if hasattr(ids, "tolist") else ids
