@@ -1275,7 +1275,9 @@ MASKED = {  # what takes the id of a mask, of a vocabulary of 20 or of one that 
     "diffusion.loss": lambda v: diffusion.loss(DENOISER, TEXT, v, generator=dice()),
     "diffusion.elbo": lambda v: diffusion.elbo(DENOISER, TEXT, v, samples=1, generator=dice()),
     "diffusion.log_probs": lambda v: diffusion.log_probs(DENOISER, TEXT, v),
-    "remasking.sample": lambda v: remasking.sample(DENOISER, BLANK, v, steps=1, most=0),
+    "remasking.sample": lambda v: remasking.sample(
+        DENOISER, BLANK, v, steps=1, most=0, generator=dice()
+    ),
     "revision.confidences": lambda v: revision.confidences(DENOISER, TEXT, v, [1]),
     "revision.glance": lambda v: revision.glance(DENOISER, TEXT, v, [1]),
     "revision.revise": lambda v: revision.revise(DENOISER, TEXT, v, [1], rounds=1),
@@ -1290,7 +1292,9 @@ MASKED = {  # what takes the id of a mask, of a vocabulary of 20 or of one that 
         DENOISER, tokens(1, 40, 19)[0], 9, v, samples=1
     ),
     "probes.slips": lambda v: probes.slips(DENOISER, TEXT, v, [1, 2], generator=dice())[0],
-    "proofreading.hide_each": lambda v: proofreading.hide_each(DENOISER, TEXT, v).held,
+    "proofreading.hide_each": lambda v: (
+        proofreading.hide_each(DENOISER, TEXT, v, generator=dice()).present
+    ),
     "proofreading.by_signal": lambda v: (
         proofreading.by_signal(DENOISER, TEXT, v, revision.glance).doubt
     ),
@@ -1306,7 +1310,7 @@ MASKED_ANYHOW = {
         trajectories.by_masks(ORDERED, v, 1, generator=dice()).states
     ),
     "trajectories.by_pairs": lambda v: trajectories.by_pairs(ORDERED, v, generator=dice()).states,
-    "enumeration.table": lambda v: enumeration.table(DENOISER, TEXT, [1, 2], v).said,
+    "enumeration.table": lambda v: enumeration.table(DENOISER, TEXT, [1, 2], v).peaks,
     "filling_order.when_filled": lambda v: filling_order.when_filled(DENOISER, BLANK, v)[0],
 }
 

@@ -78,7 +78,7 @@ class Hidden:
 def hide_each(model, texts, mask_id, *, behind=True, generator=None):
     """Ask a denoiser about each token in turn, a pass each. behind: False hides all that follows as
     well."""
-    found = []
+    mask_id, found = diffusion.check_model(model, mask_id), []
     for place in range(FIRST, texts.shape[1]):
         hidden = texts.clone()
         hidden[:, place if behind else slice(place, None)] = mask_id
@@ -141,6 +141,7 @@ def at_first_sight(model, texts):
 def by_signal(model, texts, mask_id, signal):
     """A denoiser proofreads with a signal that takes a single pass, such as `revision.glance`, and
     one pass more for what it would write where that is lowest."""
+    mask_id = diffusion.check_model(model, mask_id)
     trust = signal(model, texts, mask_id, range(FIRST, texts.shape[1]))
     sure, at = trust.min(1)
     at = FIRST + at

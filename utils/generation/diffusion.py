@@ -31,10 +31,11 @@ ORDERS = ("confidence", "random", "left-to-right")
 
 
 def check_model(model, mask_id):
-    """Raise a clear error for a model that cannot fill blanks. Any function of tokens may pass."""
+    """The mask's id as an int; a clear error for one that is none, and for a model that cannot fill
+    blanks. Any function of tokens may pass."""
     if size_for(model) and model.config.causal:
         raise ValueError("causal=True: this model sees only what lies before; make one that is not")
-    checked_mask(mask_id, size_for(model))
+    return checked_mask(mask_id, size_for(model))
 
 
 def corrupt(tokens, rate, mask_id, *, frozen=None, generator=None):
@@ -101,7 +102,7 @@ def hide(tokens, rates, mask_id, *, frozen=None, generator=None):
     order. So the mean of -log p over the hidden tokens is, on average, the negative ELBO per token.
     """
     check_texts(tokens)
-    free = _free(tokens, frozen)
+    mask_id, free = checked_mask(mask_id), _free(tokens, frozen)
     if not free.any(-1).all():
         raise ValueError("frozen leaves a row nothing to hide; leave at least one token free")
     noisy, masked = corrupt(tokens, rates, mask_id, frozen=frozen, generator=generator)
@@ -157,7 +158,7 @@ def sample(
     hold no mask, a mask_id it lacks, steps below 1 or above the most masks of any row, an order
     without a name, a temperature below 0, a threshold outside (0, 1], a causal model.
     """
-    most, passes, threshold = _check_sampling(
+    mask_id, most, passes, threshold = _check_sampling(
         model, tokens, mask_id, steps, order, threshold, trace
     )
     one_each = passes == most  # one mask of a row in a pass, so none has more than passes are left
@@ -215,7 +216,7 @@ def _rank(order, confidence, masked, generator):
 
 def _reconstruction(model, tokens, rates, mask_id, frozen, generator):
     """Mean log-probability of the hidden tokens of one noisy version of each row: (batch,)."""
-    check_model(model, mask_id)
+    mask_id = check_model(model, mask_id)
     if (tokens == mask_id).any():
         raise ValueError(f"tokens hold the mask id {mask_id}; a text to learn from has no blanks")
     noisy, masked = hide(tokens, rates, mask_id, frozen=frozen, generator=generator)
@@ -254,9 +255,9 @@ def _free(tokens, frozen):
 
 
 def _check_sampling(model, tokens, mask_id, steps, order, threshold, trace):
-    """Raise a clear error for what `sample` cannot do; else the most masks of any row, how many
-    passes it is to take, and the threshold as Python's own number."""
-    check_model(model, mask_id)
+    """Raise a clear error for what `sample` cannot do; else the mask's id, the most masks of any
+    row, how many passes it is to take, and the threshold, as Python's own numbers."""
+    mask_id = check_model(model, mask_id)
     if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64 or tokens.dim() != 2:
         raise TypeError("tokens must be an int64 tensor (batch, length); tokens[None] adds a batch")
     check_texts(tokens, size_for(model))
@@ -271,4 +272,4 @@ def _check_sampling(model, tokens, mask_id, steps, order, threshold, trace):
         advice = "choose a probability above 0 and up to 1"
         threshold = real("threshold", threshold, advice, above=0, most=1)
     check_one_text(tokens, trace)
-    return most, passes, threshold
+    return mask_id, most, passes, threshold

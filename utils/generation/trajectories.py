@@ -58,7 +58,8 @@ def write(model, rows, mask_id, *, eagerness=0.0, generator=None) -> Written:
     Raises ValueError for rows without masks or with unequally many, and an eagerness below 0.
     """
     check_texts(rows, size_for(model))
-    blanks = (rows == checked_mask(mask_id, size_for(model))).sum(1)
+    mask_id = checked_mask(mask_id, size_for(model))
+    blanks = (rows == mask_id).sum(1)
     if not len(rows) or not blanks.min() or blanks.min() != blanks.max():
         raise ValueError("give rows with equally many masks in each, and at least one")
     eagerness = _eagerness(eagerness)
@@ -163,7 +164,7 @@ def two_bounds(model, texts, asked: Asked, mask_id, praised, *, power=1.5, share
 def _own(model, texts, asked, mask_id):
     """The log-probability of each text's own tokens where they count, 0 elsewhere: (n, k, length);
     and all that was said."""
-    n, k, _ = asked.states.shape
+    mask_id, (n, k, _) = checked_mask(mask_id, size_for(model)), asked.states.shape
     said = diffusion.log_probs(model, asked.states.flatten(0, 1), mask_id).unflatten(0, (n, k))
     own = said.gather(-1, texts[:, None, :, None].expand(-1, k, -1, -1))[..., 0]
     return own.masked_fill(asked.weights == 0, 0.0), said

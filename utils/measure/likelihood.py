@@ -45,7 +45,7 @@ def exact(model, tokens, mask_id=None, *, order="random", given=1):
         return score(model, tokens)[:, given - 1 :].sum(1)
     if order not in ORDERS:
         raise ValueError(f"order is {order!r}; choose one of {', '.join(map(repr, ORDERS))}")
-    diffusion.check_model(model, mask_id)
+    mask_id = diffusion.check_model(model, mask_id)
     if order == "random":
         said = partial(diffusion.log_probs, model, mask_id=mask_id)
         table = enumeration.table(said, tokens, range(given, length), mask_id)

@@ -192,6 +192,7 @@ def slips(model, tokens, mask_id, positions, *, generator=None):
 
     positions: where, drawn evenly. Returns the texts and where they are right: (batch, length).
     """
+    mask_id = diffusion.check_model(model, mask_id)
     positions = checked_positions(tokens, positions)
     dice = {"device": tokens.device, "generator": generator}
     at = positions[chance.integers(len(positions), (len(tokens),), **dice)][:, None]  # (batch, 1)
