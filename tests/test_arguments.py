@@ -34,6 +34,7 @@ from utils.experiments import (
     drafting,
     estimates,
     exposure,
+    filling_order,
     foreign_topics,
     gaps,
     planted,
@@ -117,7 +118,8 @@ ANSWERING = lively(
 )
 RHYMES, KINDS = Couplets(), torch.tensor([0, 1, 0, 1])
 RATE, SPREAD = rates.Rate(1, 3), rates.Spread((0.2, 0.4), 5)
-SEED = (0, 2**63 - 1)
+LARGEST = 2**63 - 1  # of whole numbers, unless more will do, too
+SEED = (0, LARGEST)
 
 
 def dice():
@@ -191,7 +193,7 @@ class Argument:
     name: str = ""  # where it is not the last word of its key
 
 
-def a_whole(call, *good, least=0, most=math.inf, name=""):
+def a_whole(call, *good, least=0, most=LARGEST, name=""):
     return Argument(call, good, least, most, name=name)
 
 
@@ -208,8 +210,8 @@ PROOF = proofreading.Proof(
 )
 
 
-def patched_at(layer):
-    with patched(CAUSAL, layer, 2, torch.ones(8)):
+def patched_at(layer, position=2):
+    with patched(CAUSAL, layer, position, torch.ones(8)):
         return CAUSAL(TEXT)
 
 
@@ -228,7 +230,7 @@ ARGUMENTS = {
         lambda v: corpus.split(WORDS, v), 0.25, least=0, most=1, open="()"
     ),
     "byte_pair_tokenizer vocab_size": a_whole(
-        lambda v: len(byte_pair_tokenizer(WORDS, v)), 18, least=1
+        lambda v: len(byte_pair_tokenizer(WORDS, v)), 18, least=1, most=1_000_000
     ),
     "written most": a_whole(
         lambda v: written([1, 2], [1], LOGITS.softmax(-1), most=v).alternatives, 0, 2
@@ -314,7 +316,7 @@ ARGUMENTS = {
     "sampling.generate max_new_tokens": a_whole(lambda v: written_from(n=v), 0, 3),
     "sampling.generate temperature": a_real(lambda v: written_from(temperature=v), 0, 0.5, least=0),
     "sampling.generate top_k": a_whole(
-        lambda v: written_from(temperature=1, top_k=v), 2, 99, least=1
+        lambda v: written_from(temperature=1, top_k=v), 2, 99, least=1, most=math.inf
     ),
     "sampling.generate top_p": a_real(
         lambda v: written_from(temperature=1, top_p=v), 0.5, 1, least=0, most=1, open="("
@@ -326,7 +328,9 @@ ARGUMENTS = {
     "check_knobs temperature": a_real(
         lambda v: sampling.check_knobs(v, None, None), 0, 0.5, least=0
     ),
-    "check_knobs top_k": a_whole(lambda v: sampling.check_knobs(1, v, None), 2, least=1),
+    "check_knobs top_k": a_whole(
+        lambda v: sampling.check_knobs(1, v, None), 2, least=1, most=math.inf
+    ),
     "check_knobs top_p": a_real(
         lambda v: sampling.check_knobs(1, None, v), 0.5, 1, least=0, most=1, open="("
     ),
@@ -340,12 +344,17 @@ ARGUMENTS = {
     "distribution temperature": a_real(
         lambda v: sampling.distribution(LOGITS, temperature=v), 0, 0.5, least=0
     ),
-    "distribution top_k": a_whole(lambda v: sampling.distribution(LOGITS, top_k=v), 2, least=1),
+    "distribution top_k": a_whole(
+        lambda v: sampling.distribution(LOGITS, top_k=v), 2, least=1, most=math.inf
+    ),
     "forcing.force max_new_tokens": a_whole(
         lambda v: forcing.force(CAUSAL, TEXT, TEXT[:, :2], v), 0, 3
     ),
     "draw top_k": a_whole(
-        lambda v: sampling.draw(LOGITS, temperature=0, top_k=v, generator=dice()), 2, least=1
+        lambda v: sampling.draw(LOGITS, temperature=0, top_k=v, generator=dice()),
+        2,
+        least=1,
+        most=math.inf,
     ),
     "distribution top_p": a_real(
         lambda v: sampling.distribution(LOGITS, top_p=v), 0.5, least=0, most=1, open="("
@@ -393,7 +402,11 @@ ARGUMENTS = {
         lambda v: rewriting.gibbs(CAUSAL, TEXT, [2], sweeps=v, candidates=2), 0, 2
     ),
     "gibbs candidates": a_whole(
-        lambda v: rewriting.gibbs(CAUSAL, TEXT, [2], sweeps=1, candidates=v), 2, least=1
+        lambda v: rewriting.gibbs(CAUSAL, TEXT, [2], sweeps=1, candidates=v),
+        2,
+        20,
+        least=1,
+        most=20,
     ),
     "gibbs temperature": a_real(
         lambda v: rewriting.gibbs(
@@ -598,7 +611,10 @@ ARGUMENTS |= {  # of proofreading
         most=5,
     ),
     "proofreading.by_bayes candidates": a_whole(
-        lambda v: proofreading.by_bayes(CAUSAL, TEXT, places=1, candidates=v).doubt, 2, least=1
+        lambda v: proofreading.by_bayes(CAUSAL, TEXT, places=1, candidates=v).doubt,
+        2,
+        least=1,
+        most=19,
     ),
     "proofreading.Proof.threshold harm": a_real(lambda v: PROOF.threshold(v), 0.5, least=0, most=1),
     "proofreading.Proof.repaired harm": a_real(lambda v: PROOF.repaired(v), 0.5, least=0, most=1),
@@ -691,6 +707,8 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "graphs.Graphs.sample seed": a_seed(lambda v: Graphs(2, 2).sample(2, seed=v)),
     "probes.states layer": a_whole(lambda v: probes.states(CAUSAL, TEXT, v, 2), 0, 1, most=1),
     "probes.patched layer": a_whole(patched_at, 0, 1, most=1),
+    "probes.states position": a_whole(lambda v: probes.states(CAUSAL, TEXT, 1, v), 0, 5, most=5),
+    "probes.patched position": a_whole(lambda v: patched_at(1, position=v), 0, 5, most=5),
     "Linear penalty": a_real(lambda v: Linear(LOGITS.T, KINDS, penalty=v).weight, 0.5, least=0),
     "control_labels seed": a_seed(lambda v: control_labels(KINDS, KINDS, seed=v)),
     "tangle.Tangle seed": a_seed(lambda v: Tangle("ab", 2, seed=v).entropy()),
@@ -1005,7 +1023,7 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
         lambda v: speculated(temperature=v), 0, 0.5, 2, least=0
     ),
     "speculative.generate top_k": a_whole(
-        lambda v: speculated(temperature=1.0, top_k=v), 1, 5, least=1
+        lambda v: speculated(temperature=1.0, top_k=v), 1, 5, least=1, most=math.inf
     ),
     "speculative.generate top_p": a_real(
         lambda v: speculated(temperature=1.0, top_p=v), 0.5, 1, least=0, most=1, open="("
@@ -1034,7 +1052,7 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
         lambda v: guided.Fitting(DENOISER, ANYWHERE, 19, v).given, 0, 2
     ),
     "guided.Fitting mask_id": a_whole(
-        lambda v: guided.Fitting(DENOISER, ANYWHERE, v).mask_id, 3, 19, least=0
+        lambda v: guided.Fitting(DENOISER, ANYWHERE, v).mask_id, 3, 19, most=19
     ),
     "guided.Guided weight": a_real(lambda v: guided.Guided(1, 2, v).weight, 0, 0.5, 3, least=0),
     "posterior.Listed given": a_whole(
@@ -1075,7 +1093,9 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     "automata.at_place vocab_size": a_whole(
         lambda v: automata.at_place(v, 1, [0]).moves, 3, least=1
     ),
-    "automata.at_place place": a_whole(lambda v: automata.at_place(3, v, [0]).moves, 0, 2),
+    "automata.at_place place": a_whole(
+        lambda v: automata.at_place(3, v, [0]).moves, 0, 2, most=10_000
+    ),
     "automata.in_turn vocab_size": a_whole(lambda v: automata.in_turn(v, [[0]]).moves, 3, least=1),
     "steered.favour n": a_whole(
         lambda v: steered.favour(torch.ones(3), torch.ones(3), v), 1, 3, least=1
@@ -1100,7 +1120,7 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     "control.own_texts seed": a_seed(lambda v: letters_of_its_own(seed=v)),
     "automata.counted vocab_size": a_whole(lambda v: automata.counted(v, 0, 1).moves, 3, least=1),
     "automata.counted token": a_whole(lambda v: automata.counted(3, v, 1).moves, 0, 2, most=2),
-    "automata.counted times": a_whole(lambda v: automata.counted(3, 0, v).moves, 0, 2),
+    "automata.counted times": a_whole(lambda v: automata.counted(3, 0, v).moves, 0, 2, most=10_000),
 }
 EXEMPT |= {
     "blocks.seeing places": "places, a tensor",
@@ -1251,9 +1271,71 @@ EXEMPT |= {
     "taking_back.LookAgain.log_prob steps": "what was done, not how often",
     "taking_back.learn looks": "after how many steps to measure, a collection",
 }
+MASKED = {  # what takes the id of a mask, of a vocabulary of 20 or of one that is not known
+    "diffusion.check_model": lambda v: diffusion.check_model(DENOISER, v),
+    "diffusion.loss": lambda v: diffusion.loss(DENOISER, TEXT, v, generator=dice()),
+    "diffusion.elbo": lambda v: diffusion.elbo(DENOISER, TEXT, v, samples=1, generator=dice()),
+    "diffusion.log_probs": lambda v: diffusion.log_probs(DENOISER, TEXT, v),
+    "remasking.sample": lambda v: remasking.sample(
+        DENOISER, BLANK, v, steps=1, most=0, generator=dice()
+    ),
+    "revision.confidences": lambda v: revision.confidences(DENOISER, TEXT, v, [1]),
+    "revision.glance": lambda v: revision.glance(DENOISER, TEXT, v, [1]),
+    "revision.revise": lambda v: revision.revise(DENOISER, TEXT, v, [1], rounds=1),
+    "blocks.loss": lambda v: lesson(blocks.loss, v),
+    "trajectories.write": lambda v: trajectories.write(DENOISER, BLANK, v, generator=dice()).order,
+    "trajectories.stand_in": lambda v: asked_of(trajectories.stand_in, v),
+    "trajectories.two_bounds": lambda v: asked_of(
+        trajectories.two_bounds, v, torch.tensor([False])
+    ),
+    "likelihood.exact": lambda v: likelihood.exact(DENOISER, TEXT, v),
+    "likelihood.bound_per_character": lambda v: likelihood.bound_per_character(
+        DENOISER, tokens(1, 40, 19)[0], 9, v, samples=1
+    ),
+    "probes.slips": lambda v: probes.slips(DENOISER, TEXT, v, [1, 2], generator=dice())[0],
+    "proofreading.hide_each": lambda v: (
+        proofreading.hide_each(DENOISER, TEXT, v, generator=dice()).present
+    ),
+    "proofreading.by_signal": lambda v: (
+        proofreading.by_signal(DENOISER, TEXT, v, revision.glance).doubt
+    ),
+}
+MASKED_ANYHOW = {
+    "diffusion.corrupt": lambda v: diffusion.corrupt(TEXT, 0.5, v, generator=dice())[0],
+    "diffusion.hide": lambda v: diffusion.hide(TEXT, torch.ones(2), v, generator=dice())[0],
+    "blocks.Rereading": lambda v: blocks.Rereading(DENOISER, v, 8).mask_id,
+    "guided.possible": lambda v: guided.possible(ANYWHERE, TEXT, v),
+    "trajectories.by_steps": lambda v: trajectories.by_steps(ORDERED, v).states,
+    "trajectories.by_one_pass": lambda v: trajectories.by_one_pass(ORDERED, v).states,
+    "trajectories.by_masks": lambda v: (
+        trajectories.by_masks(ORDERED, v, 1, generator=dice()).states
+    ),
+    "trajectories.by_pairs": lambda v: trajectories.by_pairs(ORDERED, v, generator=dice()).states,
+    "enumeration.table": lambda v: enumeration.table(DENOISER, TEXT, [1, 2], v).peaks,
+    "filling_order.when_filled": lambda v: filling_order.when_filled(DENOISER, BLANK, v)[0],
+}
+
+
+def asked_of(how, mask_id, *what):
+    asked = trajectories.by_masks(ORDERED, 19, 2, generator=dice())
+    return how(DENOISER, ORDERED.texts, asked, mask_id, *what)
+
+
+ARGUMENTS |= {f"{name} mask_id": a_whole(call, 19, most=19) for name, call in MASKED.items()}
+ARGUMENTS |= {f"{name} mask_id": a_whole(call, 19) for name, call in MASKED_ANYHOW.items()}
+EXEMPT |= {
+    "kept_proofs.read_all mask_id": HANDED_ON,
+    "reward.ask mask_id": HANDED_ON,
+    "scarce.losses mask_id": HANDED_ON,
+    "likelihood.kl mask_id": HANDED_ON,
+    "planning.written_after position": HANDED_ON,
+    "ids.checked_mask size": "how many tokens the library's own model knows",
+    "ids.token_ids size": "how many tokens the library's own model knows",
+    "ids.token_ids fewest": "0 or 1, of the library's own",
+    "ids.check_texts size": "how many tokens the library's own model knows",
+}
 KNOWN = {key.split()[-1] for key in ARGUMENTS}
 AMBIGUOUS = {
-    "mask_id",
     "stop",
     "order",
     "digits",
@@ -1329,6 +1411,7 @@ def test_every_number_that_is_checked_is_listed():
     for path in (ROOT / "utils").rglob("*.py"):
         names = set(checked.findall(path.read_text("utf-8")))
         names.discard("positions")  # one or many: tests/generation/test_rounds.py tries them
+        names.discard("rate")  # one or many: RATES are tried below
         assert names <= KNOWN or path.name == "numbers.py", path
 
 
@@ -1417,3 +1500,169 @@ def test_whatever_the_knobs_what_is_drawn_from_is_a_distribution(
     assert abs(float(probs.sum()) - 1) < 1e-3 and probs[2] == 0
     drawn = sampling.draw(logits, temperature=temperature, top_p=top_p, top_k=top_k)
     assert probs[drawn] > 0
+
+
+# -- tokens by their ids, and texts of them --------------------------------------------------------
+
+RULES = {"passes": 2}
+IDS = {  # what takes ids of a vocabulary of 20, one or several
+    "sampling.generate stop": lambda v: written_from(stop=v),
+    "continue_each stop": lambda v: continue_each(CAUSAL, [TEXT[0]], 2, v)[0],
+    "force tokens": lambda v: forcing.force(CAUSAL, TEXT, v, 1),
+    "canvas.write choices": lambda v: canvas.write(
+        DENOISER, TEXT, [1, 2], v, passes=2, generator=dice()
+    ),
+    "canvas.loss choices": lambda v: canvas.loss(UNTIED, TEXT, v, generator=dice()),
+    "uniform.loss choices": lambda v: uniform.loss(DENOISER, TEXT, v, generator=dice()),
+    "noise_loss choices": lambda v: lesson(blocks.noise_loss, v),
+    "at_place wanted": lambda v: automata.at_place(20, 1, v).moves,
+    "at_place letters": lambda v: automata.at_place(20, 1, [3], v).moves,
+    "counted letters": lambda v: automata.counted(20, 3, 1, v).moves,
+    "in_turn wanted": lambda v: automata.in_turn(20, [v, [1]]).moves,
+}
+IDS_ANYHOW = {  # where the vocabulary is not known
+    "uniform.disturb choices": lambda v: uniform.disturb(TEXT, 1.0, v, generator=dice()),
+    "refining.Noise choices": lambda v: refining.Noise(v, **RULES).choices,
+    "refining.Entropy choices": lambda v: refining.Entropy(v, **RULES).choices,
+}
+MAY_BE_NONE = ("stop", "letters")  # nothing is no mistake there
+UNTIED = lively(
+    TransformerConfig(
+        20, d_model=8, n_layers=1, n_heads=1, max_len=16, causal=False, tie_embeddings=False
+    )
+)
+NO_IDS = [-1, 2**63, 2**70, 0.5, math.nan, math.inf, True, "1", b"1", object()]
+
+
+@pytest.mark.parametrize("key", [*IDS, *IDS_ANYHOW])
+def test_ids_that_are_none_are_refused_by_name(key):
+    call, name = {**IDS, **IDS_ANYHOW}[key], key.split()[-1]
+    for wrong in [*NO_IDS, *([20, 10**6] if key in IDS else [])]:
+        for ids in ([wrong], [3, wrong], (wrong, 3)):
+            with pytest.raises(ValueError, match=f"^{name} is .*; give the ids of tokens"):
+                call(ids)
+    for ids in (
+        torch.tensor([3, -1]),
+        torch.tensor([0.5]),
+        torch.tensor([True, False]),
+        np.array([3.5]),
+        "12",
+    ):
+        with pytest.raises(ValueError, match=f"^{name} is .*; give the ids of tokens"):
+            call(ids)
+    if name not in MAY_BE_NONE:
+        for ids in ([], (), torch.tensor([], dtype=torch.int64)):
+            with pytest.raises(ValueError, match=f"{name} (is empty|names no token)"):
+                call(ids)
+
+
+@pytest.mark.parametrize("key", [*IDS, *IDS_ANYHOW])
+def test_the_same_ids_do_the_same_in_whatever_form(key):
+    call = {**IDS, **IDS_ANYHOW}[key]
+    expected = plain(call([3, 4]))
+    forms = (3, 4), range(3, 5), [3.0, np.int64(4)], np.array([3, 4]), torch.tensor([3.0, 4.0])
+    for ids in (*forms, torch.tensor([3, 4]), [torch.tensor(3), 4]):
+        assert plain(call(ids)) == expected
+
+
+def test_every_argument_that_takes_ids_is_listed():
+    known = {key.split()[-1] for key in IDS} - {"stop", "tokens", "wanted", "letters"}
+    for found in pkgutil.walk_packages(utils.__path__, "utils."):
+        if found.ispkg or ".page" in found.name or "recipes" in found.name:
+            continue
+        module = importlib.import_module(found.name)
+        for name, function in functions(module):
+            for one in known & inspect.signature(function).parameters.keys():
+                keys = {f"{name} {one}", f"{found.name.split('.')[-1]}.{name} {one}"}
+                assert keys & {*IDS, *IDS_ANYHOW}, keys
+
+
+READ = {  # what takes texts, (batch, length) int64, of a vocabulary of 20
+    "generate": lambda t: sampling.generate(CAUSAL, t, 2),
+    "score": lambda t: sampling.score(CAUSAL, t),
+    "force": lambda t: forcing.force(CAUSAL, t, [1, 2], 2),
+    "diffusion.loss": lambda t: diffusion.loss(DENOISER, t, 19, generator=dice()),
+    "elbo": lambda t: diffusion.elbo(DENOISER, t, 19, samples=1, generator=dice()),
+    "uniform.loss": lambda t: uniform.loss(DENOISER, t, [1, 2], generator=dice()),
+    "canvas.loss": lambda t: canvas.loss(UNTIED, t, [1, 2], generator=dice()),
+    "edit": lambda t: uniform.edit(DENOISER, t, [1], rounds=1),
+    "canvas.write": lambda t: canvas.write(DENOISER, t, [1], [1, 2], passes=2, generator=dice()),
+    "revise": lambda t: revision.revise(DENOISER, t, 19, [1], rounds=1),
+    "confidences": lambda t: revision.confidences(DENOISER, t, 19, [1]),
+    "glance": lambda t: revision.glance(DENOISER, t, 19, [1]),
+    "backtrack": lambda t: rewriting.backtrack(CAUSAL, t, [1], rounds=1),
+    "gibbs": lambda t: rewriting.gibbs(CAUSAL, t, [1], sweeps=1, candidates=2),
+    "remasking.sample": lambda t: remasking.sample(
+        DENOISER, with_blanks(t), 19, steps=2, most=0.1, generator=dice()
+    ),
+    "blocks.write": lambda t: blocks.write(blocks.Reader(CAUSAL, 2), t, 2, RULE, size=2),
+    "blocks.loss": lambda t: blocks.loss(LONG, t, 19, size=2, given=2, generator=dice()),
+    "blocks.noise_loss": lambda t: blocks.noise_loss(
+        LONG, t, range(19), size=2, given=2, generator=dice()
+    ),
+    "steer": lambda t: guided.steer(CAUSAL, t, 2, guided.Mask(ANYWHERE, 8, 6), generator=dice()),
+    "speculative.generate": lambda t: speculative.generate(CAUSAL, t, 3, speculative.Lookup()),
+    "trajectories.write": lambda t: trajectories.write(DENOISER, with_blanks(t), 19),
+    "exact": lambda t: likelihood.exact(CAUSAL, t),
+    "next_token_loss": lambda t: next_token_loss(CAUSAL, t),
+    "looped": lambda t: looped(CAUSAL, 1)(t),
+    "MultiToken": lambda t: MultiToken(CAUSAL, 1)(t),
+    "Recurrent": lambda t: Recurrent(20, 2, 2, seed=0)(t),
+    "bare": lambda t: bare_words.bare(CAUSAL, t, 2),
+    "probes.states": lambda t: probes.states(CAUSAL, t, 1, 2),
+}
+READ_ANYHOW = {  # of any vocabulary
+    "corrupt": lambda t: diffusion.corrupt(t, 0.5, 19, generator=dice()),
+    "hide": lambda t: diffusion.hide(t, torch.ones(2), 19, generator=dice()),
+    "disturb": lambda t: uniform.disturb(t, 0.5, [1, 2], generator=dice()),
+    "distinct": lambda t: variety.distinct(t, 2),
+    "when_filled": lambda t: filling_order.when_filled(DENOISER, with_blanks(t), 19),
+    "continue_each": lambda t: continue_each(CAUSAL, [TEXT[0], t], 2, [3]),
+    "windows": lambda t: next(batches.windows(t, batch_size=2, length=2, seed=0)),
+}
+
+
+def with_blanks(texts):
+    """The same with a mask in each, where it is texts at all."""
+    if isinstance(texts, torch.Tensor) and texts.ndim == 2 and texts.shape[1] > 3:
+        texts = texts.clone()
+        texts[:, 3] = 19
+    return texts
+
+
+@pytest.mark.parametrize("key", [*READ, *READ_ANYHOW])
+def test_what_are_no_texts_is_refused(key):
+    call, one = {**READ, **READ_ANYHOW}[key], key in ("continue_each", "windows")
+    texts = TEXT[0] if one else TEXT
+    call(texts)
+    kinds = texts.double(), texts > 3, texts.int(), texts.numpy(), texts.tolist(), "abc", None
+    for wrong in kinds:
+        with pytest.raises(TypeError, match=r"^tokens are .*; give int64 ids"):
+            call(wrong)
+    for wrong in (texts[..., :0], texts[0] if not one else TEXT, texts[:0]):
+        with pytest.raises(ValueError, match=r"^tokens have shape .*; give"):
+            call(wrong)
+    for token in (-1, -100, *([20] if key in READ else [])):
+        wrong = texts.clone()
+        wrong[..., 2] = token
+        with pytest.raises(ValueError, match=f"^token {token} is outside the vocabulary"):
+            call(wrong)
+
+
+RATES = [-0.1, 1.5, math.nan, "3", "0.5", True, [0.5], [0.5, 2], [0.5, True], ["1", "0"], object()]
+
+
+@pytest.mark.parametrize("rate", [*RATES, torch.tensor([True, False]), torch.tensor([0.5, 2.0])])
+def test_rates_that_are_none_are_refused(rate):
+    for how in (
+        lambda: diffusion.corrupt(TEXT, rate, 19),
+        lambda: uniform.disturb(TEXT, rate, [1, 2]),
+    ):
+        with pytest.raises(ValueError, match=r"^rate is .*; give a share from 0 to 1"):
+            how()
+
+
+def test_the_same_rates_do_the_same_in_whatever_form():
+    expected = diffusion.corrupt(TEXT, torch.tensor([0.0, 1.0]), 19, generator=dice())[0]
+    for rate in ([0, 1], (0.0, 1.0), np.array([0.0, 1.0]), np.array([0, 1]), torch.tensor([0, 1])):
+        assert torch.equal(diffusion.corrupt(TEXT, rate, 19, generator=dice())[0], expected)

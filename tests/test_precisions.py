@@ -267,6 +267,26 @@ def test_a_stack_whose_loss_is_no_number_says_so():
         stack.weights[0][1] = torch.nan
     with pytest.raises(ValueError, match="the loss became nan at step 1; lower the learning rate"):
         stacked_losses(stack)
+    with pytest.raises(ValueError, match=r"at step 1; float16 .* train model\.float\(\)"):
+        stacked_losses(stack.to(torch.float16))
+
+
+@pytest.mark.parametrize(
+    "dtype, advice",
+    [
+        (torch.float32, "lower the learning rate, lr=0.001"),
+        (
+            torch.float16,
+            r"float16 takes the squares of small gradients for 0; train model\.float\(\)",
+        ),
+    ],
+)
+def test_a_loss_that_is_no_number_is_laid_to_the_precision_where_that_is_why(dtype, advice):
+    model = Transformer(SHAPE).to(dtype)
+    with torch.no_grad():
+        model.scale[0] = torch.nan
+    with pytest.raises(ValueError, match=f"the loss became nan at step 1; {advice}"):
+        fit(model, [tokens(2, 6, 50)], next_token_loss, steps=1, lr=1e-3, seed=0, progress=False)
 
 
 def test_a_doubt_that_was_learned_in_one_precision_reads_another():

@@ -42,3 +42,11 @@ def test_a_forced_trace_has_the_odds_of_the_forced_token():
 def test_nothing_to_force_is_an_error():
     with pytest.raises(ValueError, match="tokens is empty"):
         force(small(), WORLD.sample(1, seed=1)[:, :7], [], 3)
+
+
+@pytest.mark.parametrize(
+    "forced", [[[1, 2], [3]], [[1], [2], [3]], torch.tensor([[1], [2], [3]])], ids=str
+)
+def test_rows_to_force_that_fit_no_prompt(forced):
+    with pytest.raises(ValueError, match=r"^tokens is . rows of .* ids; give one for all 2 rows"):
+        force(small(), WORLD.sample(2, seed=1)[:, :7], forced, 1)

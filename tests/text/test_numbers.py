@@ -33,7 +33,10 @@ def test_what_comes_back_is_finite_and_in_range(number):
             assert str(error).startswith("x is ") and str(error).endswith("; no")
         else:
             assert found == number and -2 <= found <= 9
-    assert whole("n", 10**300, "") == 10**300
+    assert whole("n", 2**63 - 1, "") == 2**63 - 1  # as large as a tensor's
+    with pytest.raises(ValueError, match="n is 9223372036854775808; no"):
+        whole("n", 2**63, "no")
+    assert whole("n", 10**300, "", most=math.inf) == 10**300
 
 
 def test_the_ends_count_or_not():

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import torch
 
 from utils.text import chance
+from utils.text.ids import check_texts, checked_mask
 
 ORDERS = ("confidence", "random")
 PUNCTUATION = re.compile(r"\s*[,.;:?!]")
@@ -75,6 +76,8 @@ def when_filled(say, tokens, mask_id, *, order="confidence", draw=False, generat
     """
     if order not in ORDERS:
         raise ValueError(f"order is {order!r}; choose one of {', '.join(map(repr, ORDERS))}")
+    mask_id = checked_mask(mask_id)
+    check_texts(tokens)
     tokens, when = tokens.clone(), torch.zeros(tokens.shape, dtype=torch.int64)
     for i in range(1, 1 + int((tokens == mask_id).sum(1).max())):
         rows = (tokens == mask_id).any(1).nonzero()[:, 0]

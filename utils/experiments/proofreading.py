@@ -78,7 +78,7 @@ class Hidden:
 def hide_each(model, texts, mask_id, *, behind=True, generator=None):
     """Ask a denoiser about each token in turn, a pass each. behind: False hides all that follows as
     well."""
-    found = []
+    mask_id, found = diffusion.check_model(model, mask_id), []
     for place in range(FIRST, texts.shape[1]):
         hidden = texts.clone()
         hidden[:, place if behind else slice(place, None)] = mask_id
@@ -109,7 +109,8 @@ def by_bayes(model, texts, *, places, candidates):
     """
     advice = f"look at 1 to {texts.shape[1] - FIRST} places"
     places = whole("places", places, advice, least=1, most=texts.shape[1] - FIRST)
-    candidates = whole("candidates", candidates, "try at least 1", least=1)
+    most = model.config.vocab_size - 1
+    candidates = whole("candidates", candidates, f"try 1 to {most} tokens", least=1, most=most)
     said = model(texts)[:, :-1].log_softmax(-1)  # (n, length - 1, vocab): of the next token
     present = said.gather(-1, texts[:, 1:, None])
     expected, tokens = said.scatter(-1, texts[:, 1:, None], -torch.inf).topk(candidates)
@@ -140,6 +141,7 @@ def at_first_sight(model, texts):
 def by_signal(model, texts, mask_id, signal):
     """A denoiser proofreads with a signal that takes a single pass, such as `revision.glance`, and
     one pass more for what it would write where that is lowest."""
+    mask_id = diffusion.check_model(model, mask_id)
     trust = signal(model, texts, mask_id, range(FIRST, texts.shape[1]))
     sure, at = trust.min(1)
     at = FIRST + at

@@ -51,7 +51,7 @@ class Law:
         Where the line falls among equally likely texts, each of them counts in part, so that the
         language itself always has exactly this error.
         """
-        rare = real("rare", rare, "choose a probability below 1", least=0, most=1)
+        rare = real("rare", rare, "choose a probability from 0 to 1", least=0, most=1)
         probs = probs.flatten().double()
         levels, level = probs.log().round(decimals=9).unique(return_inverse=True)  # rarest first
         held = torch.zeros_like(levels).index_add(0, level, probs)

@@ -24,6 +24,7 @@ from utils.generation import canvas, diffusion, uniform
 from utils.generation.diffusion import hide, spread_rates
 from utils.generation.rounds import check_one_text
 from utils.models.kv_cache import KVCache
+from utils.text.ids import check_texts, checked_mask, token_ids
 from utils.text.numbers import whole
 from utils.text.trace import written
 
@@ -84,7 +85,7 @@ class Rereading:
 
     def __init__(self, say, mask_id, length):
         self.length = whole("length", length, "a text has at least 1 token", least=1)
-        self.say, self.mask_id, self.text = say, mask_id, None
+        self.say, self.mask_id, self.text = say, checked_mask(mask_id), None
 
     def keep(self, tokens):
         self.text = tokens if self.text is None else torch.cat([self.text, tokens], 1)
@@ -110,6 +111,7 @@ def write(reader, prompt, new, rule, *, size, generator=None, trace=None, histor
     """
     new = whole("new", new, "write at least 1 token", least=1)
     size = whole("size", size, "a block has at least 1 token", least=1)
+    check_texts(prompt)
     check_one_text(prompt, trace)
     tokens, finished, end = prompt, prompt, prompt.shape[1] + new
     while tokens.shape[1] < end:
@@ -142,6 +144,7 @@ def loss(model, tokens, mask_id, *, size, given=1, generator=None):
     Raises ValueError for a length that is no whole number of blocks, and for a model that is not
     causal or has no room for the text and, behind it, a second copy of its blocks.
     """
+    mask_id = checked_mask(mask_id, model.config.vocab_size)
     blocks, given = _cut(model, tokens, size, given)  # (batch * blocks, size)
     noisy, masked = hide(blocks, spread_rates(blocks, generator), mask_id, generator=generator)
     logits = _all_blocks(model, tokens, noisy, given)
@@ -154,6 +157,7 @@ def loss(model, tokens, mask_id, *, size, given=1, generator=None):
 def noise_loss(model, tokens, choices, *, size, given=1, generator=None):
     """The same for uniform noise: mean surprise at the true tokens of disturbed blocks, in nats, as
     in `uniform.loss`. choices: the ids from which noise is drawn."""
+    choices = token_ids("choices", choices, model.config.vocab_size)
     blocks, given = _cut(model, tokens, size, given)
     rates = spread_rates(blocks, generator)
     noisy = uniform.disturb(blocks, rates, choices, generator=generator)
@@ -180,6 +184,7 @@ def _all_blocks(model, tokens, noisy, given):
 
 def _cut(model, tokens, size, given):
     """The blocks of each text, side by side: (batch * blocks, size); and where they begin."""
+    check_texts(tokens, model.config.vocab_size)
     length = tokens.shape[1]
     advice = f"choose 1 to {length - 1}: the texts have {length} tokens"
     given = whole("given", given, advice, least=1, most=length - 1)

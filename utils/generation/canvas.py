@@ -24,6 +24,7 @@ from utils.generation.diffusion import spread_rates
 from utils.generation.rounds import check_one_text, checked_positions
 from utils.generation.sampling import draw
 from utils.generation.uniform import disturb
+from utils.text.ids import check_texts, token_ids
 from utils.text.numbers import real, whole
 from utils.text.trace import written
 from utils.training.losses import NO_TARGET
@@ -52,6 +53,8 @@ def loss(model, tokens, choices, *, frozen=None, generator=None):
     what the model guessed at the first, which is taken as given. A scalar, in nats."""
     if model.config.tie_embeddings:
         raise ValueError("tie_embeddings is True; make it False, and the guess has its own way in")
+    check_texts(tokens, model.config.vocab_size)
+    choices = token_ids("choices", choices, model.config.vocab_size)
     rates = spread_rates(tokens, generator)
     noisy = disturb(tokens, rates, choices, frozen=frozen, generator=generator)
     guess = torch.zeros(*tokens.shape, model.config.vocab_size, device=tokens.device)
@@ -94,7 +97,7 @@ def write(
         written, (n,), where a token was kept, (n, length) bool, and the canvas then, (n, length).
 
     Raises ValueError for positions outside the text, passes below 1, a bound below 0, temperatures
-    that are not above 0, a keep below 0.
+    that are not above 0, a keep below 0, choices outside the vocabulary.
     """
     free, choices, warmths, bound = _check(tokens, positions, choices, passes, temperatures, bound)
     keep = _check_keep(keep, passes)
@@ -129,7 +132,7 @@ def write(
 def _among(choices, logits):
     """The logits, with -inf for all tokens that may not be written."""
     barred = torch.ones(logits.shape[-1], dtype=torch.bool, device=logits.device)
-    barred[choices] = False
+    barred[token_ids("choices", choices, len(barred))] = False
     return logits.masked_fill(barred, -torch.inf)
 
 
@@ -145,12 +148,13 @@ def _surest(entropy, bound):
 
 def _check(tokens, positions, choices, passes, temperatures, bound):
     """The arguments in the form that the loop wants; a clear error for one that is out of range."""
+    positions = checked_positions(tokens, positions)
     free = torch.zeros_like(tokens[0], dtype=torch.bool)
-    free[checked_positions(tokens, positions)] = True
+    free[positions] = True
     passes = whole("passes", passes, "take at least 1", least=1)
     bound = real("bound", bound, "give an entropy in nats, 0 or more", least=0)
     first, last = (real("temperatures", t, "give two above 0", above=0) for t in temperatures)
-    choices = torch.as_tensor(choices, dtype=torch.int64, device=tokens.device)
+    choices = token_ids("choices", choices, device=tokens.device)
     return free, choices, torch.linspace(first, last, passes).tolist(), bound
 
 

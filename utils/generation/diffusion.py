@@ -23,6 +23,7 @@ from utils.generation.sampling import draw
 from utils.models.temperature import check_temperature
 from utils.models.transformer import logits_at
 from utils.text import chance
+from utils.text.ids import check_texts, checked_mask, size_for
 from utils.text.numbers import real, whole
 from utils.text.trace import written
 
@@ -30,18 +31,11 @@ ORDERS = ("confidence", "random", "left-to-right")
 
 
 def check_model(model, mask_id):
-    """Raise a clear error for a model that cannot fill blanks. Any function of tokens may pass."""
-    config = getattr(model, "config", None)
-    if config is None:
-        return
-    if config.causal:
+    """The mask's id as an int; a clear error for one that is none, and for a model that cannot fill
+    blanks. Any function of tokens may pass."""
+    if size_for(model) and model.config.causal:
         raise ValueError("causal=True: this model sees only what lies before; make one that is not")
-    last = config.vocab_size - 1
-    advice = (
-        f"the model's vocabulary is 0..{last}; give the id it was trained to fill in, such as "
-        "world.vocab.mask_id"
-    )
-    whole("mask_id", mask_id, advice, least=0, most=last)
+    return checked_mask(mask_id, size_for(model))
 
 
 def corrupt(tokens, rate, mask_id, *, frozen=None, generator=None):
@@ -52,9 +46,8 @@ def corrupt(tokens, rate, mask_id, *, frozen=None, generator=None):
     Returns the noisy tokens, with mask_id where one is hidden, and where that is, (batch, length)
     bool. Raises ValueError for a rate outside [0, 1] or a `frozen` of another shape or kind.
     """
-    rate = torch.as_tensor(rate, dtype=torch.float32, device=tokens.device)
-    if not ((rate >= 0) & (rate <= 1)).all() or rate.shape not in ((), tokens.shape[:1]):
-        raise ValueError(f"rate is {rate.tolist()}; give a share from 0 to 1, or one for each row")
+    check_texts(tokens)
+    mask_id, rate = checked_mask(mask_id), _checked_rate(tokens, rate)
     noise = chance.uniform(tokens.shape, device=tokens.device, generator=generator)
     masked = (noise < rate[..., None]) & _free(tokens, frozen)
     return tokens.masked_fill(masked, mask_id), masked
@@ -70,6 +63,7 @@ def loss(model, tokens, mask_id, *, frozen=None, generator=None):
     tokens: (batch, length) int64 without masks; frozen as in `corrupt`. Raises ValueError where
     nothing is left to hide, and for a mask_id that the model lacks or the tokens hold.
     """
+    check_texts(tokens, size_for(model))
     rates = spread_rates(tokens, generator)
     return -_reconstruction(model, tokens, rates, mask_id, frozen, generator).mean()
 
@@ -90,6 +84,7 @@ def elbo(model, tokens, mask_id, *, samples, frozen=None, generator=None):
     The estimate is unbiased; it scatters about the bound, ever less with more samples. Raises
     ValueError like `loss`, and for fewer samples than one.
     """
+    check_texts(tokens, size_for(model))
     samples = whole("samples", samples, "a bound takes at least one", least=1)
     first = chance.uniform((len(tokens),), device=tokens.device, generator=generator)
     total = torch.zeros_like(first)
@@ -106,7 +101,8 @@ def hide(tokens, rates, mask_id, *, frozen=None, generator=None):
     likely: just what one meets who stops, at a random moment, while revealing the text in a random
     order. So the mean of -log p over the hidden tokens is, on average, the negative ELBO per token.
     """
-    free = _free(tokens, frozen)
+    check_texts(tokens)
+    mask_id, free = checked_mask(mask_id), _free(tokens, frozen)
     if not free.any(-1).all():
         raise ValueError("frozen leaves a row nothing to hide; leave at least one token free")
     noisy, masked = corrupt(tokens, rates, mask_id, frozen=frozen, generator=generator)
@@ -123,8 +119,8 @@ def log_probs(model, tokens, mask_id, where=None):
     A mask is no token: it gets probability 0 and the others share what it would have had.
     """
     logits = model(tokens) if where is None else logits_at(model, tokens, where)
-    mask_id = torch.tensor(int(mask_id), device=logits.device)
-    return logits.index_fill(-1, mask_id, -torch.inf).log_softmax(-1)
+    mask = torch.tensor(checked_mask(mask_id, logits.shape[-1]), device=logits.device)
+    return logits.index_fill(-1, mask, -torch.inf).log_softmax(-1)
 
 
 def sample(
@@ -162,7 +158,7 @@ def sample(
     hold no mask, a mask_id it lacks, steps below 1 or above the most masks of any row, an order
     without a name, a temperature below 0, a threshold outside (0, 1], a causal model.
     """
-    most, passes, threshold = _check_sampling(
+    mask_id, most, passes, threshold = _check_sampling(
         model, tokens, mask_id, steps, order, threshold, trace
     )
     one_each = passes == most  # one mask of a row in a pass, so none has more than passes are left
@@ -220,7 +216,7 @@ def _rank(order, confidence, masked, generator):
 
 def _reconstruction(model, tokens, rates, mask_id, frozen, generator):
     """Mean log-probability of the hidden tokens of one noisy version of each row: (batch,)."""
-    check_model(model, mask_id)
+    mask_id = check_model(model, mask_id)
     if (tokens == mask_id).any():
         raise ValueError(f"tokens hold the mask id {mask_id}; a text to learn from has no blanks")
     noisy, masked = hide(tokens, rates, mask_id, frozen=frozen, generator=generator)
@@ -228,6 +224,22 @@ def _reconstruction(model, tokens, rates, mask_id, frozen, generator):
     said = log_probs(model, noisy, mask_id, at)  # (hidden in all, vocab)
     right = said.gather(-1, tokens[at][:, None])[:, 0]
     return right.new_zeros(len(tokens)).index_add(0, at[0], right) / masked.sum(-1)
+
+
+def _checked_rate(tokens, rate):
+    """The rate, or one of each row, as a tensor, () or (batch,) float32."""
+    advice = "give a share from 0 to 1, or one for each row"
+    if not isinstance(rate, torch.Tensor) or not rate.is_floating_point():
+        given = rate.tolist() if hasattr(rate, "tolist") else rate
+        many = isinstance(given, list | tuple)
+        given = [
+            real("rate", each, advice, least=0, most=1) for each in (given if many else [given])
+        ]
+        rate = torch.tensor(given if many else given[0])
+    rate = rate.to(tokens.device, torch.float32)
+    if not ((rate >= 0) & (rate <= 1)).all() or rate.shape not in ((), tokens.shape[:1]):
+        raise ValueError(f"rate is {rate.tolist()}; {advice}")
+    return rate
 
 
 def _free(tokens, frozen):
@@ -243,11 +255,12 @@ def _free(tokens, frozen):
 
 
 def _check_sampling(model, tokens, mask_id, steps, order, threshold, trace):
-    """Raise a clear error for what `sample` cannot do; else the most masks of any row, how many
-    passes it is to take, and the threshold as Python's own number."""
-    check_model(model, mask_id)
+    """Raise a clear error for what `sample` cannot do; else the mask's id, the most masks of any
+    row, how many passes it is to take, and the threshold, as Python's own numbers."""
+    mask_id = check_model(model, mask_id)
     if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64 or tokens.dim() != 2:
         raise TypeError("tokens must be an int64 tensor (batch, length); tokens[None] adds a batch")
+    check_texts(tokens, size_for(model))
     most = int((tokens == mask_id).sum(-1).max())
     if most == 0:
         raise ValueError(f"tokens hold no mask, mask_id {mask_id}; put it where to write")
@@ -259,4 +272,4 @@ def _check_sampling(model, tokens, mask_id, steps, order, threshold, trace):
         advice = "choose a probability above 0 and up to 1"
         threshold = real("threshold", threshold, advice, above=0, most=1)
     check_one_text(tokens, trace)
-    return most, passes, threshold
+    return mask_id, most, passes, threshold

@@ -27,6 +27,7 @@ from utils.generation.sampling import draw
 from utils.models.kv_cache import KVCache
 from utils.models.transformer import LAST, logits_at
 from utils.text import chance
+from utils.text.ids import check_texts, checked_mask, size_for
 from utils.text.numbers import real, whole
 
 
@@ -88,6 +89,7 @@ def particles(model, prompt, new, weigh, *, n, resample=0.5, cache=True, generat
     n = whole("n", n, "write with at least 1 particle", least=1)
     new = whole("new", new, "write at least 1 token", least=1)
     resample = real("resample", resample, "choose a share from 0 to 1", least=0, most=1)
+    check_texts(prompt, size_for(model))
     length = prompt.shape[1] + new
     said, cache = _begun(model, prompt, n, length if cache else None)  # (rows * n, vocab)
     tokens = prompt.repeat_interleave(n, 0)  # those of one prompt are together
@@ -175,8 +177,7 @@ class Fitting:
     def __init__(self, model, automaton, mask_id, given=1):
         advice = "a text may begin with 0 or more tokens that the automaton does not read"
         self.given = whole("given", given, advice, least=0)
-        advice = "give the id that the model fills in, such as world.vocab.mask_id"
-        self.mask_id = whole("mask_id", mask_id, advice, least=0)
+        self.mask_id = checked_mask(mask_id, size_for(model))
         self.model, self.automaton = model, automaton
 
     def __call__(self, tokens):
@@ -193,6 +194,7 @@ def possible(automaton, tokens, mask_id):
     reached; backwards, those from which acceptance can."""
     moves, accepts = automaton.moves.to(tokens.device), automaton.accepts.to(tokens.device)
     step = torch.nn.functional.one_hot(moves, len(moves)).float().transpose(0, 1)  # (vocab, q, q)
+    mask_id = checked_mask(mask_id)
     words = torch.arange(len(step), device=tokens.device) != mask_id
     blank = step[words].amax(0)
     ways = torch.where((tokens == mask_id)[..., None, None], blank, step[tokens])  # at each place

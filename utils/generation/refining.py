@@ -31,6 +31,7 @@ from utils.generation.canvas import _surest as surest
 from utils.generation.sampling import draw
 from utils.models.temperature import at_temperature, check_temperature
 from utils.text import chance
+from utils.text.ids import checked_mask, token_ids
 from utils.text.numbers import real, whole
 
 SURE_OF = ("drawn", "likeliest")
@@ -70,8 +71,7 @@ class Masks:
     sure_of: str = "drawn"
 
     def __post_init__(self):
-        advice = "give the id that the model fills in, such as world.vocab.mask_id"
-        _put(self, mask_id=whole("mask_id", self.mask_id, advice, least=0))
+        _put(self, mask_id=checked_mask(self.mask_id))
         more = whole("more", self.more, "choose 1 or more", least=1)
         _put(self, passes=_passes(self), more=more, **_when_sure(self))
 
@@ -116,7 +116,7 @@ class Noise:
     sure_of: str = "drawn"
 
     def __post_init__(self):
-        _put(self, choices=tuple(self.choices), passes=_passes(self), **_when_sure(self))
+        _put(self, choices=_choices(self), passes=_passes(self), **_when_sure(self))
 
     def begin(self, rows, size, device, generator=None):
         return _fresh(_noise(self.choices, (rows, size), device, generator))
@@ -158,7 +158,7 @@ class Entropy:
     def __post_init__(self):
         bound = real("bound", self.bound, "give an entropy in nats, 0 or more", least=0)
         both = [real("temperatures", t, "give two above 0", above=0) for t in self.temperatures]
-        _put(self, choices=tuple(self.choices), passes=_passes(self))
+        _put(self, choices=_choices(self), passes=_passes(self))
         _put(self, bound=bound, temperatures=tuple(both))
 
     def begin(self, rows, size, device, generator=None):
@@ -228,6 +228,10 @@ def _noise(choices, shape, device, generator):
 def _put(rule, **values):
     for name, value in values.items():
         object.__setattr__(rule, name, value)  # the dataclass is frozen for all others
+
+
+def _choices(rule):
+    return tuple(token_ids("choices", rule.choices).tolist())
 
 
 def _passes(rule):

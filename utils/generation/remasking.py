@@ -20,6 +20,7 @@ from utils.generation import diffusion
 from utils.generation.sampling import draw
 from utils.models.temperature import check_temperature
 from utils.text import chance
+from utils.text.ids import check_texts, size_for
 from utils.text.numbers import real, whole
 
 
@@ -45,7 +46,8 @@ def sample(model, tokens, mask_id, *, steps, most, temperature=1.0, generator=No
     Raises ValueError for steps below 1, `most` outside [0, 1], a temperature below 0, and a model
     that cannot fill blanks.
     """
-    diffusion.check_model(model, mask_id)
+    mask_id = diffusion.check_model(model, mask_id)
+    check_texts(tokens, size_for(model))
     steps = whole("steps", steps, "take at least 1", least=1)
     most = real("most", most, "choose a probability from 0 to 1", least=0, most=1)
     temperature = check_temperature(temperature)

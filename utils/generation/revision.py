@@ -26,7 +26,7 @@ def confidences(model, tokens, mask_id, positions):
     tokens: (batch, length) int64. positions: k of them. Returns (batch, k) probabilities, for k
     forward passes. Raises ValueError for a position outside the text, or none.
     """
-    diffusion.check_model(model, mask_id)
+    mask_id = diffusion.check_model(model, mask_id)
     positions = checked_positions(tokens, positions)
     found = []
     for position in positions.tolist():
@@ -78,6 +78,7 @@ def revise(
     text, rounds below 1, remask below 1 or above the number of positions, a threshold outside
     (0, 1], a temperature below 0.
     """
+    mask_id = diffusion.check_model(model, mask_id)
     positions = checked_positions(tokens, positions)
     if (tokens == mask_id).any():
         raise ValueError(f"tokens still hold the mask {mask_id}; fill it first: diffusion.sample")

@@ -42,7 +42,8 @@ def gibbs(model, tokens, positions, *, sweeps, candidates, temperature=0.0, gene
     tokens that are likeliest after what stands before are tried, beside the present one.
     """
     sweeps = whole("sweeps", sweeps, "choose 0 or more", least=0)
-    candidates = whole("candidates", candidates, "try at least 1", least=1)
+    most = model.config.vocab_size
+    candidates = whole("candidates", candidates, f"try 1 to {most} tokens", least=1, most=most)
     temperature = check_temperature(temperature)
     positions, tokens = checked_positions(tokens, positions), tokens.clone()
     for _ in range(sweeps):

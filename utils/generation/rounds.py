@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import torch
 
-from utils.text.numbers import whole
+from utils.text.ids import check_texts
+from utils.text.numbers import LARGEST, whole
 
 
 def until_settled(tokens, change, rounds):
@@ -26,14 +27,15 @@ def until_settled(tokens, change, rounds):
 
 
 def checked_positions(tokens, positions):
-    """The positions as a tensor, (k,) int64; a clear error unless all are in the text."""
+    """The positions as a tensor, (k,) int64; a clear error unless all are in the text, and that
+    is one."""
+    check_texts(tokens)
     length = tokens.shape[1]
     advice = f"name at least one of 0 to {length - 1}"
     if not isinstance(positions, torch.Tensor) or positions.dtype != torch.int64:
         given = positions.tolist() if hasattr(positions, "tolist") else positions
         given = given if isinstance(given, Iterable) else [given]
-        fits = {"least": -(2**63), "most": 2**63 - 1}  # in a tensor
-        positions = [whole("positions", each, advice, **fits) for each in given]
+        positions = [whole("positions", each, advice, least=-LARGEST) for each in given]
     positions = torch.as_tensor(positions, dtype=torch.int64, device=tokens.device).reshape(-1)
     if not len(positions) or not (0 <= int(positions.min()) <= int(positions.max()) < length):
         raise ValueError(f"positions is {positions.tolist()}; {advice}")

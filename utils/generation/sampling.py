@@ -7,12 +7,15 @@ the logits, below 1 for safer text, above 1 for wilder; *top_k* keeps the k like
 et al. 2020, arXiv:1904.09751). At temperature 0 the likeliest token is taken: greedy decoding.
 """
 
+import math
+
 import torch
 
 from utils.models.kv_cache import KVCache
 from utils.models.temperature import at_temperature, check_temperature
 from utils.models.transformer import LAST, check_tokens, logits_at
 from utils.text import chance
+from utils.text.ids import token_ids
 from utils.text.numbers import real, whole
 from utils.text.trace import written
 
@@ -121,7 +124,7 @@ def check_knobs(temperature, top_k, top_p):
     """The knobs as Python's own numbers; a clear error for one that is out of range."""
     if top_k is not None:
         advice = "choose a whole number from 1 on, or None for no limit"
-        top_k = whole("top_k", top_k, advice, least=1)
+        top_k = whole("top_k", top_k, advice, least=1, most=math.inf)
     if top_p is not None:
         advice = "choose a share above 0 and up to 1, or None for no limit"
         top_p = real("top_p", top_p, advice, above=0, most=1)
@@ -151,10 +154,7 @@ def _stop_tokens(stop, vocab_size, device):
     """The stop tokens as a tensor; None if there are none, so that nothing need be compared."""
     if stop is None:
         return None
-    advice = f"a token to stop at is one of the vocabulary (0..{vocab_size - 1})"
-    stops = stop if hasattr(stop, "__len__") and getattr(stop, "ndim", 1) else [stop]
-    stops = [whole("stop", token, advice, least=0, most=vocab_size - 1) for token in stops]
-    return torch.tensor(stops, dtype=torch.int64, device=device)
+    return token_ids("stop", stop, vocab_size, fewest=0, device=device)
 
 
 def _cache_for(model, prompt, max_new_tokens, cache):

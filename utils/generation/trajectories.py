@@ -21,6 +21,7 @@ import torch
 from utils.generation import diffusion
 from utils.generation.sampling import draw
 from utils.text import chance
+from utils.text.ids import check_texts, checked_mask, size_for
 from utils.text.numbers import real, whole
 
 
@@ -56,6 +57,8 @@ def write(model, rows, mask_id, *, eagerness=0.0, generator=None) -> Written:
     likeliest token is there; at 0 every order is equally likely. None fills from left to right.
     Raises ValueError for rows without masks or with unequally many, and an eagerness below 0.
     """
+    check_texts(rows, size_for(model))
+    mask_id = checked_mask(mask_id, size_for(model))
     blanks = (rows == mask_id).sum(1)
     if not len(rows) or not blanks.min() or blanks.min() != blanks.max():
         raise ValueError("give rows with equally many masks in each, and at least one")
@@ -75,7 +78,7 @@ def by_steps(written: Written, mask_id, *, only=None, generator=None) -> Asked:
     only: so many of the steps, drawn at random for each text, each counting for several; None asks
     about all. Over the draw the mean is the same; that of a product of two such answers is not.
     """
-    n, steps = written.order.shape
+    mask_id, (n, steps) = checked_mask(mask_id), written.order.shape
     when = torch.arange(steps, device=written.order.device).expand(n, steps)
     if only is not None:
         only = whole("only", only, f"choose from 1 to {steps}", least=1, most=steps)
@@ -93,7 +96,7 @@ def by_steps(written: Written, mask_id, *, only=None, generator=None) -> Asked:
 
 def by_one_pass(written: Written, mask_id) -> Asked:
     """All tokens at once, as if none knew of the others, from nothing but masks: the mean field."""
-    hidden = _free(written)[:, None]
+    mask_id, hidden = checked_mask(mask_id), _free(written)[:, None]
     return Asked(written.texts[:, None].masked_fill(hidden, mask_id), hidden.float())
 
 
@@ -161,7 +164,7 @@ def two_bounds(model, texts, asked: Asked, mask_id, praised, *, power=1.5, share
 def _own(model, texts, asked, mask_id):
     """The log-probability of each text's own tokens where they count, 0 elsewhere: (n, k, length);
     and all that was said."""
-    n, k, _ = asked.states.shape
+    mask_id, (n, k, _) = checked_mask(mask_id, size_for(model)), asked.states.shape
     said = diffusion.log_probs(model, asked.states.flatten(0, 1), mask_id).unflatten(0, (n, k))
     own = said.gather(-1, texts[:, None, :, None].expand(-1, k, -1, -1))[..., 0]
     return own.masked_fill(asked.weights == 0, 0.0), said
@@ -190,7 +193,7 @@ def _masks(written, mask_id, free, counts, ranks, scale):
     """Hide the first `counts`, (n, k), of each order; what is hidden counts scale / counts."""
     hidden = (ranks < counts[..., None]) & (ranks >= 0) & free[:, None]
     weights = hidden * scale / counts[..., None]
-    return Asked(written.texts[:, None].masked_fill(hidden, mask_id), weights)
+    return Asked(written.texts[:, None].masked_fill(hidden, checked_mask(mask_id)), weights)
 
 
 def _eagerness(value):

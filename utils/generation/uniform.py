@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from utils.generation.diffusion import corrupt, spread_rates
 from utils.generation.rounds import check_one_text, checked_positions, until_settled
 from utils.text import chance
+from utils.text.ids import check_texts, size_for, token_ids
 from utils.text.numbers import real, whole
 from utils.text.trace import written
 from utils.training.losses import NO_TARGET
@@ -23,9 +24,10 @@ def disturb(tokens, rate, choices, *, frozen=None, generator=None):
     """Replace each token with probability `rate` by one drawn evenly from `choices`, a list of ids.
 
     rate and frozen as in `diffusion.corrupt`. Returns the disturbed tokens, (batch, length); some
-    of those replaced are what they were.
+    of those replaced are what they were. Raises ValueError for choices that are no ids.
     """
-    choices = torch.as_tensor(choices, dtype=torch.int64, device=tokens.device)
+    check_texts(tokens)
+    choices = token_ids("choices", choices, device=tokens.device)
     _, replaced = corrupt(tokens, rate, 0, frozen=frozen, generator=generator)
     dice = {"device": tokens.device, "generator": generator}
     return torch.where(
@@ -37,6 +39,8 @@ def loss(model, tokens, choices, *, frozen=None, generator=None):
     """Mean surprise at the true tokens given a disturbed text, over all that are not frozen, in
     nats. The rates of the rows of a batch are spread evenly from 0 to 1, as in `diffusion.loss`.
     """
+    check_texts(tokens, size_for(model))
+    choices = token_ids("choices", choices, size_for(model))
     rates = spread_rates(tokens, generator)
     noisy = disturb(tokens, rates, choices, frozen=frozen, generator=generator)
     targets = tokens if frozen is None else tokens.masked_fill(frozen.to(tokens.device), NO_TARGET)
@@ -56,8 +60,9 @@ def edit(model, tokens, positions, *, rounds, most=None, threshold=0.0, trace=No
     Raises ValueError for positions outside the text, rounds or most below 1, and a threshold
     outside [0, 1).
     """
+    positions = checked_positions(tokens, positions)
     free = torch.zeros_like(tokens[0], dtype=torch.bool)
-    free[checked_positions(tokens, positions)] = True
+    free[positions] = True
     advice = "let at least 1 token change in a pass, or None for all"
     most = len(free) if most is None else whole("most", most, advice, least=1)
     advice = "choose a probability from 0 up to 1"

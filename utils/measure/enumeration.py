@@ -14,6 +14,8 @@ from functools import cache
 
 import torch
 
+from utils.generation.rounds import checked_positions
+from utils.text.ids import checked_mask
 from utils.text.numbers import real, whole
 
 
@@ -40,10 +42,10 @@ def table(say, texts, free, mask_id) -> Table:
 
     texts: (texts, length) int64. free: the positions that can be hidden, at most 12.
     """
-    n = len(free)
+    n, mask_id = len(free), checked_mask(mask_id)
     if not 1 <= n <= 12:
         raise ValueError(f"free names {n} positions; with 1 to 12 the states can be listed")
-    free = torch.as_tensor(list(free), device=texts.device)
+    free = checked_positions(texts, free)
     numbers, bits = (torch.arange(k, device=texts.device) for k in (2**n, n))
     hidden = numbers[:, None] >> bits & 1 == 1  # (2^n, n)
     states = texts[:, None].repeat(1, 2**n, 1)

@@ -8,6 +8,7 @@ import torch
 from utils.generation import diffusion
 from utils.generation.sampling import score
 from utils.measure import enumeration
+from utils.text.ids import check_texts
 from utils.text.numbers import whole
 
 ORDERS = ("random", "left-to-right")
@@ -36,6 +37,7 @@ def exact(model, tokens, mask_id=None, *, order="random", given=1):
     at "random", the average over all orders (at most 12 tokens, for all 2^n states are asked for).
     given: the first so many tokens are given; a causal model has nothing before its first.
     """
+    check_texts(tokens, model.config.vocab_size)
     length = tokens.shape[1]
     advice = f"choose 1 to {length - 1}: the texts have {length} tokens"
     given = whole("given", given, advice, least=1, most=length - 1)
@@ -43,7 +45,7 @@ def exact(model, tokens, mask_id=None, *, order="random", given=1):
         return score(model, tokens)[:, given - 1 :].sum(1)
     if order not in ORDERS:
         raise ValueError(f"order is {order!r}; choose one of {', '.join(map(repr, ORDERS))}")
-    diffusion.check_model(model, mask_id)
+    mask_id = diffusion.check_model(model, mask_id)
     if order == "random":
         said = partial(diffusion.log_probs, model, mask_id=mask_id)
         table = enumeration.table(said, tokens, range(given, length), mask_id)

@@ -56,9 +56,10 @@ def features(model, tokens):
 
 @torch.no_grad()
 def states(model, tokens, layer, position):
-    """The stream at one position after so many layers, 0 to n_layers: (batch, d_model)."""
+    """The stream at one position after so many layers, 0 to n_layers: (batch, d_model). A slice of
+    positions will do, too. Raises ValueError for one that the text does not have."""
     kept = []
-    with _watched(model, layer, lambda x: kept.append(x[:, position])):
+    with _watched(model, layer, lambda x: kept.append(x[:, _place(position, x)])):
         model(tokens)
     return kept[0]
 
@@ -66,15 +67,24 @@ def states(model, tokens, layer, position):
 @contextmanager
 def patched(model, layer, position, given):
     """Within this, every pass of the model over whole texts has the states `given`, (batch,
-    d_model), at this position after so many layers, whatever it would have had there."""
+    d_model), at this position after so many layers, whatever it would have had there. Such a pass
+    raises ValueError for a position that its text does not have."""
 
     def put(x):
         x = x.clone()
-        x[:, position] = given
+        x[:, _place(position, x)] = given
         return x
 
     with _watched(model, layer, put):
         yield
+
+
+def _place(position, x):
+    """One of the positions of a stream, (batch, length, d_model), or a slice of them."""
+    if isinstance(position, slice):
+        return position
+    length = x.shape[1]
+    return whole("position", position, f"choose 0 to {length - 1}", least=0, most=length - 1)
 
 
 @contextmanager
@@ -182,6 +192,7 @@ def slips(model, tokens, mask_id, positions, *, generator=None):
 
     positions: where, drawn evenly. Returns the texts and where they are right: (batch, length).
     """
+    mask_id = diffusion.check_model(model, mask_id)
     positions = checked_positions(tokens, positions)
     dice = {"device": tokens.device, "generator": generator}
     at = positions[chance.integers(len(positions), (len(tokens),), **dice)][:, None]  # (batch, 1)

@@ -40,8 +40,8 @@ class MultiToken(nn.Module):
 
         where: the positions that are wanted, as in `Transformer.forward`.
         """
-        model, length = self.model, tokens.shape[-1]
         check_tokens(tokens, self.config)
+        model, length = self.model, tokens.shape[-1]
         rotary = torch.view_as_complex(widened(model.rotary[:length]))[:, None]
         mask = torch.ones(length, length, dtype=torch.bool, device=tokens.device).tril()
         embedding = model.output.T if self.config.tie_embeddings else model.embedding

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from utils.models.arithmetic import widened
+from utils.text.ids import check_texts
 from utils.text.numbers import SEED, whole
 
 
@@ -31,6 +32,7 @@ class Recurrent(nn.Module):
     def states(self, tokens, start=None):
         """The vector after each token, (batch, length, d_state); before the first it is `start`, or
         zero."""
+        check_texts(tokens, self.embedding.num_embeddings)
         return self.gru(self.embedding(tokens), start)[0]
 
     def changed(self, tokens, places, change):

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils.models.arithmetic import threaded_matmul, widened
+from utils.text.ids import check_texts
 from utils.text.numbers import SEED, real, whole
 
 
@@ -71,24 +72,11 @@ class TransformerConfig:
 
 def check_tokens(tokens, config, start=0):
     """Raise a clear error unless a model of this config can read the tokens, from `start` on."""
-    if not isinstance(tokens, torch.Tensor) or tokens.dtype != torch.int64:
-        kind = getattr(tokens, "dtype", type(tokens).__name__)
-        raise TypeError(f"tokens are {kind}; give int64 ids, such as torch.tensor([[3, 1, 4]])")
-    if tokens.dim() != 2 or tokens.numel() == 0:
-        raise ValueError(
-            f"tokens have shape {tuple(tokens.shape)}; give (batch, length) with at least one "
-            "token in each row; tokens[None] makes one text a batch"
-        )
+    check_texts(tokens, config.vocab_size)
     if start + tokens.shape[1] > config.max_len:
         raise ValueError(
             f"{start + tokens.shape[1]} tokens are too many: this model reads at most "
             f"max_len={config.max_len}; shorten the text"
-        )
-    low, high = (int(end) for end in tokens.aminmax())
-    if low < 0 or high >= config.vocab_size:
-        raise ValueError(
-            f"token {low if low < 0 else high} is outside the vocabulary "
-            f"(0..{config.vocab_size - 1}); encode the text with the model's own vocabulary"
         )
 
 

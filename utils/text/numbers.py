@@ -14,10 +14,11 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
-SEED = {"advice": "choose a whole number from 0 on", "least": 0, "most": 2**63 - 1}  # for `whole`
+LARGEST = 2**63 - 1  # the largest whole number of a tensor
+SEED = {"advice": "choose a whole number from 0 on", "least": 0}  # for `whole`
 
 
-def whole(name: str, value: Any, advice: str, *, least=-math.inf, most=math.inf) -> int:
+def whole(name: str, value: Any, advice: str, *, least=-math.inf, most=LARGEST) -> int:
     """The value as an int, if it is a whole number from `least` to `most`; 2.0 is one.
 
     name: the argument's; advice: what would do. Raises ValueError for anything else.

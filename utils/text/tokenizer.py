@@ -13,6 +13,8 @@ import torch
 
 from utils.text.numbers import row_of_ids, whole
 
+MOST = 1_000_000  # tokens of a vocabulary; room for so many is taken before the text is looked at
+
 
 class Tokenizer:
     """Text to token ids and back, with tokens that are pieces of words.
@@ -84,7 +86,8 @@ def byte_pair_tokenizer(text: str, vocab_size: int) -> Tokenizer:
     most often within a word (byte-pair encoding; Sennrich et al. 2016, arXiv:1508.07909). The same
     text always gives the same tokenizer. Raises ValueError if it does not yield that many tokens.
     """
-    vocab_size = whole("vocab_size", vocab_size, "take at least 1 token", least=1)
+    advice = f"take 1 to {MOST:,} tokens"
+    vocab_size = whole("vocab_size", vocab_size, advice, least=1, most=MOST)
     pieces = tokenizers.Tokenizer(tokenizers.models.BPE())
     pieces.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     pieces.decoder = tokenizers.decoders.ByteLevel()

@@ -5,6 +5,7 @@ Each comes from a seed, so that the same seed gives the same training.
 
 import torch
 
+from utils.text.ids import check_text
 from utils.text.numbers import SEED, real, whole
 
 
@@ -41,7 +42,11 @@ def edited(batches, edit, share, seed):
 
 
 def windows(tokens, *, batch_size, length, seed):
-    """Random stretches of a text for ever: (batch_size, length + 1), with `length` to predict."""
+    """Random stretches of a text for ever: (batch_size, length + 1), with `length` to predict.
+
+    tokens: (length of the text,) int64. Raises TypeError or ValueError for what are no tokens.
+    """
+    check_text(tokens)
     batch_size, seed = _check_batches(batch_size, seed)
     advice = f"choose 1 to {len(tokens) - 1}: the text has {len(tokens)} tokens"
     length = whole("length", length, advice, least=1, most=len(tokens) - 1)

@@ -90,7 +90,7 @@ def fit(
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            history.losses.append(_finite(loss.item(), history.steps, lr))
+            history.losses.append(_finite(loss, history.steps, lr, model))
 
             elapsed += time.perf_counter() - begun
             history.seconds.append(elapsed)
@@ -144,12 +144,14 @@ def _check(steps, seconds, lr, seed, measure_at):
     return steps, seconds, lr, whole("seed", seed, **SEED), sorted(shares)
 
 
-def _finite(loss, steps, lr):
-    """The loss itself; a clear error when it is no longer a number."""
+def _finite(loss, steps, lr, model):
+    """The loss itself as a float; a clear error when it is no longer a number."""
+    loss = loss.item()
     if not math.isfinite(loss):
-        raise ValueError(
-            f"the loss became {loss} at step {steps + 1}; lower the learning rate, lr={lr}"
-        )
+        advice = f"lower the learning rate, lr={lr}"
+        if any(weight.dtype == torch.float16 for weight in model.parameters()):
+            advice = "float16 takes the squares of small gradients for 0; train model.float()"
+        raise ValueError(f"the loss became {loss} at step {steps + 1}; {advice}")
     return loss
 
 

@@ -8,6 +8,8 @@ from functools import partial
 
 from torch.nn.functional import cross_entropy, pad
 
+from utils.text.ids import check_texts, size_for
+
 NO_TARGET = -100  # a token that is read and not learned, as `cross_entropy` has it
 
 
@@ -16,6 +18,7 @@ def next_token_loss(model, tokens):
 
     tokens: (batch, length) int64, length >= 2. Returns a scalar to minimise.
     """
+    check_texts(tokens, size_for(model))
     logits = model(tokens[:, :-1])  # (batch, length - 1, vocab)
     return cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
 

@@ -98,7 +98,7 @@ def fit_stack(stack, draw, loss, *, steps, lr, decay, look=None, look_at=()):
         optimizer.zero_grad()
         total = loss(stack, draw()).sum()
         total.backward()
-        finite(total.item(), step - 1, lr)
+        finite(total, step - 1, lr, stack)
         _clip(stack.weights)
         with torch.no_grad():
             for weight in stack.weights:

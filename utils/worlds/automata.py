@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from utils.text.ids import check_texts, token_ids
 from utils.text.numbers import whole
 
 FURTHEST = 10_000  # tokens; no text of this book is so long
@@ -38,7 +39,12 @@ class Automaton:
             raise ValueError(f"moves leads to a state that is not one of 0..{states - 1}")
 
     def read(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The state after each text: (rows, length) int64 -> (rows,) int64."""
+        """The state after each text: (rows, length) int64 -> (rows,) int64. Raises ValueError for
+        tokens that it does not read."""
+        if (
+            not isinstance(tokens, torch.Tensor) or tokens.numel()
+        ):  # a text that has not begun leaves it where it starts
+            check_texts(tokens, self.moves.shape[1])
         state = torch.zeros(len(tokens), dtype=torch.int64, device=tokens.device)
         for column in tokens.T:
             state = self.moves.to(tokens.device)[state, column]
@@ -66,7 +72,8 @@ def at_place(vocab_size: int, place: int, wanted, letters=None) -> Automaton:
     constraint, and at its last place a late one.
     """
     vocab_size, letters = _checked(vocab_size, letters)
-    place = whole("place", place, "0 is the first", least=0)
+    place = whole("place", place, f"0 is the first, {FURTHEST:,} the last", least=0, most=FURTHEST)
+    wanted = token_ids("wanted", wanted, vocab_size).tolist()
     good, dead = place + 1, place + 2
     moves = torch.full((place + 3, vocab_size), dead)
     for state in range(place):
@@ -79,7 +86,7 @@ def at_place(vocab_size: int, place: int, wanted, letters=None) -> Automaton:
 def counted(vocab_size: int, token: int, times: int, letters=None) -> Automaton:
     """The token comes exactly so many times, wherever: nothing is settled before the end."""
     vocab_size, letters = _checked(vocab_size, letters)
-    times = whole("times", times, "0 or more", least=0)
+    times = whole("times", times, f"0 or more, {FURTHEST:,} at most", least=0, most=FURTHEST)
     advice = f"it is one of the vocabulary (0..{vocab_size - 1})"
     token = whole("token", token, advice, least=0, most=vocab_size - 1)
     moves = torch.full((times + 2, vocab_size), times + 1)
@@ -95,7 +102,7 @@ def in_turn(vocab_size: int, wanted) -> Automaton:
     wanted: for each place, the ids that it may hold. ValueError if one of them names none.
     """
     vocab_size, _ = _checked(vocab_size, ())
-    wanted = [list(ids) for ids in wanted]
+    wanted = [token_ids("wanted", ids, vocab_size, fewest=0).tolist() for ids in wanted]
     if not wanted or not all(wanted):
         raise ValueError("wanted names no token for a place; give 1 or more for each")
     moves = torch.full((len(wanted) + 2, vocab_size), len(wanted) + 1)
@@ -106,4 +113,6 @@ def in_turn(vocab_size: int, wanted) -> Automaton:
 
 def _checked(vocab_size, letters):
     vocab_size = whole("vocab_size", vocab_size, "there is at least 1 token", least=1)
-    return vocab_size, list(range(vocab_size)) if letters is None else list(letters)
+    if letters is None:
+        return vocab_size, list(range(vocab_size))
+    return vocab_size, token_ids("letters", letters, vocab_size, fewest=0).tolist()
