@@ -28,7 +28,7 @@ from plain_gpt import PlainGPT
 
 from utils.generation import diffusion
 from utils.generation.sampling import generate
-from utils.measure.roofline import machine
+from utils.measure.timing import machine
 from utils.models import smollm
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.text import corpus

@@ -68,14 +68,16 @@ from utils.measure import (
     enumeration,
     intervals,
     likelihood,
+    patching,
     posterior,
     probes,
     rates,
-    roofline,
     steered,
+    timing,
     variety,
 )
-from utils.measure.probes import Doubt, Linear, control_labels, patched
+from utils.measure.patching import patched
+from utils.measure.probes import Doubt, Linear, control_labels
 from utils.models import markov
 from utils.models.kv_cache import KVCache
 from utils.models.looped import looped
@@ -705,10 +707,12 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "graphs.Graphs steps": a_whole(lambda v: Graphs(2, v).length, 3, least=2, most=9),
     "graphs.Graphs.sample n": a_whole(lambda v: Graphs(2, 2).sample(v, seed=0), 2),
     "graphs.Graphs.sample seed": a_seed(lambda v: Graphs(2, 2).sample(2, seed=v)),
-    "probes.states layer": a_whole(lambda v: probes.states(CAUSAL, TEXT, v, 2), 0, 1, most=1),
-    "probes.patched layer": a_whole(patched_at, 0, 1, most=1),
-    "probes.states position": a_whole(lambda v: probes.states(CAUSAL, TEXT, 1, v), 0, 5, most=5),
-    "probes.patched position": a_whole(lambda v: patched_at(1, position=v), 0, 5, most=5),
+    "patching.states layer": a_whole(lambda v: patching.states(CAUSAL, TEXT, v, 2), 0, 1, most=1),
+    "patching.patched layer": a_whole(patched_at, 0, 1, most=1),
+    "patching.states position": a_whole(
+        lambda v: patching.states(CAUSAL, TEXT, 1, v), 0, 5, most=5
+    ),
+    "patching.patched position": a_whole(lambda v: patched_at(1, position=v), 0, 5, most=5),
     "Linear penalty": a_real(lambda v: Linear(LOGITS.T, KINDS, penalty=v).weight, 0.5, least=0),
     "control_labels seed": a_seed(lambda v: control_labels(KINDS, KINDS, seed=v)),
     "tangle.Tangle seed": a_seed(lambda v: Tangle("ab", 2, seed=v).entropy()),
@@ -932,7 +936,7 @@ FLAT, WRITTEN = torch.full((2,) * 4, 1 / 16, dtype=torch.float64), speed.Law(tor
 WRONG = speed.Law(FLAT.flatten().log(), 4.0)
 LETTERS = lively(TransformerConfig(len(TANGLE.vocab), d_model=8, n_layers=1, n_heads=1, max_len=5))
 TRUE = control.truth(TANGLE)
-ROOF = roofline.Roofline({1: (1.0, 2.0), 4: (2.0, 3.0)}, 1, 1)
+ROOF = timing.Roofline({1: (1.0, 2.0), 4: (2.0, 3.0)}, 1, 1)
 
 
 def in_blocks(new=2, size=2):
@@ -960,7 +964,7 @@ def drafted(by):
 
 def timed_by_nothing(**how):
     how = {"counts": (1, 2), "context": 3, "rounds": 1, "clock": lambda: 0.0} | how
-    found = roofline.measure(CAUSAL, **how)
+    found = timing.measure(CAUSAL, **how)
     return found.rows, len(found.seconds[1]), sorted(found.seconds)
 
 
@@ -1061,8 +1065,8 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
         1,
         most=3,
     ),
-    "roofline.by_turns rounds": a_whole(
-        lambda v: len(roofline.by_turns({"a": dice}, rounds=v)["a"]), 1, 3, least=1
+    "timing.by_turns rounds": a_whole(
+        lambda v: len(timing.by_turns({"a": dice}, rounds=v)["a"]), 1, 3, least=1
     ),
     "speed.truth size": a_whole(lambda v: speed.truth(FLAT, v)[0], 1, 2, 4, least=1, most=4),
     "speed.asked size": a_whole(
@@ -1081,14 +1085,14 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     "speed.price size": a_whole(lambda v: speed.price(WRITTEN, 4, v), 1, 2, 4, least=1, most=4),
     "drafting.passages n": a_whole(drafting.passages, 1, 3, least=1, most=20),
     "drafting.requests n": a_whole(drafting.requests, 2, least=1, most=20),
-    "roofline.Roofline.gain accepted": a_real(lambda v: ROOF.gain(4, v), 0, 2.5, least=0, most=4),
-    "roofline.measure counts": a_whole(lambda v: timed_by_nothing(counts=(1, v)), 1, 4, least=1),
-    "roofline.measure context": a_whole(
+    "timing.Roofline.gain accepted": a_real(lambda v: ROOF.gain(4, v), 0, 2.5, least=0, most=4),
+    "timing.measure counts": a_whole(lambda v: timed_by_nothing(counts=(1, v)), 1, 4, least=1),
+    "timing.measure context": a_whole(
         lambda v: timed_by_nothing(context=v), 0, 3, least=0, most=14
     ),
-    "roofline.measure rows": a_whole(lambda v: timed_by_nothing(rows=v), 1, 3, least=1),
-    "roofline.measure rounds": a_whole(lambda v: timed_by_nothing(rounds=v), 1, 3, least=1),
-    "roofline.measure seed": a_seed(lambda v: timed_by_nothing(seed=v)),
+    "timing.measure rows": a_whole(lambda v: timed_by_nothing(rows=v), 1, 3, least=1),
+    "timing.measure rounds": a_whole(lambda v: timed_by_nothing(rounds=v), 1, 3, least=1),
+    "timing.measure seed": a_seed(lambda v: timed_by_nothing(seed=v)),
     "automata.Automaton.alive places": a_whole(ANYWHERE.alive, 0, 3, most=10_000),
     "automata.at_place vocab_size": a_whole(
         lambda v: automata.at_place(v, 1, [0]).moves, 3, least=1
@@ -1152,7 +1156,7 @@ EXEMPT |= {
         for name in ("n", "seed")
     },
     **{
-        f"roofline.Roofline.{name} k": "one of those timed"
+        f"timing.Roofline.{name} k": "one of those timed"
         for name in ("ratios", "ratio", "spread", "gain")
     },
 }
@@ -1609,7 +1613,7 @@ READ = {  # what takes texts, (batch, length) int64, of a vocabulary of 20
     "MultiToken": lambda t: MultiToken(CAUSAL, 1)(t),
     "Recurrent": lambda t: Recurrent(20, 2, 2, seed=0)(t),
     "bare": lambda t: bare_words.bare(CAUSAL, t, 2),
-    "probes.states": lambda t: probes.states(CAUSAL, t, 1, 2),
+    "patching.states": lambda t: patching.states(CAUSAL, t, 1, 2),
 }
 READ_ANYHOW = {  # of any vocabulary
     "corrupt": lambda t: diffusion.corrupt(t, 0.5, 19, generator=dice()),

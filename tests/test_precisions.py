@@ -14,7 +14,7 @@ from utils.generation import blocks, canvas, guided, refining, revision, specula
 from utils.generation.diffusion import sample
 from utils.generation.sampling import generate
 from utils.generation.stale import Stale
-from utils.measure import likelihood, probes
+from utils.measure import likelihood, patching, probes
 from utils.models import markov
 from utils.models.absolute import AbsoluteTransformer
 from utils.models.feedback import Feedback
@@ -83,6 +83,10 @@ def doubt_of(m, t):
     return probes.Doubt(m, t, t < 25, [2, 3], steps=2)
 
 
+def read_by_a_line(states):
+    return torch.tensor(probes.Linear(states, KINDS).accuracy(states, KINDS))
+
+
 # What is not among the things tried on another device.
 USES = {
     "revised by doubt": lambda m, t: revision.revise(
@@ -93,7 +97,9 @@ USES = {
         m, t[:, :5], MASK, order="left-to-right"
     ),
     "read by a line": lambda m, t: torch.tensor(
-        probes.Linear(probes.states(m, t, 1, 2), KINDS).accuracy(probes.states(m, t, 1, 2), KINDS)
+        probes.Linear(patching.states(m, t, 1, 2), KINDS).accuracy(
+            patching.states(m, t, 1, 2), KINDS
+        )
     ),
     "on a canvas": lambda m, t: canvas.write(
         m, t, [1, 2, 3], range(40), passes=4, keep=1, generator=test_devices.dice()

@@ -6,7 +6,7 @@ import torch
 
 from tests.small_models import lively
 from utils.experiments import planning
-from utils.measure.probes import patched, states
+from utils.measure.patching import patched, states
 from utils.models.transformer import TransformerConfig
 from utils.training.losses import next_token_loss
 from utils.worlds import Couplets

@@ -9,7 +9,7 @@ from tests.small_models import tokens
 from utils.generation import canvas, diffusion, uniform
 from utils.generation.ragged import continue_each
 from utils.generation.sampling import distribution, draw, generate
-from utils.measure import probes
+from utils.measure import patching, probes
 from utils.models.absolute import AbsoluteTransformer
 from utils.models.arithmetic import threaded_matmul, widened
 from utils.models.kv_cache import KVCache
@@ -124,7 +124,7 @@ def test_it_writes_on_a_canvas_and_is_shown_its_last_guess(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_probe_reads_it(dtype):
     model, text = gentle(BOTH_WAYS, dtype), tokens(8, 6, 49)
-    states, labels = probes.states(model, text, 2, 1), text[:, 1] % 2
+    states, labels = patching.states(model, text, 2, 1), text[:, 1] % 2
     assert probes.Linear(states, labels).accuracy(states, labels) == 1
 
 

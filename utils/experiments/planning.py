@@ -1,11 +1,11 @@
 """Is the last word chosen before the line is written? Experiments on `Couplets`.
 
 To *read* a word to come in a model's states, to *change* it by changing a state, and to find it
-*settled* before it is written are three different things: `measure/probes.py` reads and changes,
-`shares_moved` says how much a change changed, `open_words` what is not settled. Two models are
-trained otherwise than by their parts alone: a *myopic* one is not told what later words would have
-needed (Wu et al. 2024, arXiv:2404.00859), and a *narrow* one sees the first line only through the
-end of that line.
+*settled* before it is written are three different things: `measure/probes.py` reads,
+`measure/patching.py` changes, `shares_moved` says how much, `open_words` what is not settled. Two
+models are trained otherwise than by their parts alone: a *myopic* one is not told what later words
+would have needed (Wu et al. 2024, arXiv:2404.00859), and a *narrow* one sees the first line only
+through the end of that line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import torch
 
-from utils.measure.probes import patched, states
+from utils.measure.patching import patched, states
 
 # -- models that are trained otherwise ------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import torch
 
-from utils.measure import probes
+from utils.measure import patching
 from utils.models.arithmetic import widened
 from utils.models.feedback import Feedback
 from utils.models.recurrent import Recurrent
@@ -35,7 +35,7 @@ def streams(model, tokens: torch.Tensor) -> torch.Tensor:
         model(tokens, lambda layer, t, x: kept.append(x) or x)
         depth = len(model.model.layers)
         return torch.stack([torch.stack(kept[layer::depth], 1) for layer in range(depth)])
-    return probes.streams(model, tokens)
+    return patching.streams(model, tokens)
 
 
 def as_read(stream: torch.Tensor) -> torch.Tensor:
@@ -216,7 +216,7 @@ def swapped(model, tokens, donors, bases, places):
         return model(tokens, exchange_now)
     if isinstance(model, Recurrent):
         return model.changed(tokens, places, exchange)
-    with probes.after_layers(model, exchange):
+    with patching.after_layers(model, exchange):
         return model(tokens)
 
 

@@ -3,14 +3,12 @@
 `Linear` reads a label off the states of one place (Alain & Bengio 2016, arXiv:1610.01644). What it
 finds there the model need not use. So read the same with `control_labels`, which mean nothing
 (Hewitt & Liang 2019, arXiv:1909.03368), and off a network that has learned nothing; and then
-*patch*: put the state of another text in its place, and see what the model does.
+change it and see what the model does: `measure/patching.py`.
 
 `Doubt` reads, at each position, how likely the token there is to be right. It is a *signal* for
 `revision.revise`, learned from mistakes as in PRISM (Kim et al. 2025, arXiv:2510.01384) and as
 cheap as a single forward pass.
 """
-
-from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -19,96 +17,17 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from utils.generation import diffusion
 from utils.generation.rounds import checked_positions
 from utils.generation.sampling import draw
+from utils.measure.patching import streams
 from utils.models.arithmetic import widened
 from utils.models.transformer import rms_norm
 from utils.text import chance
 from utils.text.numbers import SEED, real, whole
 
 
-@contextmanager
-def after_layers(model, see):
-    """Within this, `see(layer, stream)` is called with what each layer, counted from 0, leaves in
-    the stream; what it returns, if anything, takes the stream's place."""
-    hooks = [
-        module.register_forward_hook(lambda module, given, out, layer=layer: see(layer, out))
-        for layer, module in enumerate(model.layers)
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-@torch.no_grad()
-def streams(model, tokens):
-    """What each layer leaves in the stream: (n_layers, batch, length, d_model)."""
-    kept = []
-    with after_layers(model, lambda layer, stream: kept.append(stream)):
-        model(tokens)
-    return torch.stack(kept)
-
-
 def features(model, tokens):
-    """The same as the next layer reads it, side by side: (batch, length, n_layers * d_model)."""
+    """What each layer leaves in the stream, as the next one reads it, side by side: (batch, length,
+    n_layers * d_model)."""
     return torch.cat(list(rms_norm(streams(model, tokens), model.config.norm_eps)), -1)
-
-
-@torch.no_grad()
-def states(model, tokens, layer, position):
-    """The stream at one position after so many layers, 0 to n_layers: (batch, d_model). A slice of
-    positions will do, too. Raises ValueError for one that the text does not have."""
-    kept = []
-    with _watched(model, layer, lambda x: kept.append(x[:, _place(position, x)])):
-        model(tokens)
-    return kept[0]
-
-
-@contextmanager
-def patched(model, layer, position, given):
-    """Within this, every pass of the model over whole texts has the states `given`, (batch,
-    d_model), at this position after so many layers, whatever it would have had there. Such a pass
-    raises ValueError for a position that its text does not have."""
-
-    def put(x):
-        x = x.clone()
-        x[:, _place(position, x)] = given
-        return x
-
-    with _watched(model, layer, put):
-        yield
-
-
-def _place(position, x):
-    """One of the positions of a stream, (batch, length, d_model), or a slice of them."""
-    if isinstance(position, slice):
-        return position
-    length = x.shape[1]
-    return whole("position", position, f"choose 0 to {length - 1}", least=0, most=length - 1)
-
-
-@contextmanager
-def _watched(model, layer, see):
-    """`see(stream)` is called with the stream after so many layers; what it returns, if anything,
-    takes the stream's place."""
-    depth = len(model.layers)
-    layer = whole(
-        "layer", layer, f"choose 0, before the first layer, to {depth}", least=0, most=depth
-    )
-    if layer < depth:
-        block = model.layers[layer]
-
-        def before(block, given):
-            x = see(given[0])
-            return None if x is None else (x, *given[1:])
-
-        hook = block.register_forward_pre_hook(before)
-    else:
-        hook = model.layers[-1].register_forward_hook(lambda block, given, out: see(out))
-    try:
-        yield
-    finally:
-        hook.remove()
 
 
 class Linear:
