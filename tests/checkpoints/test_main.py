@@ -12,7 +12,7 @@ from tests.checkpoints import counting
 from tests.checkpoints.conftest import contents
 from tests.disks import filling_up, locked
 from tests.places import ROOT
-from utils.checkpoints import kept_answers, making
+from utils.checkpoints import kept_answers, making, store
 from utils.checkpoints.__main__ import ANSWERS, main
 from utils.checkpoints.recipes import RECIPES
 
@@ -65,6 +65,10 @@ def test_measure_and_accept(folder, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert "twice" in shown and "accepted: the first losses are within 0.0" in shown
     assert making.stale("tiny") == {"made": [], "measured": []}
+    store.write_card(replace(making.read_card("tiny"), measured_by={}, weights_sha256=None))
+    for how, left in (([], True), (["--measured"], False)):
+        assert main(["accept", "tiny", *how]) == 0
+        assert bool(making.stale("tiny")["measured"]) == left
 
 
 def alike(model, batch, world):

@@ -178,6 +178,14 @@ def test_where_only_the_card_is_kept_what_trained_alike_measures_alike(folder):
         assert read_card("tiny").measured_by == {both: expected, "results": "old"}
 
 
+def test_what_measures_alike_is_accepted_on_a_person_s_word_where_only_the_card_is_kept(folder):
+    card = read_card("tiny")
+    for weights, expected in ((card.weights_sha256, {}), (None, card.measured_by)):
+        store.write_card(replace(card, measured_by={}, weights_sha256=weights))
+        assert accept("tiny", measured=True) == 0
+        assert read_card("tiny").measured_by == expected
+
+
 def the_same(model, batch, world):
     return 2 * half(model, batch, world)
 

@@ -59,6 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
             command.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(RECIPES)}")
         if name not in ("list", "show"):
             command.add_argument("--all", action="store_true", help="all that have a recipe")
+        if name == "accept":
+            about = (
+                "where only cards are kept, and you saw that other models measure alike, that too"
+            )
+            command.add_argument("--measured", action="store_true", help=about)
         if name == "remake":
             command.add_argument("--seeds", help="at these, such as 0-49, and not into the book")
             command.add_argument("--folder", type=Path, help="for these (else studies/)")
@@ -75,10 +80,10 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown or not names:
         what = f"there is none called {unknown[0]!r}" if unknown else "name a checkpoint"
         parser.error(f"{what}; there are: {', '.join(allowed)}")
-    failures = 0
+    failures, how = 0, {"measured": True} if getattr(options, "measured", False) else {}
     for name in names:
         try:
-            COMMANDS[options.command](name)
+            COMMANDS[options.command](name, **how)
         except (ValueError, OSError) as error:
             failures += 1
             print(error, file=sys.stderr)
@@ -148,7 +153,7 @@ def measure(name):
     print(_line(name))
 
 
-def accept(name):
+def accept(name, measured=False):
     if name == ANSWERS:
         kept_answers.accept()
         return print(f"{name:24} accepted: it still answers the first questions as it did")
@@ -160,7 +165,7 @@ def accept(name):
     if name in KEPT:
         KEPT_BY[name].accept(name)
         return print(f"{name:24} accepted: what can be done in seconds comes out the same")
-    apart = making.accept(name)
+    apart = making.accept(name, measured=measured)
     print(f"{name:24} accepted: the first losses are within {apart:.4f} nats of the card's")
 
 

@@ -96,13 +96,14 @@ def rehearse(name: str, *, folder: Path = FOLDER) -> float:
     return max(abs(a - b) for a, b in zip(losses, card.first_losses, strict=True))
 
 
-def accept(name: str, *, folder: Path = FOLDER) -> float:
+def accept(name: str, *, measured=False, folder: Path = FOLDER) -> float:
     """Keep the weights although what made them has changed, because it still trains alike: as far
     as a rehearsal can tell, and you by what `stale` names. Returns the rehearsal's distance; raises
     ValueError, and accepts nothing, if that is more than rounding.
 
     Of what measured it nothing is accepted: measure it again. But where only the card is kept there
-    is nothing to measure, and what has trained alike is taken to measure alike.
+    is nothing to measure, and what has trained alike is taken to measure alike. measured: there,
+    all that measures is accepted, for you have seen that another model still measures alike.
     """
     apart = rehearse(name, folder=folder)
     if apart > 1e-3:
@@ -114,7 +115,9 @@ def accept(name: str, *, folder: Path = FOLDER) -> float:
     _, parent_weights = _parent(recipe, seed, folder)
     card, made_by = read_card(name, folder=folder), recipe.made_by(parent_weights)
     measured_by = card.measured_by
-    if card.weights_sha256 is None:
+    if card.weights_sha256 is None and measured:
+        measured_by = recipe.measured_by()
+    elif card.weights_sha256 is None:
         tried = {piece: found for piece, found in made_by.items() if piece.startswith("utils.")}
         measured_by = {piece: tried.get(piece, found) for piece, found in measured_by.items()}
     card = replace(card, made_by=made_by, measured_by=measured_by)
