@@ -120,7 +120,7 @@ def breakable(body: str) -> str:
         return re.sub(r"(?<![:/])/(?=\w)", r"\g<0><wbr>", found[0])
 
     body = re.sub(r"<code class=\"(docutils [^>]*>)([^<]*)(?=</code>)", code, body)
-    body = re.sub(r"(?<=>)https?://[^<]+(?=</a>)", address, body)
+    body = re.sub(r"(?<=>)(?:https?://|doi:)[^<]+(?=</a>)", address, body)
     formula = r'(?s)<span class="math [^>]*><math\b(?:(?!</math>).)*</math></span>[.,;:?!)]+'
     return re.sub(formula, r'<span class="ott-whole">\g<0></span>', body)
 

@@ -320,6 +320,7 @@ def test_a_formula_in_the_name_of_a_column_stays_one(html):
     [
         ("chapters/05_text_diffusion", "utils/checkpoints/recipes/verdicts.py"),
         ("book/bibliography", "https://huggingface.co/docs/transformers/model_doc/diffusion_gemma"),
+        ("book/bibliography", "doi:10.1017/S0269889706001074"),
     ],
 )
 def test_a_long_path_or_address_breaks_after_a_slash(visit, name, long):
@@ -518,7 +519,11 @@ def test_the_landing_page_shows_the_player_of_the_first_chapter(visit):
 
 def test_the_bibliography_is_the_sites_own_list(visit):
     entries = (ROOT / "book" / "references.bib").read_text("utf-8").count("\n@")
-    assert visit("book/bibliography.html").locator("div.citation[id]").count() == entries
+    listed = visit("book/bibliography.html").locator("div.citation[id]")
+    assert listed.count() == entries
+    assert not re.findall(
+        r".*[$\\{}].*", "\n".join(listed.all_inner_texts())
+    )  # LaTeX as it is typed
 
 
 def test_a_knob_changes_the_page(visit):
