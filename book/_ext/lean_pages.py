@@ -3,8 +3,8 @@
 Each player and each set of knobs brings its look and its behaviour along, so that an output stands
 on its own; a page needs them once, and as they are now. In programs, what has the colour of text
 needs no element around it, which is three in four of them.
-A long path breaks after its slashes, a short piece of code nowhere, and a wide table of words can
-be stacked, row by row.
+A long path or address breaks after its slashes, a short piece of code nowhere, a formula not before
+the full stop that follows it, and a wide table of words can be stacked, row by row.
 The bibliography has roles that are out of use, and a fold a name that is not what it shows. What a
 cell prints in columns becomes a table, whose cells break in few places.
 Links in an output are made for JupyterLab, where a chapter is a notebook.
@@ -103,8 +103,9 @@ def unbroken(body: str) -> str:
 
 
 def breakable(body: str) -> str:
-    """The page's HTML, where a short piece of code in a sentence stays in one line, a long path
-    breaks after a slash, and a long dotted name after a dot, before it breaks elsewhere."""
+    """The page's HTML, where a short piece of code in a sentence stays in one line, as does a
+    formula with what closes it, and a long path or address breaks after a slash, a long dotted name
+    after a dot, before it breaks elsewhere."""
 
     def word(found: re.Match) -> str:
         mark = "/" if "/" in found[0] else r"\."
@@ -115,7 +116,13 @@ def breakable(body: str) -> str:
             return f'<code class="ott-whole {found[1]}{found[2]}'
         return f'<code class="{found[1]}' + re.sub(rf"[^\s<>&]{{{LONG},}}", word, found[2])
 
-    return re.sub(r"<code class=\"(docutils [^>]*>)([^<]*)(?=</code>)", code, body)
+    def address(found: re.Match) -> str:
+        return re.sub(r"(?<![:/])/(?=\w)", r"\g<0><wbr>", found[0])
+
+    body = re.sub(r"<code class=\"(docutils [^>]*>)([^<]*)(?=</code>)", code, body)
+    body = re.sub(r"(?<=>)(?:https?://|doi:)[^<]+(?=</a>)", address, body)
+    formula = r'(?s)<span class="math [^>]*><math\b(?:(?!</math>).)*</math></span>[.,;:?!)]+'
+    return re.sub(formula, r'<span class="ott-whole">\g<0></span>', body)
 
 
 def stackable(body: str) -> str:

@@ -36,6 +36,7 @@ MARKUP = re.compile(
     r"\{(cite(:\w+)?|term|doc|numref|glossary|bibliography|margin|(solution|exercise)-(start|end))\}"
 )
 
+LEADS = r"^(What each side has to concede\.|What this chapter cannot show\.)"
 POOLED = re.compile(r"\brate\(\s*torch\.(cat|stack)\(")
 PAPER = re.compile(
     r"https?://(?:doi\.org|arxiv\.org|aclanthology\.org|openreview\.net|jmlr\.org)/[^\s)>]+"
@@ -189,6 +190,14 @@ def unshowable(notebook):
                 yield f"{found.group()} does not show in JupyterLab as on the site; use a link"
 
 
+def hidden_leads(notebook):
+    """What every chapter ends with is found at a glance: its lead is bold."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for lead in re.findall(LEADS, cell.source, re.MULTILINE):
+                yield f"{lead!r} opens a paragraph as text; write **{lead}**"
+
+
 def wrapped_bars(notebook):
     """A bar of a knob goes on in the next line where a phone has no room for it."""
     for cell in code_cells(notebook):
@@ -237,6 +246,7 @@ CHECKS = [
     not_normal,
     without_text,
     unshowable,
+    hidden_leads,
     wrapped_bars,
     uncited,
 ]
@@ -314,6 +324,7 @@ BAD = {
     "code without text": (without_text, book(code("x"), code("y", count=2))),
     "ends in code": (without_text, new_notebook(cells=[text("# Title"), code("x")])),
     "a dead citation": (unshowable, book(text("As {cite:t}`shannon1948` says."))),
+    "a lead as text": (hidden_leads, book(text("What this chapter cannot show. A toy."))),
     "a long bar": (
         wrapped_bars,
         book(code("x", html(f'<pre class="ott-pre">a 1.00 {"█" * 32}</pre>'))),

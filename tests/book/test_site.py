@@ -252,6 +252,21 @@ PUSHED = """() => {
 }"""
 
 
+# Tables in which two cells beside each other stand so near that they read as one.
+TIGHT = """() => {
+  const lines = (cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return [...range.getClientRects()].filter((line) => line.width >= 1);
+  };
+  const run = (a, b) => a.top < b.bottom - 2 && b.top < a.bottom - 2 && b.left - a.right < 5;
+  return [...document.querySelectorAll(".ott-columns :is(td, th) + :is(td, th)")]
+    .map((cell) => [cell.previousElementSibling, cell])
+    .filter(([left, right]) => lines(left).some((a) => lines(right).some((b) => run(a, b))))
+    .map(([left, right]) => `${left.innerText} | ${right.innerText}`);
+}"""
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("width", [320, PHONE])
 def test_what_is_printed_wraps_or_shows_that_it_scrolls(visit, chapter, width):
@@ -271,6 +286,7 @@ def test_what_is_printed_wraps_or_shows_that_it_scrolls(visit, chapter, width):
       }).filter(([lines, name]) => lines > 1 + name.length / 8)""")
     assert broken == []
     assert width < PHONE or page.evaluate(PUSHED) == []
+    assert page.evaluate(TIGHT) == []
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("book/")])
@@ -299,10 +315,17 @@ def test_a_formula_in_the_name_of_a_column_stays_one(html):
     assert 'data-name="(c) (1−e)^n"' in (html / "book" / "rubrics.html").read_text("utf-8")
 
 
-def test_a_long_path_breaks_after_a_slash(visit):
-    page = visit("chapters/05_text_diffusion.html", width=320)
-    path = page.get_by_text("utils/checkpoints/recipes/verdicts.py", exact=True).last
-    lines = path.evaluate("""(code) => {
+@pytest.mark.parametrize(
+    "name, long",
+    [
+        ("chapters/05_text_diffusion", "utils/checkpoints/recipes/verdicts.py"),
+        ("book/bibliography", "https://huggingface.co/docs/transformers/model_doc/diffusion_gemma"),
+        ("book/bibliography", "doi:10.1017/S0269889706001074"),
+    ],
+)
+def test_a_long_path_or_address_breaks_after_a_slash(visit, name, long):
+    page = visit(f"{name}.html", width=320)
+    lines = page.get_by_text(long, exact=True).last.evaluate("""(code) => {
       const range = document.createRange(), tops = new Map();
       for (const text of code.childNodes) for (let i = 0; i < (text.length ?? 0); i++) {
         range.setStart(text, i); range.setEnd(text, i + 1);
@@ -312,6 +335,22 @@ def test_a_long_path_breaks_after_a_slash(visit):
       return [...tops.values()];
     }""")
     assert len(lines) > 1 and all(line.endswith("/") for line in lines[:-1])
+
+
+def test_no_line_begins_with_what_closes_a_formula(visit):
+    """A comma would, wherever the formula just fits."""
+    page = visit("chapters/12_speed.html", width=PHONE)
+    closed = page.locator("article span.ott-whole:has(> span.math)")
+    assert closed.evaluate_all("(all) => all.map((e) => e.lastChild.data)").count(",") > 0
+    apart = closed.evaluate_all("""(all) => all.map((e) => {
+      const range = document.createRange(), formula = e.firstChild.getBoundingClientRect();
+      range.selectNodeContents(e.lastChild);
+      return range.getBoundingClientRect().left - formula.right;
+    }).filter((gap) => Math.abs(gap) > 2)""")
+    assert apart == []
+    loose = page.locator("article span.math:not(span.ott-whole > *)")
+    after = loose.evaluate_all("(all) => all.map((e) => e.nextSibling?.data ?? '')")
+    assert [text for text in after if re.match(r"[.,;:?!)]", text)] == []
 
 
 def test_short_code_stays_in_one_line_and_a_head_without_names_is_not_drawn(visit):
@@ -480,7 +519,11 @@ def test_the_landing_page_shows_the_player_of_the_first_chapter(visit):
 
 def test_the_bibliography_is_the_sites_own_list(visit):
     entries = (ROOT / "book" / "references.bib").read_text("utf-8").count("\n@")
-    assert visit("book/bibliography.html").locator("div.citation[id]").count() == entries
+    listed = visit("book/bibliography.html").locator("div.citation[id]")
+    assert listed.count() == entries
+    assert not re.findall(
+        r".*[$\\{}].*", "\n".join(listed.all_inner_texts())
+    )  # LaTeX as it is typed
 
 
 def test_a_knob_changes_the_page(visit):

@@ -46,6 +46,23 @@ def test_labels_cover_no_point_of_any_line_where_there_is_room():
         assert not any(box.count_contains(points) for box in boxes)
 
 
+def test_a_label_stands_halfway_where_at_each_point_a_line_would_run_through_it():
+    """As in chapter 13: below a steep line the name fits between two of its points alone."""
+    plotting.style()
+    _, ax = plt.subplots()
+    x = [1, 2, 4, 8, 16, 32, 64]
+    upper, lower = (
+        [0.5, 0.38, 0.27, 0.16, 0.08, 0.03, 0.01],
+        [0.24, 0.15, 0.09, 0.04, 0.02, 0.01, 0],
+    )
+    ax.plot(x, upper, "o-", color=plotting.AR, label="weights, left to right")
+    ax.plot(x, lower, "D:", color=plotting.DIFFUSION, label="weights, filled in")
+    ax.set(xscale="log", ylim=(0, None), title="Several texts repair what masking distorts")
+    ink = [plotting.inked(line) for line in ax.get_lines()]
+    boxes = [label.get_window_extent() for label in label_lines(ax)]
+    assert not any(box.count_contains(points) for box in boxes for points in ink)
+
+
 def test_a_figure_without_labels_gets_none():
     _, ax = plt.subplots()
     ax.plot([1, 2], [1, 2])

@@ -29,7 +29,8 @@ SIDES = {  # (horizontal, vertical alignment): the direction from the marker
 
 
 def label_lines(ax: Axes) -> list[Annotation]:
-    """Write the label of each line beside one of its points, in its colour, where there is room.
+    """Write the label of each line beside one of its points, or halfway to the next, in its colour,
+    where there is room.
 
     Call it last, when limits and title are set. A place is the better the less it covers, and the
     fewer other lines it is near to. The labels are placed one by one, those with the fewest points
@@ -51,13 +52,20 @@ def _best(ax, line, ink, placed):
     """The label where it costs least; what was tried besides is removed again."""
     taken = [label.get_window_extent() for label in placed]
     others = [points for other, points in ink.items() if other is not line]
-    tried = [_at(ax, line, point, side) for point in line.get_xydata() for side in SIDES]
+    tried = [_at(ax, line, point, side) for point in _places(ax, line) for side in SIDES]
     costs = [_cost(ax, label.get_window_extent(), ink[line], others, taken) for label in tried]
     best = tried[int(np.argmin(costs))]
     for label in tried:
         if label is not best:
             label.remove()
     return best
+
+
+def _places(ax, line):
+    """The line's points and, as drawn, the middle between each and the next: pairs, in data."""
+    points = ax.transData.transform(line.get_xydata())
+    halfway = (points[:-1] + points[1:]) / 2
+    return [*line.get_xydata(), *ax.transData.inverted().transform(halfway)]
 
 
 def _at(ax, line, point, side):
