@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -414,4 +415,5 @@ def reason(output, code):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody reads on, as with `| head`: end quietly
     sys.exit(main(sys.argv[1:]))

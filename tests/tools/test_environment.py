@@ -135,6 +135,15 @@ def test_sets_up_again_when_the_python_below_is_gone(clone):
     assert "Setting up" in set_up(clone, "exit 0").stdout
 
 
+def test_ends_without_a_word_where_nobody_reads_what_it_says(clone):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-E", clone / "tools" / "environment.py", "-c", "1"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGPIPE, "")
+
+
 def test_sets_up_again_after_being_killed(clone):
     died = set_up(clone, "kill -9 $PPID")
     assert died.returncode == -signal.SIGKILL
