@@ -229,6 +229,12 @@ def make(root):
             "The book lies in {!r}, and Python makes no environment in a folder with {!r} in its "
             "path: move or rename it.".format(root, os.pathsep)
         )
+    taken = re.search(r"[{}]|\$[A-Za-z_]", root)
+    if taken:
+        raise SetupError(
+            "The book lies in {!r}, and Python's installers take the {} in its path for a variable: "
+            "move or rename it.".format(root, taken[0])
+        )
     if re.search("[\ud800-\udfff]", root):
         raise SetupError(
             "The book lies in {!r}, a path that is not UTF-8, which Jupyter and others cannot "
