@@ -232,8 +232,8 @@ def make(root):
     taken = re.search(r"[{}]|\$[A-Za-z_]", root)
     if taken:
         raise SetupError(
-            "The book lies in {!r}, and Python's installers take the {} in its path for a variable: "
-            "move or rename it.".format(root, taken[0])
+            "The book lies in {!r}, and Python's installers take the {} in its path for a "
+            "variable: move or rename it.".format(root, taken[0])
         )
     if re.search("[\ud800-\udfff]", root):
         raise SetupError(
