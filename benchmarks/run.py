@@ -33,6 +33,7 @@ from utils.models import smollm
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.text import corpus
 from utils.text.files import write_whole
+from utils.text.printing import run_program
 from utils.training.batches import windows
 from utils.training.fit import fit
 from utils.training.losses import next_token_loss
@@ -455,4 +456,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -228,6 +229,12 @@ def make(root):
             "The book lies in {!r}, and Python makes no environment in a folder with {!r} in its "
             "path: move or rename it.".format(root, os.pathsep)
         )
+    taken = re.search(r"[{}]|\$[A-Za-z_]", root)
+    if taken:
+        raise SetupError(
+            "The book lies in {!r}, and Python's installers take the {} in its path for a "
+            "variable: move or rename it.".format(root, taken[0])
+        )
     if re.search("[\ud800-\udfff]", root):
         raise SetupError(
             "The book lies in {!r}, a path that is not UTF-8, which Jupyter and others cannot "
@@ -414,4 +421,5 @@ def reason(output, code):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody reads on, as with `| head`: end quietly
     sys.exit(main(sys.argv[1:]))

@@ -21,6 +21,7 @@ import nbformat
 from nbformat.sign import NotebookNotary
 
 from utils.text.files import write_whole
+from utils.text.printing import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 START = "chapters/00_start_here.ipynb"
@@ -192,4 +193,4 @@ def has_display(environ):
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -25,6 +25,7 @@ from traitlets.config import Config
 
 from utils.page import bibliography, ledger
 from utils.text.files import write_whole
+from utils.text.printing import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 300  # no cell takes that long; one that does has stopped
@@ -194,4 +195,4 @@ def as_seen(text):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

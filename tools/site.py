@@ -23,6 +23,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from utils.text.printing import run_program
+
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_PORT = 8000
 
@@ -142,4 +144,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -885,6 +885,9 @@ def test_links_in_place_of_work(tmp_path):
     pipe = course.root / "submitted" / "pipe" / NAME / BOOK
     pipe.parent.mkdir(parents=True)
     os.mkfifo(pipe)
+    (course.root / "submitted" / "book" / NAME / BOOK).mkdir(parents=True)
+    with pytest.raises(submissions.Refused, match="not an ordinary file"):
+        submissions.read(course, "book", NAME)
     with pytest.raises(submissions.Refused, match="not an ordinary file"):
         submissions.read(course, "pipe", NAME)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -64,6 +65,10 @@ def test_bootstrap_depends_on_its_seed_alone():
         (lambda: bootstrap_mean([1.0], seed=0), "at least two finite numbers"),
         (lambda: bootstrap_mean([1.0, float("nan")], seed=0), "at least two finite numbers"),
         (lambda: bootstrap_mean([1.0, 2.0], seed=0, confidence=1), "confidence is 1"),
+        (lambda: newcombe(1, 2, 1, 0), "m is 0; an interval needs at least one try"),
+        (lambda: newcombe(1, 2, 5, 4), "others is 5; it must be between 0 and m = 4"),
+        (lambda: newcombe(1, 2, True, 4), "others is True; it must be between 0 and m = 4"),
+        (lambda: newcombe(1, 0, 1, 2), "n is 0; an interval needs at least one try"),
     ],
 )
 def test_bad_input_is_refused_with_a_reason(call, message):
@@ -93,6 +98,23 @@ def test_covers_the_truth_about_as_often_as_promised():
         low, high = bootstrap_ratio(rng.binomial(whole, chance), whole, seed=seed, resamples=400)
         hits += low <= 0.25 <= high
     assert 0.88 <= hits / 200 <= 0.99
+
+
+@pytest.mark.parametrize(
+    "values",
+    ["12", ["1", "2"], [1, None], [1, 10**400], [1j, 2], [[1], [2]], None, 3, [np.zeros(2)] * 2],
+)
+def test_what_are_no_numbers_is_refused(values):
+    with pytest.raises(ValueError, match=r"^values must be at least two finite numbers, got"):
+        bootstrap_mean(values, seed=0)
+    for part, whole in ((values, [1, 2]), ([1, 2], values)):
+        with pytest.raises(ValueError, match=r"^part .* whole "):
+            bootstrap_ratio(part, whole, seed=0)
+
+
+@pytest.mark.parametrize("values", [(1, 2, 4), np.array([1, 2, 4]), torch.tensor([1.0, 2, 4])])
+def test_numbers_of_every_kind_are_taken(values):
+    assert bootstrap_mean(values, seed=0) == bootstrap_mean([1.0, 2.0, 4.0], seed=0)
 
 
 @pytest.mark.parametrize("part, whole", [([1], [2]), ([1, 2], [1, 2, 3]), ([1, 1], [2, 0])])

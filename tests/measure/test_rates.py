@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -28,8 +29,14 @@ def test_a_rate_says_how_many_of_how_many_and_how_sure():
             ValueError,
             "flags is empty; a rate needs at least one try",
         ),
-        (torch.ones(3), TypeError, "flags are torch.float32; give bool, such as rows == right"),
+        (
+            torch.ones(3),
+            TypeError,
+            "flags are torch.float32; give a tensor of bool, such as rows == right",
+        ),
         (torch.tensor([1, 0]), TypeError, "flags are torch.int64"),
+        ([True, False], TypeError, "flags are list; give a tensor of bool"),
+        (np.array([True]), TypeError, "flags are ndarray; give a tensor of bool"),
     ],
 )
 def test_what_is_no_rate(flags, error, message):
@@ -146,6 +153,25 @@ def test_probabilities_count_as_they_are():
 def test_a_spread_of_nothing_is_refused(models):
     with pytest.raises(ValueError, match="at least one try"):
         spread(models)
+
+
+def test_what_is_not_finite_has_no_mean():
+    with pytest.raises(
+        ValueError, match="models has what is not finite; give flags or probabilities"
+    ):
+        spread([torch.tensor([0.5, torch.nan])])
+
+
+@pytest.mark.parametrize("models", [[0.5], [[True]], "ab", [np.array([True])]])
+def test_what_is_no_tensor_has_no_spread(models):
+    with pytest.raises(TypeError, match=r"models has .*; give a tensor for each model"):
+        spread(models)
+
+
+@pytest.mark.parametrize("rows", [{}, [], [0.5], None, 3])
+def test_what_are_no_rows_is_refused(rows):
+    with pytest.raises(ValueError, match=r"rows is .*; give at least one, such as {'a name': "):
+        print_rates(rows)
 
 
 def test_a_table_shows_the_spread_and_n(capsys):

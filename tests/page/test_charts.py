@@ -71,3 +71,9 @@ def test_a_heatmap_names_its_rows_and_columns(ax):
 def test_long_names_stand_aslant(ax):
     charts.heatmap(ax, np.eye(2), rows=["boy", "farmers"], columns=["boy", "farmers"])
     assert ax.get_xticklabels()[0].get_rotation() == 60
+
+
+@pytest.mark.parametrize("y", [np.nan, np.inf, "x", None, True, [1, 2]])
+def test_what_is_no_height_is_refused(ax, y):
+    with pytest.raises(ValueError, match=r"^y is .*; give the height"):
+        charts.level(ax, y, "chance")

@@ -233,6 +233,8 @@ def test_the_transcript_reads_without_html():
         ([left_to_right()] * 3, "got 3 traces; the player shows one, or two side by side"),
         (["yes"], "trace must be a Trace, or a list of two of them"),
         ([[1, 2]], "trace must be a Trace"),
+        (3, "trace must be a Trace, or a list of two of them; got 3"),
+        (None, "trace must be a Trace, or a list of two of them; got None"),
     ],
 )
 def test_what_is_no_trace_is_refused_with_a_reason(trace, message):

@@ -121,6 +121,20 @@ def test_the_png_is_small_and_opaque():
     assert len(data) < 60_000 and image.getpixel((1, 1)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize("dpi", [0, -1, 10**9, np.nan, np.inf, "x", None, True, np.array([1, 2])])
+def test_what_is_no_resolution_is_refused(dpi):
+    with pytest.raises(ValueError, match=r"^dpi is .*; choose 10 to 1000 dots per inch"):
+        plotting.png(figure(), dpi)
+
+
+@pytest.mark.parametrize("place", [np.nan, np.inf, "x", None, True, [1, 2]])
+def test_what_is_no_place_is_not_marked(place):
+    _, ax = plt.subplots()
+    with pytest.raises(ValueError, match=r"^x is .*; give the place"):
+        plotting.mark(ax, place, "here")
+    plt.close("all")
+
+
 def test_show_displays_one_bundle_and_closes_the_figure(monkeypatch):
     shown = []
     monkeypatch.setattr(plotting, "publish", shown.append)

@@ -135,6 +135,15 @@ def test_sets_up_again_when_the_python_below_is_gone(clone):
     assert "Setting up" in set_up(clone, "exit 0").stdout
 
 
+def test_ends_without_a_word_where_nobody_reads_what_it_says(clone):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-E", clone / "tools" / "environment.py", "-c", "1"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGPIPE, "")
+
+
 def test_sets_up_again_after_being_killed(clone):
     died = set_up(clone, "kill -9 $PPID")
     assert died.returncode == -signal.SIGKILL
@@ -271,12 +280,17 @@ def test_ready_is_what_can_be_imported(clone):
     assert "is ready" in set_up(clone, "exit 0").stdout
 
 
-def test_a_colon_in_the_path_is_named_before_anything_is_done(clone):
-    moved = clone.rename(clone.with_name("part 1: the book"))
+@pytest.mark.parametrize("name", ["part 1: the book", "a{b}", "{", "the}book", "a$book", "$_"])
+def test_a_path_that_python_cannot_take_is_named_before_anything_is_done(clone, name):
+    moved = clone.rename(clone.with_name(name))
     failed = set_up(moved, "exit 0")
     (line,) = failed.stderr.splitlines()
-    assert failed.returncode == 1 and "part 1: the book" in line and "rename" in line
+    assert failed.returncode == 1 and name in line and "rename" in line
     assert not (moved / ".venv").exists()
+
+
+def test_a_price_in_the_path_is_no_variable(clone):
+    assert set_up(clone.rename(clone.with_name("for $ 1, $5")), "exit 0").returncode == 0
 
 
 def test_a_path_that_is_not_utf8_is_named_before_anything_is_done(clone):

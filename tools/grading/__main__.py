@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tools import lab
 from utils.checkpoints.cluster import ClusterError
+from utils.text.printing import run_program
 
 from . import bubblewrap
 from .course import GradingError, few, open_course
@@ -144,4 +145,4 @@ def ended(command=""):
 
 
 if __name__ == "__main__":
-    sys.exit(ended(*sys.argv[1:2]))
+    run_program(ended, *sys.argv[1:2])

@@ -18,6 +18,7 @@ import psutil
 
 from tools import lab
 from utils.checkpoints.cluster import ClusterError
+from utils.text.printing import run_program
 
 from . import course as courses
 from . import sandbox
@@ -113,4 +114,4 @@ def fill(folder, assignment, students):
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -44,10 +44,11 @@ def regular(path, most, *, read=True):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         raise Refused(f"has {path.name!r}, which is a link or cannot be opened") from None
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(descriptor)
+        raise Refused(f"has {path.name!r}, which is not an ordinary file")
     with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise Refused(f"has {path.name!r}, which is not an ordinary file")
         small_enough(path.name, about.st_size, most)
         return file.read(most) if read else b""
 

@@ -25,6 +25,7 @@ from utils.checkpoints import (
 from utils.checkpoints.cluster import ClusterError
 from utils.checkpoints.making import NAMES, recipe_of
 from utils.checkpoints.recipes import RECIPES
+from utils.text.printing import run_program
 
 ANSWERS = "forced-answers"  # of SmolLM2, kept like a checkpoint
 KEPT_BY = {  # {what is kept: the module that keeps it}
@@ -195,4 +196,4 @@ def _made(card) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -30,6 +30,7 @@ from utils.measure.rates import Rate, print_rates
 from utils.models.absolute import AbsoluteTransformer
 from utils.models.transformer import Transformer, TransformerConfig
 from utils.text.numbers import SEED, real, whole
+from utils.text.printing import run_program
 from utils.training.losses import next_token_loss
 
 OBJECTIVES = ("ar", "diffusion")
@@ -267,4 +268,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -26,9 +26,7 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
 
     Raises ValueError unless 0 <= successes <= n, n >= 1 and 0 < confidence < 1.
     """
-    n = whole("n", n, "an interval needs at least one try", least=1)
-    advice = f"it must be between 0 and n = {n}"
-    successes = whole("successes", successes, advice, least=0, most=n)
+    successes, n = _counts("successes", successes, "n", n)
     z = _quantile(confidence)
     rate = successes / n
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
@@ -48,6 +46,8 @@ def newcombe(
     independent proportions", Statistics in Medicine 17 (1998) 873-890, method 10. Raises ValueError
     like `wilson`.
     """
+    successes, n = _counts("successes", successes, "n", n)
+    others, m = _counts("others", others, "m", m)
     low, high = wilson(successes, n, confidence)
     other_low, other_high = wilson(others, m, confidence)
     rate, other = successes / n, others / m
@@ -66,11 +66,11 @@ def bootstrap_mean(
     Source: B. Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7
     (1979) 1-26. Raises ValueError for fewer than two values, or one that is not finite.
     """
-    values = np.asarray(list(values), dtype=float)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"values must be at least two finite numbers, got {values.tolist()}")
-    picks, tails = _resampled(len(values), seed, confidence, resamples)
-    low, high = np.quantile(values[picks].mean(1), tails)
+    found = _numbers(values)
+    if len(found) < 2 or not np.isfinite(found).all():
+        raise ValueError(f"values must be at least two finite numbers, got {values}")
+    picks, tails = _resampled(len(found), seed, confidence, resamples)
+    low, high = np.quantile(found[picks].mean(1), tails)
     return float(low), float(high)
 
 
@@ -88,14 +88,34 @@ def bootstrap_ratio(
     again, as in `bootstrap_mean`. part, whole: of each group, such as words that are wrong and
     words. Raises ValueError for fewer than two groups, or a whole that is not positive.
     """
-    part, whole = (np.asarray(list(each), dtype=float) for each in (part, whole))
-    if part.shape != whole.shape or part.ndim != 1 or len(part) < 2:
+    part, whole = _numbers(part), _numbers(whole)
+    if part.shape != whole.shape or len(part) < 2:
         raise ValueError(f"part {part.shape} and whole {whole.shape} must name the same groups")
     if not (np.isfinite(part).all() and np.isfinite(whole).all() and (whole > 0).all()):
         raise ValueError("part must be finite in each group, and whole finite and above 0")
     picks, tails = _resampled(len(part), seed, confidence, resamples)
     low, high = np.quantile(part[picks].sum(1) / whole[picks].sum(1), tails)
     return float(low), float(high)
+
+
+def _counts(of, successes, among, tries):
+    """Both as ints; of, among: what the arguments are called."""
+    tries = whole(among, tries, "an interval needs at least one try", least=1)
+    advice = f"it must be between 0 and {among} = {tries}"
+    return whole(of, successes, advice, least=0, most=tries), tries
+
+
+def _numbers(values):
+    """Them as float64, (n,); what is no number as nan."""
+    values = values if isinstance(values, Iterable) else [values]
+    return np.array([_number(each) for each in values], dtype=float)
+
+
+def _number(value):
+    try:
+        return math.nan if isinstance(value, str | bytes) else float(value)
+    except (TypeError, ValueError, OverflowError):  # a list, a tensor of several, 10**400
+        return math.nan
 
 
 def _resampled(n, seed, confidence, resamples):

@@ -7,6 +7,7 @@ prints a row for each way, a column for each thing measured, every rate with its
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,8 +48,9 @@ class Rate:
 def rate(flags: torch.Tensor) -> Rate:
     """The rate of True among these flags, bool of any shape. Raises ValueError if there are none,
     TypeError for anything but bool."""
-    if flags.dtype != torch.bool:
-        raise TypeError(f"flags are {flags.dtype}; give bool, such as rows == right")
+    if not isinstance(flags, torch.Tensor) or flags.dtype != torch.bool:
+        kind = flags.dtype if isinstance(flags, torch.Tensor) else type(flags).__name__
+        raise TypeError(f"flags are {kind}; give a tensor of bool, such as rows == right")
     if not flags.numel():
         raise ValueError("flags is empty; a rate needs at least one try")
     return Rate(int(flags.sum()), flags.numel())
@@ -82,11 +84,16 @@ class Spread:
 
 def spread(models: Iterable[torch.Tensor]) -> Spread:
     """The share of each model, given its flags, bool, or its probabilities, of any shape. Raises
-    ValueError if there are none."""
+    ValueError if there are none, or one that is not finite, and TypeError for what is no tensor."""
     found = list(models)
+    for each in found:
+        if not isinstance(each, torch.Tensor):
+            raise TypeError(f"models has {type(each).__name__}; give a tensor for each model")
     if not found or not all(each.numel() for each in found):
         raise ValueError("nothing to average; give at least one try of at least one model")
     shares = tuple(float(each.double().mean()) for each in found)
+    if not all(map(math.isfinite, shares)):
+        raise ValueError("models has what is not finite; give flags or probabilities")
     return Spread(shares, sum(each.numel() for each in found))
 
 
@@ -156,6 +163,8 @@ def print_rates(rows: Mapping[str, Any], *, digits: int = 1, bare: Collection[st
     n, where a line would get too long. Below the table stands n; where it differs from rate to
     rate, it stands behind each. JupyterLab shows a table, a terminal its text.
     """
+    if not isinstance(rows, Mapping) or not rows:
+        raise ValueError(f"rows is {rows!r}; give at least one, such as {{'a name': rate(flags)}}")
     digits = _digits(digits)
     table = {name: dict(r) if isinstance(r, Mapping) else {"": r} for name, r in rows.items()}
     table = {name: {c: _counted(cell) for c, cell in r.items()} for name, r in table.items()}

@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 
 from utils.page.plotting import LEVEL, interval_band, label_line
 from utils.page.theme import INK
+from utils.text.numbers import real
 
 
 def line(ax: Axes, x, y, name: str, color: str) -> Line2D:
@@ -40,6 +41,7 @@ def level(
 
     Where another line would run through the name, it goes to the line's other side or end.
     """
+    y = real("y", y, "give the height at which the line is to lie")
     ax.axhline(y, color=color, linewidth=1.5, linestyle=":" if dotted else "-")
     side, x = ("right", 0.99) if right else ("left", 0.01)
     where = ax.get_yaxis_transform()  # x in shares of the width, y in data

@@ -422,7 +422,10 @@ def _around(value: float, name: str, interval, digits: int):
     """The interval as it is shown. ValueError if it leaves out the value."""
     if interval is None:
         return None
-    low, high = (_finite(end, f"{name}'s interval") for end in interval)
+    ends = list(interval) if isinstance(interval, Iterable) else []
+    if len(ends) != 2:
+        raise ValueError(f"{name}'s interval is {interval}; give its two ends, (low, high)")
+    low, high = (_finite(end, f"{name}'s interval") for end in ends)
     if not low <= value <= high:
         raise ValueError(f"interval [{low}, {high}] leaves out the {name} {value}")
     return (_rounded(low, digits), _rounded(high, digits))

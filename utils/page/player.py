@@ -104,7 +104,7 @@ class _Film:
 
 
 def _traces(trace: Trace | list[Trace]) -> list[list[Step]]:
-    several = bool(trace) and not isinstance(trace, Trace) and not isinstance(trace[0], Step)
+    several = isinstance(trace, list | tuple) and trace and not isinstance(trace[0], Step)
     traces = list(trace) if several else [trace]
     if len(traces) > 2:
         raise ValueError(f"got {len(traces)} traces; the player shows one, or two side by side")

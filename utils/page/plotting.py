@@ -31,6 +31,7 @@ from matplotlib.transforms import ScaledTranslation
 from PIL import Image
 
 from utils.page.theme import AR, BASELINE, DIFFUSION, INK, MASK, check_alt, theme
+from utils.text.numbers import real
 from utils.text.publish import publish
 
 WIDTH = 5.0  # inches: at this width the lettering is large enough on a phone, and lines fit
@@ -102,6 +103,7 @@ def interval_points(ax: Axes, x, values, low, high, color: str) -> Line2D:
 
 def mark(ax: Axes, x: float, text: str) -> None:
     """A dotted line straight up at `x`, with its name at its upper end."""
+    x = real("x", x, "give the place where the line is to stand")
     ax.axvline(x, color=MASK, linestyle=":")
     top = ax.get_xaxis_transform()  # x as in the data, y from 0 to 1 of the axes
     ax.text(x, 1, f" {text} ", transform=top, ha="left", va="top", color=MASK, gid=_MARK)
@@ -165,6 +167,7 @@ def html(fig: Figure, alt: str, *, name: str | None = None) -> str:
 
 def png(fig: Figure, dpi: int = 100) -> bytes:
     """The figure as PNG on opaque white, for readers and tools that cannot show SVG."""
+    dpi = real("dpi", dpi, "choose 10 to 1000 dots per inch, such as 100", least=10, most=1000)
     tidy(fig)
     full, small = io.BytesIO(), io.BytesIO()
     fig.savefig(full, format="png", dpi=dpi, facecolor="white")
