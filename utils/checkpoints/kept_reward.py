@@ -78,6 +78,7 @@ def as_many_texts(passes, world):
 
 BATCHES = 16
 EXPECTED = "steps, tokens only", "one pass", "masks", "two bounds"
+# In the order in which they draw from one generator: what is new comes last, and changes nothing.
 SAMPLED = "steps", "one step", "one pass", "1 mask", "16 masks", "pairs", "two bounds", "4 masks"
 
 
