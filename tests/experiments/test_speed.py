@@ -44,6 +44,17 @@ def test_with_the_truth_one_token_a_pass_loses_nothing_whatever_the_block(size, 
     assert law.passes == pytest.approx(4)
 
 
+@pytest.mark.parametrize("which", speed.WHICH)
+def test_all_at_once_is_lost_what_the_places_know_of_each_other(which):
+    """The total correlation: nothing where letters are drawn on their own, whoever comes first."""
+    a, b, c, d = (GRID.sum([i for i in range(4) if i != place]) for place in range(4))
+    alone = torch.einsum("a,b,c,d->abcd", a, b, c, d)
+    known = float((GRID * (GRID / alone).log()).sum())
+    lost = speed.write(speed.truth(GRID, 4), size=4, which=which).lost(GRID)
+    assert lost == pytest.approx(known) and known > 0.1
+    assert speed.write(speed.truth(alone, 4), size=4, which=which).lost(alone) == pytest.approx(0)
+
+
 def test_the_published_rule_is_what_the_sampler_does():
     """Its law against 4,000 texts of `blocks.write`: chi squared over the 16 texts of a world; and
     it is not the language's."""

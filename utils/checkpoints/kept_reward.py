@@ -41,6 +41,7 @@ DENOISERS = {
     "left to right": Arm("left to right"),
     "one pass": Arm("one pass"),
     "1 mask": Arm("1 mask"),
+    "4 masks": Arm("4 masks"),
     "16 masks": Arm("16 masks"),
     "pairs": Arm("pairs"),
     "two bounds": Arm("two bounds"),
@@ -77,7 +78,8 @@ def as_many_texts(passes, world):
 
 BATCHES = 16
 EXPECTED = "steps, tokens only", "one pass", "masks", "two bounds"
-SAMPLED = "steps", "one step", "one pass", "1 mask", "16 masks", "pairs", "two bounds"
+# In the order in which they draw from one generator: what is new comes last, and changes nothing.
+SAMPLED = "steps", "one step", "one pass", "1 mask", "16 masks", "pairs", "two bounds", "4 masks"
 
 
 def gradients(seeds=SEEDS, batches=BATCHES) -> dict:
