@@ -243,6 +243,11 @@ def make(root):
     start = time.monotonic()
     log = os.path.join(root, ".cache", "setup.log")
     venv = os.path.join(root, ".venv")
+    if os.path.islink(venv):
+        raise SetupError(
+            "{!r} is a link, and what it leads to is another clone's or not complete: remove the "
+            "link, and an environment is made here.".format(venv)
+        )
     say(
         "Setting up the book in .venv: 2 to 5 minutes the first time. pip downloads about 0.7 GB\n"
         "(3 GB where PyTorch comes with its GPU libraries) and keeps it for later.\n"

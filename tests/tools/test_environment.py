@@ -293,6 +293,16 @@ def test_a_price_in_the_path_is_no_variable(clone):
     assert set_up(clone.rename(clone.with_name("for $ 1, $5")), "exit 0").returncode == 0
 
 
+def test_an_environment_behind_a_link_is_left_as_it_is(clone, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "complete").write_text("of another clone")
+    (clone / ".venv").symlink_to(other)
+    with pytest.raises(environment.SetupError, match="is a link"):
+        environment.make(str(clone))
+    assert (other / "complete").read_text() == "of another clone"
+
+
 def test_a_path_that_is_not_utf8_is_named_before_anything_is_done(clone):
     moved = clone.rename(clone.with_name(os.fsdecode(b"Universit\xe4t")))
     failed = set_up(moved, "exit 0")

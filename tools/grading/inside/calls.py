@@ -7,14 +7,13 @@ serves the other, so a function of the examiner's can be handed to a student's, 
 """
 
 import builtins
-import json
 import re
 import sys
 import types
 
 import cells
 import wire
-from values import NoValue, Pack, Unpack, assign, fingerprint, spoiled
+from values import NoValue, Pack, Unpack, as_bytes, assign, fingerprint, spoiled
 
 ERRORS = {
     name: kind
@@ -24,7 +23,7 @@ ERRORS = {
 NAMES = re.compile(r"SystemExit|KeyboardInterrupt|\w{0,60}(Error|Exception|Warning)", re.ASCII)
 AT_ONCE = 5000  # arguments in one message
 MOST_KEPT = 10_000  # things of a student's that are known again
-SHARED = '{"same": '  # in JSON: something that has come before
+SHARED = b"same"  # stands in the bytes of something that has come before
 MAX_MESSAGE = 2000  # characters of an error
 
 
@@ -296,19 +295,17 @@ class Asker(Peer):
         known = ours or library or kind is types.SimpleNamespace
         if pack.bare or not known or not hasattr(value, "__dict__"):
             return super().lend(pack, value)
-        number, state = self.number_of_mine(value), Pack(self, whole=True)(dict(vars(value)))
+        number, state, gone = self.number_of_mine(value), dict(vars(value)), None
         before = self.states.pop(number, None)
         if pack.whole:  # a part of another thing: it is not known what of it was sent the last time
-            return {"object": [number, module, name, state, None]}
-        names, values = state["dict"][::2], state["dict"][1::2]
-        now = self.states[number] = dict(zip(names, map(json.dumps, values), strict=True))
-        gone = None
+            parts = Pack(self, whole=True, raw=pack.raw)(state)
+            return {"object": [number, module, name, parts, None]}
+        parts = Pack(self, whole=True, raw=True)(state)["dict"][1::2]
+        now = self.states[number] = dict(zip(state, map(as_bytes, parts), strict=True))
         if before and not any(SHARED in one for one in now.values()):
             gone = [one for one in before if one not in now]
-            pairs = zip(names, values, strict=True)
-            changed = [pair for pair in pairs if before.get(pair[0]) != now[pair[0]]]
-            state = {"dict": [part for pair in changed for part in pair]}
-        return {"object": [number, module, name, state, gone]}
+            state = {one: state[one] for one in now if before.get(one) != now[one]}
+        return {"object": [number, module, name, Pack(self, whole=True)(state), gone]}
 
 
 class Handle:

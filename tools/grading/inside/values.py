@@ -15,7 +15,7 @@ import decimal
 import fractions
 import functools
 import importlib
-import json
+import marshal
 import math
 import random
 import re
@@ -42,11 +42,13 @@ def plain(values):
 class Pack:
     """pack = Pack(peer); pack(value) is what JSON can hold."""
 
-    def __init__(self, peer, *, graphs=False, bare=False, whole=False):
+    def __init__(self, peer, *, graphs=False, bare=False, whole=False, raw=False):
         """graphs: whether tensors that take part in a gradient are listed in `graphed`. bare:
-        whether objects are but numbers, for a value that is compared and not sent. whole: whether
-        they come with all that is in them, although the other side may have it already."""
-        self.peer, self.bare, self.whole = peer, bare, whole
+        whether objects are but numbers. whole: whether they come with all that is in them, although
+        the other side may have it already. raw: whether bytes stay bytes, for a value that is
+        compared and not sent."""
+        self.peer, self.bare, self.whole, self.raw = peer, bare, whole, raw
+        self.text = bytes if raw else text
         self.kept, self.numbers = [], {}
         self.graphed = [] if graphs else None
 
@@ -98,7 +100,7 @@ class Pack:
         version, state, gauss = value.getstate()
         if version != 3:
             raise NoValue("a generator of another kind")
-        return {"random": [text(INDEX.pack(*state)), gauss]}
+        return {"random": [self.text(INDEX.pack(*state)), gauss]}
 
     def of_torch(self, value, torch):
         if isinstance(value, torch.Tensor):
@@ -110,7 +112,7 @@ class Pack:
             return {"tensor": self.tensor(value, torch)}
         if isinstance(value, torch.Generator):
             self.numbered(value)
-            return {"torch random": text(value.get_state().numpy().tobytes())}
+            return {"torch random": self.text(value.get_state().numpy().tobytes())}
         if isinstance(value, torch.dtype):
             return {"dtype": str(value).removeprefix("torch.")}
         return None
@@ -127,7 +129,8 @@ class Pack:
             plain = value.detach().to("cpu").to_dense().resolve_conj().resolve_neg().contiguous()
             data = plain.reshape(-1).view(torch.uint8).numpy().tobytes() if plain.numel() else b""
         name = str(value.dtype).removeprefix("torch.")
-        return [name, list(value.shape), text(data), isinstance(value, torch.nn.Parameter)]
+        parameter = type(value) is not torch.Tensor and isinstance(value, torch.nn.Parameter)
+        return [name, list(value.shape), self.text(data), parameter]
 
     def of_numpy(self, value, numpy):
         if isinstance(value, numpy.random.Generator):
@@ -142,7 +145,7 @@ class Pack:
             self.numbered(value)
         data = numpy.ascontiguousarray(value).tobytes()
         single = isinstance(value, numpy.generic)
-        return {"array": [value.dtype.str, list(value.shape), text(data), single]}
+        return {"array": [value.dtype.str, list(value.shape), self.text(data), single]}
 
 
 PACKERS = {  # by type, the first that fits; what is derived from one of these comes as that one
@@ -154,7 +157,7 @@ PACKERS = {  # by type, the first that fits; what is derived from one of these c
     tuple: lambda pack, value: {"tuple": [pack(one) for one in tuple.__iter__(value)]},
     set: Pack.set,
     frozenset: lambda pack, value: {"frozenset": [pack(one) for one in value]},
-    (bytes, bytearray, memoryview): lambda pack, value: {"bytes": text(bytes(value))},
+    (bytes, bytearray, memoryview): lambda pack, value: {"bytes": pack.text(bytes(value))},
     complex: lambda pack, value: {"complex": [value.real, value.imag]},
     range: lambda pack, value: {"range": [value.start, value.stop, value.step]},
     slice: lambda pack, value: {"slice": [pack(value.start), pack(value.stop), pack(value.step)]},
@@ -368,8 +371,13 @@ def short(text):
 
 def fingerprint(peer, value):
     """Something that is another when a value has been changed."""
-    pack = Pack(peer, bare=True)
-    return json.dumps(pack(value))
+    pack = Pack(peer, bare=True, raw=True)
+    return as_bytes(pack(value))
+
+
+def as_bytes(packed):
+    """What a raw Pack has made, to be compared."""
+    return marshal.dumps(packed, 2)  # in later formats equal things may differ
 
 
 def spoiled(peer, given, after, theirs):
