@@ -109,8 +109,10 @@ def test_files_as_a_platform_gives_them_out(course, form, packed):
 def test_gradescope_says_who_is_who(course):
     listed = (
         "---\nsubmission_77:\n  :submitters:\n  - :name: Berta Müller\n    :sid: '123'\n"
-        "    :email: b.mueller@example.edu\n  :created_at: 2026-03-01\n"
+        "    :email: b.mueller@example.edu\n  :created_at: 2026-03-01 08:30:05.522373000 Z\n"
+        "  :history:\n  - :id: 76\n    :created_at: 2026-02-01 08:30:05.522373000 Z\n"
         "submission_78:\n  :submitters:\n  - :name: Zhang Chen\n    :email: zc77@example.edu\n"
+        "  :created_at: '2026-03-01T08:30:05+09:00'\n"
     )
     files = {
         "assignment_1_export/submission_metadata.yml": listed.encode(),
@@ -121,6 +123,27 @@ def test_gradescope_says_who_is_who(course):
     put(course, "export.zip", zipped(files))
     (said,) = collect.collect(course, NAME).said
     assert handed_in(course) == {"bmueller": "a", "czhang": "b"} and "submission_79" in said
+    for student, when in (("bmueller", "2026-03-01 08:30"), ("czhang", "2026-02-28 23:30")):
+        kept = course.root / "submitted" / student / NAME / "timestamp.txt"
+        assert kept.read_text().startswith(when)  # as Gradescope has kept it, in UTC
+
+
+def test_a_list_that_a_student_hands_in_says_nothing(course):
+    """Neither whose the work of others is nor when it came."""
+    forged = b"submission_77:\n  :email: anton.hofer@example.edu\n"
+    forged += b"  :created_at: 2020-01-01 00:00:00 Z\n"
+    listed = forged.replace(b"anton.hofer", b"b.mueller").replace(b"2020", b"2026")
+    inner = {
+        "submission_metadata.yml": forged,
+        "submission_77/01_small.ipynb": notebook(course, "b"),
+    }
+    for folder in ("submission_77", "Berta Müller_1_assignsubmission_file"):
+        put(course, "submission_metadata.yml", listed)
+        put(course, f"{folder}/homework.zip", zipped(inner))
+        collect.collect(course, NAME)
+        assert handed_in(course) == {"bmueller": "b"}
+        kept = course.root / "submitted" / "bmueller" / NAME / "timestamp.txt"
+        assert "2020" not in kept.read_text()
 
 
 def test_zips_in_zips_with_all_that_lies_in_them(course):

@@ -9,6 +9,7 @@ numbers and a list of whose they are. Each file is given to the one student on t
 email or name its path spells; where none or several fit, nothing is guessed and you are told.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import io
@@ -28,6 +29,7 @@ PATTERNS = (  # of a part of a path: where in it a student is named. The course'
     r"(?P<student>.+)",  # a folder or a file that is called as a student is
 )
 DEPTH = 3  # of zips in zips
+TIME = "%Y-%m-%d %H:%M:%S%z"
 
 
 @dataclasses.dataclass
@@ -71,15 +73,19 @@ def look(course, name):
             f"{folder} is there, and no list of students to give its files to: put students.csv, "
             "with the columns id, name, email, into the course's folder."
         )
-    files, unread, listed = [], [], {}
+    files, unread, listed, times = [], [], {}, {}
     patterns = [*own_patterns(course), *PATTERNS]
     for one in found_in(folder, found.said, lambda path: whose(path, students, patterns, {})):
         if one.path.name == "submission_metadata.yml":
-            listed |= gradescope(one.data)
+            if not within_a_submission(one.path, students, patterns):
+                names, when = gradescope(one.data)
+                listed |= names
+                times |= when
         else:
             (unread if one.data is None else files).append(one)
     theirs, others = {}, {}
     for one in files:
+        one.when = next((times[part] for part in one.path.parts if part in times), one.when)
         fit = whose(one.path, students, patterns, listed)
         if len(fit) == 1:
             theirs.setdefault(fit[0].id, []).append(one)
@@ -257,14 +263,28 @@ def relevant(path):
     return path.suffix.lower() in (".ipynb", ".zip") or path.name == "submission_metadata.yml"
 
 
+def within_a_submission(path, students, patterns):
+    """Whether a student has put it there, who could say anything in it."""
+    of_gradescope = any(re.fullmatch(r"submission_\d+", part) for part in path.parts)
+    return of_gradescope or bool(whose(path, students, patterns, {}))
+
+
 def gradescope(data):
-    """{submission_123: [names, emails, ids]} of Gradescope's list: of its YAML only these lines."""
-    found, now = {}, None
+    """Of Gradescope's list, of whose YAML only these lines are read: {submission_123: [names,
+    emails, ids]} and {submission_123: when it was handed in}."""
+    found, times, now = {}, {}, None
     for line in data.decode("utf-8", "replace").splitlines():
         if head := re.fullmatch(r"(submission_\d+):\s*", line):
-            now = found.setdefault(head[1], [])
-        elif now is not None and (
-            said := re.fullmatch(r"\s+(?:- )?:(?:name|email|sid):\s*[\"']?(.*?)[\"']?\s*", line)
-        ):
-            now.append(said[1])
-    return found
+            now = head[1]
+            found[now] = []
+        elif now is None:
+            continue
+        elif said := re.fullmatch(r"\s+(?:- )?:(?:name|email|sid):\s*[\"']?(.*?)[\"']?\s*", line):
+            found[now].append(said[1])
+        elif said := re.match(r"  :created_at:\s*[\"']?(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)", line):
+            zone = re.search(r"([+-]\d\d):?(\d\d)[\"']?\s*$", line[said.end() :])
+            zone = "".join(zone.groups()) if zone else "+0000"
+            with contextlib.suppress(ValueError):  # no such day: then the file's own time
+                when = datetime.datetime.strptime(said[1].replace("T", " ") + zone, TIME)
+                times[now] = when.astimezone(datetime.UTC)
+    return found, times
