@@ -426,5 +426,6 @@ def reason(output, code):
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody reads on, as with `| head`: end quietly
+    if hasattr(signal, "SIGPIPE"):  # where nobody reads on, as with `| head`: end quietly
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))

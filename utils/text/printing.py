@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-UNREAD = 128 + signal.SIGPIPE  # the exit code, as of a program of the system that ends so
+UNREAD = 141  # the exit code, as of a program that the system ends so (128 + SIGPIPE)
 
 
 def run_program(main: Callable[..., Any], *arguments: Any) -> NoReturn:
