@@ -359,3 +359,9 @@ def test_a_stored_widget_model_is_found():
     notebook = book(code("x"))
     notebook.cells[1].outputs = [html("<b>3</b>", **{WIDGET_VIEW: {"model_id": "1"}})]
     assert next(not_normal(notebook)).startswith("stores a widget's model")
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_weighs_less_than_a_megabyte(path):
+    """What a reader downloads, and what every execution adds to the history."""
+    assert path.stat().st_size < 1_000_000
