@@ -190,7 +190,7 @@ def test_what_is_shown_in_tmp_stays_where_it_is(begun, monkeypatch, nested):
 
 
 def test_to_stop_ends_what_runs_and_what_waits(begun):
-    endless = "import time\ntime.sleep(4)\n" + DOUBLE
+    endless = "import time\ntime.sleep(30)\n" + DOUBLE
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         running = pool.submit(run, endless)
         end = time.monotonic() + 10

@@ -400,7 +400,8 @@ def test_stepping_with_the_keyboard_alone(page):
 
 
 def test_space_plays_to_the_end_and_stops(page):
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(60)  # from here on time goes on only where the test says so
     page.set_content(html(left_to_right()))
     page.locator(".ott-stage").focus()
     page.keyboard.press("Space")
