@@ -131,6 +131,7 @@ def variables(root, base):
     venv = os.path.join(root, ".venv")
     result["VIRTUAL_ENV"] = venv
     result["PATH"] = os.path.join(venv, "bin") + os.pathsep + base.get("PATH", os.defpath)
+    result["JUPYTER_PREFER_ENV_PATH"] = "0"  # what the book sets holds, not what packages bring
     result.update(PIP_USER="0", PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
     result["PYTHONIOENCODING"] = ":backslashreplace"  # a name that cannot be shown ends nothing
     return result

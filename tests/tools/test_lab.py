@@ -69,7 +69,10 @@ def test_only_who_has_the_token_gets_in(address):
 def test_the_teachers_tools_are_not_in_the_readers_way(lab, address):
     assert lab.get_by_role("menuitem", name="Run", exact=True).count() == 1
     assert lab.get_by_role("menuitem", name="Nbgrader").count() == 0
-    assert lab.request.get(address.replace("/lab/tree/", "/formgrader/")).status == 404
+    host = address.partition("/lab/")[0]
+    assert lab.request.get(f"{host}/lab/api/settings").status == 200
+    for page in ("formgrader", "formgrader/gradebook", "assignments", "courses", "nbgrader_version"):
+        assert lab.request.get(f"{host}/{page}").status == 404
 
 
 def test_stored_players_run(lab):
