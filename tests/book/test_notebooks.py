@@ -38,6 +38,10 @@ MARKUP = re.compile(
 
 LEADS = r"^(What each side has to concede\.|What this chapter cannot show\.)"
 POOLED = re.compile(r"\brate\(\s*torch\.(cat|stack)\(")
+ONE_OF_MANY = re.compile(
+    r"(?<![\w.,])1 (?:arm|bit|candidate|character|edge|layer|letter|mask|mistake|model|move|node|pair"
+    r"|pass|question|round|sample|seed|sentence|step|text|token|word)e?s\b(?! \d)"
+)
 PAPER = re.compile(
     r"https?://(?:doi\.org|arxiv\.org|aclanthology\.org|openreview\.net|jmlr\.org)/[^\s)>]+"
 )
@@ -210,6 +214,13 @@ def wrapped_bars(notebook):
             yield f"{place} turns a bar of {longest} letters; at most {PHONE_LINE}"
 
 
+def one_of_many(notebook):
+    """What is counted has a singular, or stands before its number."""
+    for cell in code_cells(notebook):
+        for found in ONE_OF_MANY.findall(unescape("\n".join(texts(cell.outputs)))):
+            yield f"cell {cell.execution_count} shows {found!r}; write its noun first"
+
+
 def uncited(notebook):
     """Every paper a chapter links to is in the bibliography."""
     bibliography = (ROOT / "book" / "references.bib").read_text()
@@ -248,6 +259,7 @@ CHECKS = [
     unshowable,
     hidden_leads,
     wrapped_bars,
+    one_of_many,
     uncited,
 ]
 
@@ -329,6 +341,7 @@ BAD = {
         wrapped_bars,
         book(code("x", html(f'<pre class="ott-pre">a 1.00 {"█" * 32}</pre>'))),
     ),
+    "one things": (one_of_many, book(code("x", stream("11 rounds  0.5\n1 rounds  0.1\n")))),
     "an unknown paper": (uncited, book(text("As [X](https://arxiv.org/abs/0000.00000) says."))),
     "a dead term": (unshowable, book(text("A {term}`token` is a word."))),
 }
