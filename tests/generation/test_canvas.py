@@ -61,6 +61,16 @@ def test_the_loss_is_that_of_uniform_noise_where_the_guess_says_nothing():
     assert both[0] == both[1] == pytest.approx(torch.tensor(10.0).log().item())
 
 
+@pytest.mark.parametrize("frozen", [torch.ones(8).bool(), torch.ones(4, 8).bool()])
+def test_where_all_is_frozen_there_is_nothing_to_learn(frozen):
+    model = lively(TransformerConfig(**SHAPE, causal=False, tie_embeddings=False))
+    for module in (canvas, uniform):
+        with pytest.raises(
+            ValueError, match=r"^frozen leaves nothing to learn; leave at least one"
+        ):
+            module.loss(model, tokens(4, 8, 10), range(9), frozen=frozen)
+
+
 def test_the_loss_reaches_every_weight():
     model = lively(TransformerConfig(**SHAPE, causal=False, tie_embeddings=False))
     model.requires_grad_(True)

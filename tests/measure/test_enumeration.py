@@ -83,6 +83,23 @@ def test_too_many_positions_to_list():
         enumeration.table(Known(), torch.zeros(1, 13, dtype=torch.int64), range(13), 3)
 
 
+@pytest.mark.parametrize(
+    ("free", "message"),
+    [
+        ([1, 1], r"free is \[1, 1\]; name each position once"),
+        ([0, -1], r"free is \[0, -1\]; name at least one of 0 to 2"),
+        ([3], r"free is \[3\]; name at least one of 0 to 2"),
+        ([], r"free is \[\]; name at least one of 0 to 2"),
+        ([0.5], r"free is 0.5; name at least one of 0 to 2"),
+        (3, r"free is \[3\]; name at least one of 0 to 2"),
+        (torch.tensor([True, False, True]), "free is True; name at least one of 0 to 2"),
+    ],
+)
+def test_positions_that_cannot_be_hidden(free, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        enumeration.table(Known(), torch.zeros(1, 3, dtype=torch.int64), free, 3)
+
+
 @pytest.mark.parametrize("doubt", [0.0, 0.3])
 def test_over_all_orders_in_fewer_steps(doubt):
     table = listed(Known(doubt=doubt))

@@ -52,10 +52,15 @@ def seeing(model, mask, places=None):
 class Reader:
     """A causal model, what it has read of finished text, and its look at a block of unfinished.
 
-    model: a `Transformer` with causal=True. rows: texts side by side. room: positions at most.
+    model: a `Transformer` with causal=True. rows: texts side by side. room: positions at most; None
+    is the model's own max_len. Raises ValueError for what is out of range.
     """
 
     def __init__(self, model, rows=1, room=None):
+        rows, most = whole("rows", rows, "take at least 1", least=1), model.config.max_len
+        if room is not None:
+            advice = f"choose 1 to {most}, the model's own, or None"
+            room = whole("room", room, advice, least=1, most=most)
         self.model, self.layers, self.output = model, model.layers, model.output
         self.cache = KVCache.like(model, rows, room)
 

@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 from utils.generation.diffusion import spread_rates
 from utils.generation.rounds import check_one_text, checked_positions
 from utils.generation.sampling import draw
-from utils.generation.uniform import disturb
+from utils.generation.uniform import disturb, targets_of
 from utils.text.ids import check_texts, token_ids
 from utils.text.numbers import real, whole
 from utils.text.trace import written
@@ -60,7 +60,7 @@ def loss(model, tokens, choices, *, frozen=None, generator=None):
     guess = torch.zeros(*tokens.shape, model.config.vocab_size, device=tokens.device)
     with torch.no_grad():
         guess[::2] = model(noisy[::2]).softmax(-1)
-    targets = tokens if frozen is None else tokens.masked_fill(frozen.to(tokens.device), NO_TARGET)
+    targets = targets_of(tokens, frozen)
     logits = read(model, noisy, guess)
     return cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET)
 

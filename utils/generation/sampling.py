@@ -12,7 +12,7 @@ import math
 import torch
 
 from utils.models.kv_cache import KVCache
-from utils.models.temperature import at_temperature, check_temperature
+from utils.models.temperature import at_temperature, check_temperature, checked_choice
 from utils.models.transformer import LAST, check_tokens, logits_at
 from utils.text import chance
 from utils.text.ids import token_ids
@@ -44,13 +44,16 @@ def draw(logits, *, temperature=1.0, top_k=None, top_p=None, generator=None):
     """One token from each row: (..., vocab) logits or log-probabilities -> (...) int64.
 
     The draw is a race. Each token waits for a random time with a mean of 1 / its probability; the
-    first to arrive is token i with exactly the probability of i.
+    first to arrive is token i with exactly the probability of i. Raises ValueError where there is
+    nothing to draw from, and for a knob out of range; TypeError for a generator that is none.
     """
     temperature, top_k, top_p = check_knobs(temperature, top_k, top_p)
+    chance.check_generator(generator)
     if temperature == 0:
-        return logits.argmax(-1)
+        return checked_choice(logits.argmax(-1), logits, above=-math.inf)
     probs = distribution(logits, temperature=temperature, top_k=top_k, top_p=top_p)
-    return (probs / chance.exponential_like(probs, generator)).argmax(-1)
+    chosen = (probs / chance.exponential_like(probs, generator)).argmax(-1)
+    return checked_choice(chosen, probs, above=0)
 
 
 def generate(

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from utils.generation.diffusion import corrupt, spread_rates
 from utils.generation.rounds import check_one_text, checked_positions, until_settled
+from utils.models.temperature import checked_choice
 from utils.text import chance
 from utils.text.ids import check_texts, size_for, token_ids
 from utils.text.numbers import real, whole
@@ -43,8 +44,17 @@ def loss(model, tokens, choices, *, frozen=None, generator=None):
     choices = token_ids("choices", choices, size_for(model))
     rates = spread_rates(tokens, generator)
     noisy = disturb(tokens, rates, choices, frozen=frozen, generator=generator)
-    targets = tokens if frozen is None else tokens.masked_fill(frozen.to(tokens.device), NO_TARGET)
+    targets = targets_of(tokens, frozen)
     return cross_entropy(model(noisy).flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET)
+
+
+def targets_of(tokens, frozen):
+    """The tokens to be learned, with NO_TARGET where one is frozen; a clear error where all are."""
+    if frozen is None:
+        return tokens
+    if frozen.all():
+        raise ValueError("frozen leaves nothing to learn; leave at least one token free")
+    return tokens.masked_fill(frozen.to(tokens.device), NO_TARGET)
 
 
 @torch.no_grad()
@@ -72,6 +82,7 @@ def edit(model, tokens, positions, *, rounds, most=None, threshold=0.0, trace=No
     def once(before):
         probs = model(before).softmax(-1)
         present, (likeliest, best) = probs.gather(-1, before[..., None])[..., 0], probs.max(-1)
+        checked_choice(best, probs, above=0)
         wrong = free & (best != before) & (likeliest > threshold)
         least = present.masked_fill(~wrong, 2.0).argsort(dim=-1, stable=True).argsort(dim=-1)
         changed = wrong & (least < most)

@@ -40,12 +40,13 @@ class Table:
 def table(say, texts, free, mask_id) -> Table:
     """List it all. say: `say(tokens)` -> (batch, length, vocab) log-probabilities in nats.
 
-    texts: (texts, length) int64. free: the positions that can be hidden, at most 12.
+    texts: (texts, length) int64. free: the positions that can be hidden, at most 12, each once.
     """
-    n, mask_id = len(free), checked_mask(mask_id)
-    if not 1 <= n <= 12:
+    mask_id, free = checked_mask(mask_id), checked_positions(texts, free, "free")
+    if (n := len(free)) > 12:
         raise ValueError(f"free names {n} positions; with 1 to 12 the states can be listed")
-    free = checked_positions(texts, free)
+    if len(free.unique()) < n:
+        raise ValueError(f"free is {free.tolist()}; name each position once")
     numbers, bits = (torch.arange(k, device=texts.device) for k in (2**n, n))
     hidden = numbers[:, None] >> bits & 1 == 1  # (2^n, n)
     states = texts[:, None].repeat(1, 2**n, 1)

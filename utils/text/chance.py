@@ -26,12 +26,17 @@ def exponential_like(numbers: torch.Tensor, generator=None) -> torch.Tensor:
     return waits.to(numbers.device)
 
 
-def _place(device, generator):
+def check_generator(generator) -> None:
+    """Raise TypeError unless it is a generator of PyTorch's, or None."""
     if generator is not None and not isinstance(generator, torch.Generator):
         raise TypeError(
             f"generator is {generator!r}; give one of PyTorch's, such as "
             "torch.Generator().manual_seed(0)"
         )
+
+
+def _place(device, generator):
+    check_generator(generator)
     return {
         "generator": generator,
         "device": device if generator is None else generator.device,
