@@ -1723,6 +1723,46 @@ def test_a_model_whose_weights_are_no_numbers_writes_nothing(key, broken):
         {**READ, **WRITERS}[key](TEXT)
 
 
+TO_BE_FILLED = {
+    "generate trace": lambda v: sampling.generate(CAUSAL, TEXT[:1], 1, trace=v),
+    "force trace": lambda v: forcing.force(CAUSAL, TEXT[:1], [1], 1, trace=v),
+    "markov.generate trace": lambda v: chained(trace=v),
+    "sample trace": lambda v: diffusion.sample(DENOISER, BLANK, 19, trace=v),
+    "edit trace": lambda v: uniform.edit(DENOISER, TEXT[:1], [1], rounds=1, trace=v),
+    "revise trace": lambda v: revision.revise(DENOISER, TEXT[:1], 19, [1], rounds=1, trace=v),
+    "canvas.write history": lambda v: canvas.write(
+        DENOISER, TEXT, [1], [1, 2], passes=2, generator=dice(), history=v
+    ),
+    "blocks.write history": lambda v: blocks.write(
+        blocks.Reader(CAUSAL, 2), TEXT, 2, RULE, size=2, history=v
+    ),
+    "speculative.generate history": lambda v: speculated(history=v),
+}
+
+
+@pytest.mark.parametrize("key", TO_BE_FILLED)
+def test_what_is_to_be_filled_is_a_list(key):
+    for none in (True, "x", 3, ()):
+        with pytest.raises(TypeError, match=f"^{key.split()[-1]} is .*; give a list"):
+            TO_BE_FILLED[key](none)
+    TO_BE_FILLED[key](found := [])
+    assert found
+
+
+def test_what_is_no_cache_is_refused():
+    for none in (None, "x", 1, torch.zeros(2)):
+        with pytest.raises(TypeError, match=r"^cache is .*; give True, False or a KVCache"):
+            written_from(cache=none)
+
+
+@pytest.mark.parametrize("none", [[0.5, 0.5], 1.0, None, "x", TEXT, np.ones(3), torch.tensor(0.5)])
+def test_what_are_no_logits_is_refused(none):
+    for how in (sampling.draw, sampling.distribution, at_temperature):
+        for temperature in (0, 1.0):
+            with pytest.raises(TypeError, match=r"^logits is .*; give a tensor of floats"):
+                how(none, temperature=temperature)
+
+
 WITH_CHANCE = {
     "draw": lambda g: sampling.draw(LOGITS, temperature=0, generator=g),
     "generate": lambda g: sampling.generate(CAUSAL, TEXT, 1, generator=g),

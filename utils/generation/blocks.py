@@ -26,7 +26,7 @@ from utils.generation.rounds import check_one_text
 from utils.models.kv_cache import KVCache
 from utils.text.ids import check_texts, checked_mask, token_ids
 from utils.text.numbers import whole
-from utils.text.trace import written
+from utils.text.trace import check_list, written
 
 
 @contextmanager
@@ -118,6 +118,7 @@ def write(reader, prompt, new, rule, *, size, generator=None, trace=None, histor
     size = whole("size", size, "a block has at least 1 token", least=1)
     check_texts(prompt)
     check_one_text(prompt, trace)
+    check_list("history", history)
     tokens, finished, end = prompt, prompt, prompt.shape[1] + new
     while tokens.shape[1] < end:
         reader.keep(finished)

@@ -23,11 +23,11 @@ from torch.nn.functional import cross_entropy
 from utils.generation.diffusion import spread_rates
 from utils.generation.rounds import check_one_text, checked_positions
 from utils.generation.sampling import draw
-from utils.generation.uniform import disturb, targets_of
+from utils.generation.uniform import disturb
 from utils.text.ids import check_texts, token_ids
 from utils.text.numbers import real, whole
-from utils.text.trace import written
-from utils.training.losses import NO_TARGET
+from utils.text.trace import check_list, written
+from utils.training.losses import NO_TARGET, without
 
 SETTLED = 0.005  # nats: with less entropy than this on average, a text is done
 
@@ -60,7 +60,7 @@ def loss(model, tokens, choices, *, frozen=None, generator=None):
     guess = torch.zeros(*tokens.shape, model.config.vocab_size, device=tokens.device)
     with torch.no_grad():
         guess[::2] = model(noisy[::2]).softmax(-1)
-    targets = targets_of(tokens, frozen)
+    targets = tokens if frozen is None else without(tokens, frozen, "frozen")
     logits = read(model, noisy, guess)
     return cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET)
 
@@ -102,6 +102,7 @@ def write(
     free, choices, warmths, bound = _check(tokens, positions, choices, passes, temperatures, bound)
     keep = _check_keep(keep, passes)
     check_one_text(tokens, trace)
+    check_list("history", history)
     canvas, answer, guess = tokens.clone(), tokens.clone(), None
     stays = torch.zeros_like(tokens, dtype=torch.bool)
     rows = torch.arange(len(tokens), device=tokens.device)  # those that are not done

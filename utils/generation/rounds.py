@@ -6,6 +6,7 @@ import torch
 
 from utils.text.ids import check_texts
 from utils.text.numbers import LARGEST, whole
+from utils.text.trace import check_list
 
 
 def until_settled(tokens, change, rounds):
@@ -43,6 +44,8 @@ def checked_positions(tokens, positions, name="positions"):
 
 
 def check_one_text(tokens, trace):
-    """Raise a clear error where a trace is asked for and there is more than one text to follow."""
+    """Raise a clear error where a trace is asked for and there is more than one text to follow, or
+    no list to write it into."""
+    check_list("trace", trace)
     if trace is not None and len(tokens) > 1:
         raise ValueError(f"a trace follows one text but there are {len(tokens)} rows; pass one row")

@@ -12,12 +12,17 @@ import math
 import torch
 
 from utils.models.kv_cache import KVCache
-from utils.models.temperature import at_temperature, check_temperature, checked_choice
+from utils.models.temperature import (
+    at_temperature,
+    check_logits,
+    check_temperature,
+    checked_choice,
+)
 from utils.models.transformer import LAST, check_tokens, logits_at
 from utils.text import chance
 from utils.text.ids import token_ids
 from utils.text.numbers import real, whole
-from utils.text.trace import written
+from utils.text.trace import check_list, written
 
 
 def distribution(logits, *, temperature=1.0, top_k=None, top_p=None):
@@ -50,6 +55,7 @@ def draw(logits, *, temperature=1.0, top_k=None, top_p=None, generator=None):
     temperature, top_k, top_p = check_knobs(temperature, top_k, top_p)
     chance.check_generator(generator)
     if temperature == 0:
+        check_logits(logits)
         return checked_choice(logits.argmax(-1), logits, above=-math.inf)
     probs = distribution(logits, temperature=temperature, top_k=top_k, top_p=top_p)
     chosen = (probs / chance.exponential_like(probs, generator)).argmax(-1)
@@ -148,6 +154,7 @@ def _check_prompt(model, prompt, max_new_tokens, trace):
             f"a prompt of {length} tokens and max_new_tokens={max_new_tokens} are too many: this "
             f"model's max_len={max_len}; ask for at most {max_len - length} new ones"
         )
+    check_list("trace", trace)
     if trace is not None and batch > 1:
         raise ValueError(f"a trace follows one text but the prompt has {batch} rows; pass one row")
     return max_new_tokens
@@ -168,6 +175,8 @@ def _cache_for(model, prompt, max_new_tokens, cache):
         return KVCache.like(model, batch, room)
     if cache is False:
         return None
+    if not isinstance(cache, KVCache):
+        raise TypeError(f"cache is {cache!r}; give True, False or a KVCache that holds the prompt")
     if cache.length >= length:
         raise ValueError(
             f"the cache holds {cache.length} positions and the prompt has {length}: at least its "

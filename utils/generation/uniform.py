@@ -18,7 +18,7 @@ from utils.text import chance
 from utils.text.ids import check_texts, size_for, token_ids
 from utils.text.numbers import real, whole
 from utils.text.trace import written
-from utils.training.losses import NO_TARGET
+from utils.training.losses import NO_TARGET, without
 
 
 def disturb(tokens, rate, choices, *, frozen=None, generator=None):
@@ -44,17 +44,8 @@ def loss(model, tokens, choices, *, frozen=None, generator=None):
     choices = token_ids("choices", choices, size_for(model))
     rates = spread_rates(tokens, generator)
     noisy = disturb(tokens, rates, choices, frozen=frozen, generator=generator)
-    targets = targets_of(tokens, frozen)
+    targets = tokens if frozen is None else without(tokens, frozen, "frozen")
     return cross_entropy(model(noisy).flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET)
-
-
-def targets_of(tokens, frozen):
-    """The tokens to be learned, with NO_TARGET where one is frozen; a clear error where all are."""
-    if frozen is None:
-        return tokens
-    if frozen.all():
-        raise ValueError("frozen leaves nothing to learn; leave at least one token free")
-    return tokens.masked_fill(frozen.to(tokens.device), NO_TARGET)
 
 
 @torch.no_grad()

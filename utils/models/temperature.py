@@ -17,6 +17,16 @@ def check_temperature(temperature):
     return real("temperature", temperature, advice, least=0)
 
 
+def check_logits(logits):
+    """Raise TypeError unless these are numbers with a point, a row or more: (..., vocab)."""
+    if isinstance(logits, torch.Tensor) and logits.is_floating_point() and logits.ndim:
+        return
+    what = f"{logits.dtype} of shape {tuple(logits.shape)}" if hasattr(logits, "dtype") else logits
+    raise TypeError(
+        f"logits is {what}; give a tensor of floats, (..., vocab), such as model(tokens)[:, -1]"
+    )
+
+
 def checked_choice(chosen, numbers, *, above):
     """The tokens chosen from rows of numbers, (...) of (..., vocab); a clear error unless all of
     them have more than `above`. `argmax` takes NaN for the largest, and of nothing the first."""
@@ -36,7 +46,9 @@ def at_temperature(logits, temperature):
     probabilities in float32. Raises ValueError for a temperature out of range, and at 0 where there
     is no likeliest token.
     """
-    temperature, logits = check_temperature(temperature), widened(logits)
+    temperature = check_temperature(temperature)
+    check_logits(logits)
+    logits = widened(logits)
     if temperature == 0:
         likeliest = checked_choice(logits.argmax(-1), logits, above=-torch.inf)
         return torch.zeros_like(logits).scatter_(-1, likeliest[..., None], 1.0)

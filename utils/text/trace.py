@@ -131,6 +131,12 @@ def written(tokens, changed, probs, *, most=5, note="") -> Step:
     return Step(tokens, changed, given, note=note, alternatives=others)
 
 
+def check_list(name, value) -> None:
+    """Raise TypeError unless something can be appended to it, or it is None."""
+    if value is not None and not hasattr(value, "append"):
+        raise TypeError(f"{name} is {value!r}; give a list that is to be filled, or None")
+
+
 def kind_of(steps: list[Step]) -> str:
     """ "ar" if the text's length changes, or its only step wrote its end; else "diffusion"."""
     lengths = {len(step.tokens) for step in steps}
