@@ -149,6 +149,8 @@ def test_a_trace_follows_one_text():
         ({"keep": -1}, "keep is -1; give a number of passes, 0 or more, or None"),
         ({"keep": True}, "keep is True; give a number of passes"),
         ({"temperatures": (0.8, 0)}, "temperatures is 0; give two above 0"),
+        ({"temperatures": ()}, r"temperatures is \(\); give two above 0"),
+        ({"temperatures": 0.8}, "temperatures is 0.8; give two above 0"),
         ({"positions": [8]}, r"positions is \[8\]; name at least one of 0 to 7"),
         ({"tokens": tokens(2, 8, 10), "trace": []}, "a trace follows one text"),
     ],

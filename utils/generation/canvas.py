@@ -154,9 +154,17 @@ def _check(tokens, positions, choices, passes, temperatures, bound):
     free[positions] = True
     passes = whole("passes", passes, "take at least 1", least=1)
     bound = real("bound", bound, "give an entropy in nats, 0 or more", least=0)
-    first, last = (real("temperatures", t, "give two above 0", above=0) for t in temperatures)
+    first, last = checked_temperatures(temperatures)
     choices = token_ids("choices", choices, device=tokens.device)
     return free, choices, torch.linspace(first, last, passes).tolist(), bound
+
+
+def checked_temperatures(both):
+    """The temperatures of the first pass and of the last, as floats."""
+    given, advice = both.tolist() if hasattr(both, "tolist") else both, "give two above 0"
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise ValueError(f"temperatures is {both}; {advice}")
+    return tuple(real("temperatures", each, advice, above=0) for each in given)
 
 
 def _check_keep(keep, passes):

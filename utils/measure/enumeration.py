@@ -9,11 +9,13 @@ Sa and Kuleshov 2026, arXiv:2603.01367.)
 
 import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 
+from utils.generation.diffusion import ORDERS
 from utils.generation.rounds import checked_positions
 from utils.text.ids import checked_mask
 from utils.text.numbers import real, whole
@@ -95,7 +97,16 @@ def along_orders(table: Table) -> torch.Tensor:
 
 
 def along(table: Table, order) -> torch.Tensor:
-    """The log-probability of each text along one of them, such as range(n): (texts,) in nats."""
+    """The log-probability of each text along one of them, such as range(n): (texts,) in nats.
+    Raises ValueError for what is no order of all n."""
+    given, last = order.tolist() if hasattr(order, "tolist") else order, table.n - 1
+    given, advice = (
+        given if isinstance(given, Iterable) else [given],
+        f"name each of 0 to {last} once",
+    )
+    order = [whole("order", each, advice, least=0, most=last) for each in given]
+    if sorted(order) != [*range(table.n)]:
+        raise ValueError(f"order is {order}; {advice}")
     return _along(table, order, 1)
 
 
@@ -149,6 +160,8 @@ def write_probs(table: Table, order, *, size=1, threshold=None):
     each drawn as if the others were not; threshold: as in `diffusion.sample`, for "confidence".
     Returns log-probabilities, (texts,) in nats, and passes, (texts,).
     """
+    if order not in ORDERS:
+        raise ValueError(f"order is {order!r}; choose one of {', '.join(map(repr, ORDERS))}")
     size = whole("size", size, "fill at least 1 token in a pass", least=1)
     if threshold is not None:
         advice = "choose a probability above 0 and up to 1"
