@@ -710,6 +710,9 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "canvas.write keep": a_whole(lambda v: on_canvas(keep=v), 0, 1, 5),
     "canvas.write passes": a_whole(lambda v: on_canvas(passes=v), 1, 2, least=1),
     "canvas.write bound": a_real(lambda v: on_canvas(bound=v), 0, 0.5, least=0),
+    "canvas.checked_temperatures temperatures": a_real(
+        lambda v: canvas.checked_temperatures((v, 0.4)), 0.5, least=0, open="("
+    ),
     "canvas.write temperatures": a_real(
         lambda v: on_canvas(first=v), 0.5, least=0, open="(", name="temperatures"
     ),

@@ -159,11 +159,12 @@ def _check(tokens, positions, choices, passes, temperatures, bound):
     return free, choices, torch.linspace(first, last, passes).tolist(), bound
 
 
-def checked_temperatures(both):
+def checked_temperatures(temperatures):
     """The temperatures of the first pass and of the last, as floats."""
-    given, advice = both.tolist() if hasattr(both, "tolist") else both, "give two above 0"
+    advice = "give two above 0"
+    given = temperatures.tolist() if hasattr(temperatures, "tolist") else temperatures
     if not isinstance(given, list | tuple) or len(given) != 2:
-        raise ValueError(f"temperatures is {both}; {advice}")
+        raise ValueError(f"temperatures is {given}; {advice}")
     return tuple(real("temperatures", each, advice, above=0) for each in given)
 
 

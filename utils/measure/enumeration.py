@@ -99,11 +99,9 @@ def along_orders(table: Table) -> torch.Tensor:
 def along(table: Table, order) -> torch.Tensor:
     """The log-probability of each text along one of them, such as range(n): (texts,) in nats.
     Raises ValueError for what is no order of all n."""
-    given, last = order.tolist() if hasattr(order, "tolist") else order, table.n - 1
-    given, advice = (
-        given if isinstance(given, Iterable) else [given],
-        f"name each of 0 to {last} once",
-    )
+    advice, last = f"name each of 0 to {table.n - 1} once", table.n - 1
+    given = order.tolist() if hasattr(order, "tolist") else order
+    given = given if isinstance(given, Iterable) else [given]
     order = [whole("order", each, advice, least=0, most=last) for each in given]
     if sorted(order) != [*range(table.n)]:
         raise ValueError(f"order is {order}; {advice}")
