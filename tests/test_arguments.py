@@ -44,6 +44,7 @@ from utils.experiments import (
     scarce,
     serial,
     speed,
+    stars,
     states,
     taking_back,
 )
@@ -88,7 +89,7 @@ from utils.models.transformer import Transformer, TransformerConfig
 from utils.text import corpus
 from utils.text.tokenizer import byte_pair_tokenizer
 from utils.text.trace import written
-from utils.training import batches
+from utils.training import batches, rearranged
 from utils.training.fit import fit
 from utils.training.losses import next_token_loss
 from utils.training.stack import Stack, fit_stack
@@ -639,6 +640,15 @@ ARGUMENTS |= {  # of proofreading
 SQUARES, TANGLE, SAYS = Squares(2, 1, held_out=0.5), Tangle("ab", 2), Sentences()
 SQUARE = Squares(2, 1, held_out=0.0)
 PLANTED = lively(TransformerConfig(len(SQUARE.vocab), d_model=8, n_layers=1, n_heads=1, max_len=10))
+SOLVER = lively(
+    TransformerConfig(len(SQUARE.vocab), d_model=8, n_layers=1, n_heads=1, max_len=10, causal=False)
+)
+STAR = Graphs(2, 2)
+FINDER = lively(
+    TransformerConfig(
+        len(STAR.vocab), d_model=8, n_layers=1, n_heads=1, max_len=STAR.length, causal=False
+    )
+)
 SAYING = lively(TransformerConfig(len(SAYS.vocab), d_model=8, n_heads=1, max_len=SAYS.length))
 SAID, TORN = SAYS.sample(2, seed=0), torch.full((2,), 2)
 
@@ -700,6 +710,9 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "canvas.write keep": a_whole(lambda v: on_canvas(keep=v), 0, 1, 5),
     "canvas.write passes": a_whole(lambda v: on_canvas(passes=v), 1, 2, least=1),
     "canvas.write bound": a_real(lambda v: on_canvas(bound=v), 0, 0.5, least=0),
+    "canvas.checked_temperatures temperatures": a_real(
+        lambda v: canvas.checked_temperatures((v, 0.4)), 0.5, least=0, open="("
+    ),
     "canvas.write temperatures": a_real(
         lambda v: on_canvas(first=v), 0.5, least=0, open="(", name="temperatures"
     ),
@@ -711,6 +724,20 @@ ARGUMENTS |= {  # of squares, of a canvas, and of slips
     "couplets.Couplets.sample seed": a_seed(lambda v: RHYMES.sample(2, seed=v)),
     "graphs.Graphs arms": a_whole(lambda v: Graphs(v, 2).length, 3, least=2, most=9),
     "graphs.Graphs steps": a_whole(lambda v: Graphs(2, v).length, 3, least=2, most=9),
+    "stars.filled_in passes": a_whole(
+        lambda v: stars.filled_in(FINDER, STAR, STAR.sample(2, seed=0), passes=v),
+        1,
+        2,
+        least=1,
+        most=int((~STAR.question).sum()),
+    ),
+    "planted.anew passes": a_whole(
+        lambda v: planted.anew(SOLVER, SQUARE, SQUARE.sample(2, seed=0), passes=v),
+        1,
+        4,
+        least=1,
+        most=SQUARE.cells,
+    ),
     "graphs.Graphs.sample n": a_whole(lambda v: Graphs(2, 2).sample(v, seed=0), 2),
     "graphs.Graphs.sample seed": a_seed(lambda v: Graphs(2, 2).sample(2, seed=v)),
     "patching.states layer": a_whole(lambda v: patching.states(CAUSAL, TEXT, v, 2), 0, 1, most=1),
@@ -789,6 +816,13 @@ ARGUMENTS |= {  # of serial steps
     ),
     "serial.around_one k": a_whole(
         lambda v: serial.around_one(GAMES, GAME, SHORT, v, SHORT[:, -1]), 2, least=1, most=3
+    ),
+    "serial.filled passes": a_whole(
+        lambda v: serial.filled(GAMES, GAME, SHORT, passes=v, order="random", generator=dice()),
+        1,
+        3,
+        least=1,
+        most=3,
     ),
     "serial.past_struck count": a_whole(lambda v: struck(count=v), 0, 2, most=3),
     "serial.past_struck seed": a_seed(lambda v: struck(seed=v)),
@@ -872,8 +906,6 @@ EXEMPT = {
     "topics.Topics.updated place": "a place in a text that its caller has read",
     "topics.Topics.next_probs first": "a place in a text that its caller has read",
     "arithmetic.threaded_matmul weight": "a matrix",
-    "serial.filled passes": "checked by `sample`, under its name there",
-    "planted.anew passes": "checked by `sample`, under its name there",
     "spelling.unknown start": "a place in a text of the library's own",
     "kept_proofs.doubter n": "how many windows it learns from, a size of the library's own",
     "learned.by_seed n": "looked up among what is kept",
@@ -908,7 +940,6 @@ EXEMPT = {
     "horizon.mixtures seed": HANDED_ON,
     "horizon.own_text seed": HANDED_ON,
     "planning.donors seed": HANDED_ON,
-    "stars.filled_in passes": "checked by `diffusion.sample`, as steps",
     "chance.integers below": "a size of the library's own, to draw from",
     "forced_answers.force n": HANDED_ON,
     "cluster.Cluster patience": "seconds to wait for a worker, a constant but for tests",
@@ -986,6 +1017,12 @@ def letters_of_its_own(batch_size=2, seed=0):
 ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     "blocks.write new": a_whole(lambda v: in_blocks(new=v), 1, 3, least=1),
     "blocks.write size": a_whole(lambda v: in_blocks(size=v), 1, 2, least=1),
+    "blocks.Reader rows": a_whole(
+        lambda v: blocks.Reader(CAUSAL, v).cache.batch_size, 1, 3, least=1
+    ),
+    "blocks.Reader room": a_whole(
+        lambda v: blocks.Reader(CAUSAL, 1, v).cache.max_len, 1, 7, least=1, most=16
+    ),
     "blocks.Rereading length": a_whole(
         lambda v: blocks.Rereading(DENOISER, 19, v).length, 5, least=1
     ),
@@ -1656,6 +1693,98 @@ def test_what_are_no_texts_is_refused(key):
         wrong[..., 2] = token
         with pytest.raises(ValueError, match=f"^token {token} is outside the vocabulary"):
             call(wrong)
+
+
+WRITERS = {  # besides those of `READ` that write
+    "steps": lambda t: diffusion.sample(DENOISER, with_blanks(t), 19, steps=1),
+    "random": lambda t: noisy(order="random", temperature=1.0),
+    "threshold": lambda t: noisy(threshold=0.5),
+    "top_k": lambda t: written_from(t, temperature=1, top_k=3),
+    "top_p": lambda t: written_from(t, temperature=1, top_p=0.5),
+    "masks": lambda t: blocks.write(blocks.Reader(CAUSAL, 2), t, 2, RULE, size=2),
+    "when_filled": lambda t: filling_order.when_filled(DENOISER, with_blanks(t), 19),
+    "continue_each": lambda t: continue_each(CAUSAL, list(t), 2, [3]),
+}
+WRITE = "generate force edit canvas.write revise backtrack gibbs remasking.sample steer"
+WRITE = [*WRITE.split(), "speculative.generate", "trajectories.write", *WRITERS]
+
+
+@pytest.fixture
+def broken():
+    """The models have weights that are no numbers."""
+    before = {model: model.scale.clone() for model in (CAUSAL, DENOISER)}
+    for model in before:
+        model.scale[3] = math.nan
+    yield
+    for model, scale in before.items():
+        model.scale.copy_(scale)
+
+
+@pytest.mark.parametrize("key", WRITE)
+def test_a_model_whose_weights_are_no_numbers_writes_nothing(key, broken):
+    with pytest.raises(ValueError, match=r"^logits hold NaN .*look at the model"):
+        {**READ, **WRITERS}[key](TEXT)
+
+
+TO_BE_FILLED = {
+    "generate trace": lambda v: sampling.generate(CAUSAL, TEXT[:1], 1, trace=v),
+    "force trace": lambda v: forcing.force(CAUSAL, TEXT[:1], [1], 1, trace=v),
+    "markov.generate trace": lambda v: chained(trace=v),
+    "sample trace": lambda v: diffusion.sample(DENOISER, BLANK, 19, trace=v),
+    "edit trace": lambda v: uniform.edit(DENOISER, TEXT[:1], [1], rounds=1, trace=v),
+    "revise trace": lambda v: revision.revise(DENOISER, TEXT[:1], 19, [1], rounds=1, trace=v),
+    "canvas.write history": lambda v: canvas.write(
+        DENOISER, TEXT, [1], [1, 2], passes=2, generator=dice(), history=v
+    ),
+    "blocks.write history": lambda v: blocks.write(
+        blocks.Reader(CAUSAL, 2), TEXT, 2, RULE, size=2, history=v
+    ),
+    "speculative.generate history": lambda v: speculated(history=v),
+}
+
+
+@pytest.mark.parametrize("key", TO_BE_FILLED)
+def test_what_is_to_be_filled_is_a_list(key):
+    for none in (True, "x", 3, ()):
+        with pytest.raises(TypeError, match=f"^{key.split()[-1]} is .*; give a list"):
+            TO_BE_FILLED[key](none)
+    TO_BE_FILLED[key](found := [])
+    assert found
+
+
+def test_what_is_no_cache_is_refused():
+    for none in (None, "x", 1, torch.zeros(2)):
+        with pytest.raises(TypeError, match=r"^cache is .*; give True, False or a KVCache"):
+            written_from(cache=none)
+
+
+@pytest.mark.parametrize("none", [[0.5, 0.5], 1.0, None, "x", TEXT, np.ones(3), torch.tensor(0.5)])
+def test_what_are_no_logits_is_refused(none):
+    for how in (sampling.draw, sampling.distribution, at_temperature):
+        for temperature in (0, 1.0):
+            with pytest.raises(TypeError, match=r"^logits is .*; give a tensor of floats"):
+                how(none, temperature=temperature)
+
+
+WITH_CHANCE = {
+    "draw": lambda g: sampling.draw(LOGITS, temperature=0, generator=g),
+    "generate": lambda g: sampling.generate(CAUSAL, TEXT, 1, generator=g),
+    "sample": lambda g: diffusion.sample(DENOISER, BLANK, 19, generator=g),
+    "loss": lambda g: diffusion.loss(DENOISER, TEXT, 19, generator=g),
+    "uniform.loss": lambda g: uniform.loss(DENOISER, TEXT, [1, 2], generator=g),
+    "elbo": lambda g: diffusion.elbo(DENOISER, TEXT, 19, samples=1, generator=g),
+    "steer": lambda g: guided.steer(CAUSAL, TEXT, 2, guided.Mask(ANYWHERE, 8, 6), generator=g),
+    "trajectories.write": lambda g: trajectories.write(DENOISER, BLANK, 19, generator=g),
+    "in_any_order": lambda g: rearranged.in_any_order(TEXT, 20, generator=g),
+    "middle_last": lambda g: rearranged.middle_last(TEXT, 20, generator=g),
+}
+
+
+@pytest.mark.parametrize("key", WITH_CHANCE)
+def test_a_seed_is_no_generator(key):
+    for none in (0, "0", np.random.default_rng(0)):
+        with pytest.raises(TypeError, match=r"^generator is .*; give one of PyTorch's, such as"):
+            WITH_CHANCE[key](none)
 
 
 RATES = [-0.1, 1.5, math.nan, "3", "0.5", True, [0.5], [0.5, 2], [0.5, True], ["1", "0"], object()]

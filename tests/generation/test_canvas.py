@@ -61,6 +61,16 @@ def test_the_loss_is_that_of_uniform_noise_where_the_guess_says_nothing():
     assert both[0] == both[1] == pytest.approx(torch.tensor(10.0).log().item())
 
 
+@pytest.mark.parametrize("frozen", [torch.ones(8).bool(), torch.ones(4, 8).bool()])
+def test_where_all_is_frozen_there_is_nothing_to_learn(frozen):
+    model = lively(TransformerConfig(**SHAPE, causal=False, tie_embeddings=False))
+    for module in (canvas, uniform):
+        with pytest.raises(
+            ValueError, match=r"^frozen leaves nothing to learn; leave at least one"
+        ):
+            module.loss(model, tokens(4, 8, 10), range(9), frozen=frozen)
+
+
 def test_the_loss_reaches_every_weight():
     model = lively(TransformerConfig(**SHAPE, causal=False, tie_embeddings=False))
     model.requires_grad_(True)
@@ -139,6 +149,8 @@ def test_a_trace_follows_one_text():
         ({"keep": -1}, "keep is -1; give a number of passes, 0 or more, or None"),
         ({"keep": True}, "keep is True; give a number of passes"),
         ({"temperatures": (0.8, 0)}, "temperatures is 0; give two above 0"),
+        ({"temperatures": ()}, r"temperatures is \(\); give two above 0"),
+        ({"temperatures": 0.8}, "temperatures is 0.8; give two above 0"),
         ({"positions": [8]}, r"positions is \[8\]; name at least one of 0 to 7"),
         ({"tokens": tokens(2, 8, 10), "trace": []}, "a trace follows one text"),
     ],

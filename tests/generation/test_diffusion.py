@@ -1,13 +1,14 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_models import Known, lively, tokens
-from utils.generation import diffusion
+from utils.generation import diffusion, uniform
 from utils.models.transformer import Transformer, TransformerConfig
 
 MASK = 9
@@ -68,10 +69,30 @@ def test_rates_that_are_none(rate):
         diffusion.corrupt(tokens(2, 3), rate, 60)
 
 
-@pytest.mark.parametrize("frozen", [torch.zeros(4), torch.zeros(3, dtype=torch.bool)])
+FROZEN = r"^frozen is .*; give a tensor of bool, .* of shape \(2, 4\) or \(4,\)"
+
+
+@pytest.mark.parametrize(
+    "frozen",
+    [
+        torch.zeros(4),
+        torch.zeros(3, dtype=torch.bool),
+        torch.zeros(2, 1, dtype=torch.bool),
+        np.zeros(4, dtype=bool),
+        [True, False, False, False],
+        True,
+        0,
+        "x",
+    ],
+)
 def test_frozen_of_another_kind(frozen):
-    with pytest.raises(ValueError, match=r"frozen is .*shape \(2, 4\) or \(4,\)"):
-        diffusion.corrupt(tokens(2, 4), 0.5, 60, frozen=frozen)
+    text, refused = tokens(2, 4), pytest.raises(ValueError, match=FROZEN)
+    with refused:
+        diffusion.corrupt(text, 0.5, 60, frozen=frozen)
+    with refused:
+        diffusion.hide(text, 0.5, 60, frozen=frozen)
+    with refused:
+        uniform.loss(lambda text: None, text, [1, 2], frozen=frozen)
 
 
 # -- the bound -----------------------------------------------------------------------------------

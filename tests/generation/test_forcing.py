@@ -50,3 +50,9 @@ def test_nothing_to_force_is_an_error():
 def test_rows_to_force_that_fit_no_prompt(forced):
     with pytest.raises(ValueError, match=r"^tokens is . rows of .* ids; give one for all 2 rows"):
         force(small(), WORLD.sample(2, seed=1)[:, :7], forced, 1)
+
+
+def test_a_trace_of_what_is_forced_follows_one_text():
+    with pytest.raises(ValueError, match=r"^a trace follows one text but there are 3 rows"):
+        force(small(), WORLD.sample(3, seed=1)[:, :7], [1], 1, trace=(trace := Trace()))
+    assert not trace

@@ -5,7 +5,7 @@ import torch
 
 from tests.small_models import lively
 from utils.generation import diffusion, guided
-from utils.generation.guided import Guided, Mask, effective_size, particles, steer
+from utils.generation.guided import Guided, Mask, Particles, effective_size, particles, steer
 from utils.measure import enumeration
 from utils.measure.posterior import Listed
 from utils.models.transformer import TransformerConfig
@@ -85,6 +85,19 @@ def test_looking_ahead_writes_the_posterior():
     texts = steer(truth, start(4_000), 4, TARGET.future, cache=False, generator=dice())
     found, many = off(texts, TARGET.posterior)
     assert found < many + 4 * (2 * many) ** 0.5
+
+
+def test_where_no_particle_has_any_weight_the_first_is_picked():
+    texts, none = torch.arange(12).view(2, 3, 2), torch.full((2, 3), -torch.inf)
+    for seed in range(5):
+        found = Particles(texts, none, none[:, 0], none).pick(dice(seed))
+        assert torch.equal(found, texts[:, 0])
+    one = none.clone()
+    one[1, 2] = -3.0
+    assert torch.equal(
+        Particles(texts, one, none[:, 0], none).pick(dice()),
+        torch.stack([texts[0, 0], texts[1, 2]]),
+    )
 
 
 def test_particles_come_nearer_with_their_number_and_know_the_evidence():

@@ -233,6 +233,7 @@ def test_a_row_that_is_done_stays_as_it_is():
         (lambda: Noise(range(3), 2, temperature=-1), "temperature is -1; choose 0"),
         (lambda: Entropy(range(3), 2, bound=-1), "bound is -1; give an entropy"),
         (lambda: Entropy(range(3), 2, temperatures=(0, 1)), "temperatures is 0; give two above"),
+        (lambda: Entropy(range(3), 2, temperatures=[1]), r"temperatures is \[1\]; give two above"),
     ],
 )
 def test_a_rule_that_cannot_be(make, message):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.small_models import lively, tokens
-from utils.generation.sampling import distribution, generate, score
+from utils.generation.sampling import distribution, draw, generate, score
 from utils.models.kv_cache import KVCache
 from utils.models.transformer import TransformerConfig
 
@@ -47,6 +47,22 @@ def test_top_k_keeps_the_k_likeliest(logits, k):
     kept = logits >= logits.sort(descending=True).values[: min(k, len(logits))][-1]
     expected = torch.where(kept, all_probs, 0.0)
     assert torch.allclose(probs, expected / expected.sum(), atol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0, 0.5, 1])
+@pytest.mark.parametrize("knob", [{}, {"top_k": 2}, {"top_p": 0.5}])
+def test_of_what_is_no_distribution_nothing_is_drawn(temperature, knob):
+    nan, inf = float("nan"), float("inf")
+    for row in ([1.0, nan, 0.0], [nan] * 3, [-inf] * 3):
+        for logits in (torch.tensor(row), torch.tensor([[0.0, 1.0, 2.0], row])):
+            with pytest.raises(ValueError, match=r"^logits hold NaN .*look at the model"):
+                draw(logits, temperature=temperature, **knob)
+            if temperature == 0:
+                with pytest.raises(ValueError, match=r"^logits hold NaN .*look at the model"):
+                    distribution(logits, temperature=0, **knob)
+    certain = torch.tensor([[-inf, 0.0, -inf], [-1e30, 1e30, 0.0]])
+    assert draw(certain, temperature=temperature, **knob).tolist() == [1, 1]
+    assert draw(torch.zeros(0, 3), temperature=temperature, **knob).shape == (0,)
 
 
 @given(LOGITS, st.floats(0.01, 1))

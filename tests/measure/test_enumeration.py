@@ -83,6 +83,38 @@ def test_too_many_positions_to_list():
         enumeration.table(Known(), torch.zeros(1, 13, dtype=torch.int64), range(13), 3)
 
 
+@pytest.mark.parametrize(
+    ("free", "message"),
+    [
+        ([1, 1], r"free is \[1, 1\]; name each position once"),
+        ([0, -1], r"free is \[0, -1\]; name at least one of 0 to 2"),
+        ([3], r"free is \[3\]; name at least one of 0 to 2"),
+        ([], r"free is \[\]; name at least one of 0 to 2"),
+        ([0.5], r"free is 0.5; name at least one of 0 to 2"),
+        (3, r"free is \[3\]; name at least one of 0 to 2"),
+        (torch.tensor([True, False, True]), "free is True; name at least one of 0 to 2"),
+    ],
+)
+def test_positions_that_cannot_be_hidden(free, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        enumeration.table(Known(), torch.zeros(1, 3, dtype=torch.int64), free, 3)
+
+
+@pytest.mark.parametrize("order", [[], [0, 1], [0, 1, 1], [0, 1, 3], [-1, 0, 1], 2, "x", None])
+def test_what_is_no_order_of_all_is_refused(order):
+    with pytest.raises(ValueError, match=r"^order is .*; name each of 0 to 2 once$"):
+        enumeration.along(listed(Known()), order)
+    with pytest.raises(ValueError, match=r"^order is .*; choose one of 'confidence', 'random', 'l"):
+        enumeration.write_probs(listed(Known()), order)
+
+
+def test_an_order_may_be_a_tensor():
+    table = listed(Known())
+    expected = enumeration.along(table, [2, 0, 1])
+    assert torch.equal(enumeration.along(table, torch.tensor([2, 0, 1])), expected)
+    assert torch.equal(enumeration.along(table, iter((2, 0, 1))), expected)
+
+
 @pytest.mark.parametrize("doubt", [0.0, 0.3])
 def test_over_all_orders_in_fewer_steps(doubt):
     table = listed(Known(doubt=doubt))

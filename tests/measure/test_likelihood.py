@@ -62,6 +62,23 @@ def test_bits_per_character_are_the_mean_surprise_with_half_a_window_before():
     assert bits_per_character(model, text, 7) == pytest.approx(nats / math.log(2) / 7, rel=1e-4)
 
 
+def test_a_text_shorter_than_a_window_is_refused():
+    causal, blind = (
+        lively(TransformerConfig(10, d_model=16, n_layers=1, n_heads=2, max_len=8, causal=causal))
+        for causal in (True, False)
+    )
+    for text, message in (
+        (tokens(1, 7, 9)[0], "tokens are 7; give a text of at least 8"),
+        (tokens(2, 8, 9), "tokens have shape"),
+    ):
+        with pytest.raises(ValueError, match=f"^{message}"):
+            bits_per_character(causal, text, 7)
+        with pytest.raises(ValueError, match=f"^{message}"):
+            bound_per_character(blind, text, 7, 9, samples=1)
+    with pytest.raises(TypeError, match=r"^tokens are list; give int64 ids"):
+        bits_per_character(causal, [1, 2, 3], 3)
+
+
 def test_a_bound_comes_closer_with_more_samples_and_is_the_same_each_time():
     config = TransformerConfig(10, d_model=16, n_layers=1, n_heads=2, max_len=8, causal=False)
     model, text = lively(config), tokens(1, 40, 9)[0]

@@ -1,3 +1,6 @@
+import random
+
+import numpy as np
 import pytest
 import torch
 
@@ -45,3 +48,10 @@ def test_waiting_times_have_a_mean_of_one_and_the_kind_of_the_numbers():
     waits = chance.exponential_like(torch.zeros(100_000, dtype=torch.float64), seeded())
     assert waits.dtype == torch.float64 and bool((waits >= 0).all())
     assert waits.mean() == pytest.approx(1, abs=0.02) and waits.std() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("generator", [0, True, "0", np.random.default_rng(0), random.Random(0)])
+def test_what_is_no_generator_is_refused(generator):
+    for draw in DRAWS.values():
+        with pytest.raises(TypeError, match=r"^generator is .*; give one of PyTorch's, such as"):
+            draw(generator)

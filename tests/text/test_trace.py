@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.text.trace import Step, Trace, kind_of
+from utils.text.trace import Step, Trace, kind_of, written
 
 
 def step(**changes):
@@ -64,6 +64,7 @@ def test_a_softmax_a_hair_above_one_is_one():
         ({"tokens": []}, "tokens is empty"),
         ({"tokens": [[5, 6, 7]]}, "pick one row of the batch"),
         ({"tokens": [5.0, 6.0, 7.0]}, "tokens must be whole numbers, got 5.0"),
+        ({"tokens": [5, -1, 7]}, "^token -1 is outside the vocabulary"),
         ({"changed": 3}, r"position 3 is outside the text of 3 tokens \(0..2\)"),
         ({"changed": -1}, "position -1 is outside"),
         ({"changed": (1, 1), "probability": (0.5, 0.5)}, "names a position twice"),
@@ -79,6 +80,24 @@ def test_a_softmax_a_hair_above_one_is_one():
 def test_bad_steps_are_refused_with_a_reason(changes, message):
     with pytest.raises(ValueError, match=message):
         step(**changes)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "changed", "message"),
+    [
+        ([0, -1], [1], "^token -1 is outside the vocabulary"),
+        ([0, 4], [1], r"^token 4 is outside the vocabulary \(0..3\)$"),
+        ([0, 1], [2], "position 2 is outside the text of 2 tokens"),
+        ([0, 1], [-1], "position -1 is outside the text of 2 tokens"),
+        ([0, 1], [0, 1], r"^probs has shape \(1, 4\); give a row for each of the 2"),
+        ([0, 1], [], r"^probs has shape \(1, 4\); give a row for each of the 0"),
+    ],
+)
+def test_what_was_not_written_is_refused(tokens, changed, message):
+    probs = torch.full((1, 4), 0.25)
+    with pytest.raises(ValueError, match=message):
+        written(tokens, changed, probs)
+    assert written([0, 9, 1], [2], probs).probability == (0.25,), "a mask elsewhere is none of them"
 
 
 @settings(deadline=None)

@@ -69,3 +69,13 @@ def test_of_several_tokens_at_once_each_head_has_its_own_target():
     assert torch.allclose(
         multi_token_loss(one, rows, given), loss_without(model.model, rows, given)
     )
+
+
+def test_of_slips_alone_there_is_nothing_to_learn():
+    rows = tokens(2, 5)
+    slips = torch.ones_like(rows, dtype=torch.bool)
+    slips[:, 0] = False  # the first token has nothing before it, and is no target
+    heads = MultiToken(lively(TransformerConfig(50, d_model=16, n_layers=2, n_heads=2)), 1)
+    for loss, model in ((loss_without, heads.model), (multi_token_loss, heads)):
+        with pytest.raises(ValueError, match=r"^slips leaves nothing to learn; leave at least one"):
+            loss(model, rows, slips)

@@ -10,11 +10,13 @@ that are about equally frequent.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
 import torch
 
+from utils.models.temperature import checked_choice
 from utils.text import chance
 from utils.text.ids import check_texts, checked_mask
 
@@ -88,7 +90,7 @@ def when_filled(say, tokens, mask_id, *, order="confidence", draw=False, generat
         at = first.masked_fill(~blank, -torch.inf).argmax(1)
         said = said[torch.arange(len(rows)), at]  # (rows, vocab)
         waits = chance.exponential_like(said, generator) if draw else 1.0
-        tokens[rows, at] = (said.exp() / waits).argmax(-1)
+        tokens[rows, at] = checked_choice((said.exp() / waits).argmax(-1), said, above=-math.inf)
         when[rows, at] = i
     return when, tokens
 

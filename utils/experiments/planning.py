@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import torch
 
-from utils.measure.patching import patched, states
+from utils.measure.patching import hooked, patched, states
 
 # -- models that are trained otherwise ------------------------------------------------------------
 
@@ -63,12 +63,8 @@ def narrow(model, gate):
         at = torch.arange(mask.shape[1], device=mask.device)
         return (x, rotary, mask & ~((at[-len(mask) :, None] > gate) & (at < gate)), *others)
 
-    hooks = [layer.register_forward_pre_hook(hide) for layer in model.layers]
-    try:
+    with hooked(layer.register_forward_pre_hook(hide) for layer in model.layers):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 # -- what a model says of a couplet ----------------------------------------------------------------

@@ -77,6 +77,8 @@ def by_bayes(model, world, rows, *, places, candidates):
 
 def anew(model, world, rows, *, passes):
     """Another answer to the same question, in so many passes: (n, length)."""
+    advice = f"choose from 1 to {world.cells}, one cell a pass"
+    passes = whole("passes", passes, advice, least=1, most=world.cells)
     return diffusion.sample(model, _blank(world, rows), world.vocab.mask_id, steps=passes)
 
 

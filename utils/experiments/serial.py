@@ -48,6 +48,7 @@ def written(model, world, rows):
 
 def filled(model, world, rows, *, passes, order, generator=None):
     """A denoiser fills in n blanks, in so many passes and in this order of `diffusion.ORDERS`."""
+    passes = _among(world, "passes", passes, least=1)
     blank = rows.clone()
     blank[:, world.states] = world.vocab.mask_id
     how = {"steps": passes, "order": order, "generator": generator}

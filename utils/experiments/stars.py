@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from utils.generation import diffusion
 from utils.generation.sampling import generate
+from utils.text.numbers import whole
 
 
 def from_the_left(model, world, rows):
@@ -18,7 +19,9 @@ def from_the_left(model, world, rows):
 
 def filled_in(model, world, rows, *, passes, order="confidence", generator=None):
     """The same of a denoiser that fills in the way in so many passes."""
-    mask_id = world.vocab.mask_id
+    mask_id, most = world.vocab.mask_id, int((~world.question).sum())
+    advice = f"choose from 1 to {most}, one node a pass"
+    passes = whole("passes", passes, advice, least=1, most=most)
     blank = rows.masked_fill(~world.question, mask_id)
     how = {"steps": passes, "order": order, "generator": generator}
     return world.right(diffusion.sample(model, blank, mask_id, **how))

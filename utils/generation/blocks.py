@@ -26,7 +26,7 @@ from utils.generation.rounds import check_one_text
 from utils.models.kv_cache import KVCache
 from utils.text.ids import check_texts, checked_mask, token_ids
 from utils.text.numbers import whole
-from utils.text.trace import written
+from utils.text.trace import check_list, written
 
 
 @contextmanager
@@ -52,10 +52,15 @@ def seeing(model, mask, places=None):
 class Reader:
     """A causal model, what it has read of finished text, and its look at a block of unfinished.
 
-    model: a `Transformer` with causal=True. rows: texts side by side. room: positions at most.
+    model: a `Transformer` with causal=True. rows: texts side by side. room: positions at most; None
+    is the model's own max_len. Raises ValueError for what is out of range.
     """
 
     def __init__(self, model, rows=1, room=None):
+        rows, most = whole("rows", rows, "take at least 1", least=1), model.config.max_len
+        if room is not None:
+            advice = f"choose 1 to {most}, the model's own, or None"
+            room = whole("room", room, advice, least=1, most=most)
         self.model, self.layers, self.output = model, model.layers, model.output
         self.cache = KVCache.like(model, rows, room)
 
@@ -113,6 +118,7 @@ def write(reader, prompt, new, rule, *, size, generator=None, trace=None, histor
     size = whole("size", size, "a block has at least 1 token", least=1)
     check_texts(prompt)
     check_one_text(prompt, trace)
+    check_list("history", history)
     tokens, finished, end = prompt, prompt, prompt.shape[1] + new
     while tokens.shape[1] < end:
         reader.keep(finished)

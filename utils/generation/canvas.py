@@ -26,8 +26,8 @@ from utils.generation.sampling import draw
 from utils.generation.uniform import disturb
 from utils.text.ids import check_texts, token_ids
 from utils.text.numbers import real, whole
-from utils.text.trace import written
-from utils.training.losses import NO_TARGET
+from utils.text.trace import check_list, written
+from utils.training.losses import NO_TARGET, without
 
 SETTLED = 0.005  # nats: with less entropy than this on average, a text is done
 
@@ -60,7 +60,7 @@ def loss(model, tokens, choices, *, frozen=None, generator=None):
     guess = torch.zeros(*tokens.shape, model.config.vocab_size, device=tokens.device)
     with torch.no_grad():
         guess[::2] = model(noisy[::2]).softmax(-1)
-    targets = tokens if frozen is None else tokens.masked_fill(frozen.to(tokens.device), NO_TARGET)
+    targets = tokens if frozen is None else without(tokens, frozen, "frozen")
     logits = read(model, noisy, guess)
     return cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET)
 
@@ -102,6 +102,7 @@ def write(
     free, choices, warmths, bound = _check(tokens, positions, choices, passes, temperatures, bound)
     keep = _check_keep(keep, passes)
     check_one_text(tokens, trace)
+    check_list("history", history)
     canvas, answer, guess = tokens.clone(), tokens.clone(), None
     stays = torch.zeros_like(tokens, dtype=torch.bool)
     rows = torch.arange(len(tokens), device=tokens.device)  # those that are not done
@@ -153,9 +154,18 @@ def _check(tokens, positions, choices, passes, temperatures, bound):
     free[positions] = True
     passes = whole("passes", passes, "take at least 1", least=1)
     bound = real("bound", bound, "give an entropy in nats, 0 or more", least=0)
-    first, last = (real("temperatures", t, "give two above 0", above=0) for t in temperatures)
+    first, last = checked_temperatures(temperatures)
     choices = token_ids("choices", choices, device=tokens.device)
     return free, choices, torch.linspace(first, last, passes).tolist(), bound
+
+
+def checked_temperatures(temperatures):
+    """The temperatures of the first pass and of the last, as floats."""
+    advice = "give two above 0"
+    given = temperatures.tolist() if hasattr(temperatures, "tolist") else temperatures
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise ValueError(f"temperatures is {given}; {advice}")
+    return tuple(real("temperatures", each, advice, above=0) for each in given)
 
 
 def _check_keep(keep, passes):

@@ -246,10 +246,13 @@ def _free(tokens, frozen):
     """Where a token may be hidden, (batch, length) bool."""
     if frozen is None:
         return torch.ones_like(tokens, dtype=torch.bool)
-    if frozen.dtype != torch.bool or frozen.shape not in (tokens.shape, tokens.shape[-1:]):
+    shapes = tokens.shape, tokens.shape[-1:]
+    tensor = isinstance(frozen, torch.Tensor)
+    if not tensor or frozen.dtype != torch.bool or frozen.shape not in shapes:
+        what = f"{frozen.dtype} of shape {tuple(frozen.shape)}" if tensor else repr(frozen)
         raise ValueError(
-            f"frozen is {frozen.dtype} of shape {tuple(frozen.shape)}; give bool, True where a "
-            f"token must stay, of shape {tuple(tokens.shape)} or {tuple(tokens.shape[-1:])}"
+            f"frozen is {what}; give a tensor of bool, True where a token must stay, of shape "
+            f"{tuple(shapes[0])} or {tuple(shapes[1])}"
         )
     return ~frozen.to(tokens.device).expand(tokens.shape)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import torch
 
+from utils.generation.rounds import check_one_text
 from utils.generation.sampling import generate
 from utils.models.transformer import check_tokens
 from utils.text.ids import token_ids
@@ -24,6 +25,7 @@ def force(model, prompt, tokens, max_new_tokens, *, trace: Trace | None = None, 
     check_tokens(prompt, model.config)
     tokens = _checked(tokens, prompt, model.config.vocab_size)
     text = torch.cat([prompt, tokens.expand(len(prompt), -1)], 1)
+    check_one_text(prompt, trace)
     if trace is not None:
         with torch.no_grad():
             probs = model(text).softmax(-1)

@@ -63,8 +63,12 @@ class Particles:
     sizes: torch.Tensor
 
     def pick(self, generator=None):
-        """One text for each prompt, as likely as its weight: (rows, length)."""
-        chosen = draw(self.log_weights, generator=generator)
+        """One text for each prompt, as likely as its weight: (rows, length). Where none has any,
+        the first."""
+        first = torch.full_like(self.log_weights, -torch.inf)
+        first[:, 0] = 0.0
+        lost = (self.log_weights == -torch.inf).all(-1, keepdim=True)
+        chosen = draw(torch.where(lost, first, self.log_weights), generator=generator)
         return self.texts[torch.arange(len(chosen), device=chosen.device), chosen]
 
 

@@ -3,6 +3,7 @@
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from utils.generation.sampling import draw
 from utils.models.kv_cache import KVCache
 from utils.models.transformer import LAST, logits_at
 from utils.text.ids import check_text, token_ids
@@ -29,7 +30,7 @@ def continue_each(model, prompts: list[torch.Tensor], n, stop) -> list[torch.Ten
     tokens, ended = given[:, : lengths.min()], torch.zeros_like(lengths, dtype=torch.bool)
     while not ended.all():
         at = tokens.shape[1]
-        new = logits_at(model, tokens[:, cache.length :], LAST, cache).argmax(-1)
+        new = draw(logits_at(model, tokens[:, cache.length :], LAST, cache), temperature=0)
         if at < given.shape[1]:
             new = torch.where(at < lengths, given[:, at], new)
         tokens = torch.cat([tokens, new[:, None]], 1)

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from utils.generation.canvas import SETTLED
+from utils.generation.canvas import SETTLED, checked_temperatures
 from utils.generation.canvas import _among as among
 from utils.generation.canvas import _surest as surest
 from utils.generation.sampling import draw
@@ -157,9 +157,9 @@ class Entropy:
 
     def __post_init__(self):
         bound = real("bound", self.bound, "give an entropy in nats, 0 or more", least=0)
-        both = [real("temperatures", t, "give two above 0", above=0) for t in self.temperatures]
+        both = checked_temperatures(self.temperatures)
         _put(self, choices=_choices(self), passes=_passes(self))
-        _put(self, bound=bound, temperatures=tuple(both))
+        _put(self, bound=bound, temperatures=both)
 
     def begin(self, rows, size, device, generator=None):
         noise = _noise(self.choices, (rows, size), device, generator)

@@ -6,6 +6,7 @@ import torch
 
 from utils.text.ids import check_texts
 from utils.text.numbers import LARGEST, whole
+from utils.text.trace import check_list
 
 
 def until_settled(tokens, change, rounds):
@@ -26,23 +27,25 @@ def until_settled(tokens, change, rounds):
     return tokens
 
 
-def checked_positions(tokens, positions):
-    """The positions as a tensor, (k,) int64; a clear error unless all are in the text, and that
-    is one."""
+def checked_positions(tokens, positions, name="positions"):
+    """The positions as a tensor, (k,) int64; a clear error, with the name of the argument, unless
+    all are in the text, and that is one."""
     check_texts(tokens)
     length = tokens.shape[1]
     advice = f"name at least one of 0 to {length - 1}"
     if not isinstance(positions, torch.Tensor) or positions.dtype != torch.int64:
         given = positions.tolist() if hasattr(positions, "tolist") else positions
         given = given if isinstance(given, Iterable) else [given]
-        positions = [whole("positions", each, advice, least=-LARGEST) for each in given]
+        positions = [whole(name, each, advice, least=-LARGEST) for each in given]
     positions = torch.as_tensor(positions, dtype=torch.int64, device=tokens.device).reshape(-1)
     if not len(positions) or not (0 <= int(positions.min()) <= int(positions.max()) < length):
-        raise ValueError(f"positions is {positions.tolist()}; {advice}")
+        raise ValueError(f"{name} is {positions.tolist()}; {advice}")
     return positions
 
 
 def check_one_text(tokens, trace):
-    """Raise a clear error where a trace is asked for and there is more than one text to follow."""
+    """Raise a clear error where a trace is asked for and there is more than one text to follow, or
+    no list to write it into."""
+    check_list("trace", trace)
     if trace is not None and len(tokens) > 1:
         raise ValueError(f"a trace follows one text but there are {len(tokens)} rows; pass one row")

@@ -12,12 +12,17 @@ import math
 import torch
 
 from utils.models.kv_cache import KVCache
-from utils.models.temperature import at_temperature, check_temperature
+from utils.models.temperature import (
+    at_temperature,
+    check_logits,
+    check_temperature,
+    checked_choice,
+)
 from utils.models.transformer import LAST, check_tokens, logits_at
 from utils.text import chance
 from utils.text.ids import token_ids
 from utils.text.numbers import real, whole
-from utils.text.trace import written
+from utils.text.trace import check_list, written
 
 
 def distribution(logits, *, temperature=1.0, top_k=None, top_p=None):
@@ -44,13 +49,17 @@ def draw(logits, *, temperature=1.0, top_k=None, top_p=None, generator=None):
     """One token from each row: (..., vocab) logits or log-probabilities -> (...) int64.
 
     The draw is a race. Each token waits for a random time with a mean of 1 / its probability; the
-    first to arrive is token i with exactly the probability of i.
+    first to arrive is token i with exactly the probability of i. Raises ValueError where there is
+    nothing to draw from, and for a knob out of range; TypeError for a generator that is none.
     """
     temperature, top_k, top_p = check_knobs(temperature, top_k, top_p)
+    chance.check_generator(generator)
     if temperature == 0:
-        return logits.argmax(-1)
+        check_logits(logits)
+        return checked_choice(logits.argmax(-1), logits, above=-math.inf)
     probs = distribution(logits, temperature=temperature, top_k=top_k, top_p=top_p)
-    return (probs / chance.exponential_like(probs, generator)).argmax(-1)
+    chosen = (probs / chance.exponential_like(probs, generator)).argmax(-1)
+    return checked_choice(chosen, probs, above=0)
 
 
 def generate(
@@ -145,6 +154,7 @@ def _check_prompt(model, prompt, max_new_tokens, trace):
             f"a prompt of {length} tokens and max_new_tokens={max_new_tokens} are too many: this "
             f"model's max_len={max_len}; ask for at most {max_len - length} new ones"
         )
+    check_list("trace", trace)
     if trace is not None and batch > 1:
         raise ValueError(f"a trace follows one text but the prompt has {batch} rows; pass one row")
     return max_new_tokens
@@ -165,6 +175,8 @@ def _cache_for(model, prompt, max_new_tokens, cache):
         return KVCache.like(model, batch, room)
     if cache is False:
         return None
+    if not isinstance(cache, KVCache):
+        raise TypeError(f"cache is {cache!r}; give True, False or a KVCache that holds the prompt")
     if cache.length >= length:
         raise ValueError(
             f"the cache holds {cache.length} positions and the prompt has {length}: at least its "

@@ -25,6 +25,7 @@ from utils.models.kv_cache import KVCache
 from utils.models.transformer import LAST, check_tokens, logits_at
 from utils.text import chance
 from utils.text.numbers import whole
+from utils.text.trace import check_list
 
 
 @torch.inference_mode()
@@ -51,6 +52,7 @@ def generate(
     Raises ValueError like `sampling.generate`, and for a number ahead below 0.
     """
     max_new_tokens = _check(model, prompt, max_new_tokens)
+    check_list("history", history)
     ahead = whole("ahead", ahead, "guess 0 tokens or more", least=0)
     temperature, top_k, top_p = check_knobs(temperature, top_k, top_p)
     knobs = {"temperature": temperature, "top_k": top_k, "top_p": top_p}

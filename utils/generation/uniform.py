@@ -13,11 +13,12 @@ from torch.nn.functional import cross_entropy
 
 from utils.generation.diffusion import corrupt, spread_rates
 from utils.generation.rounds import check_one_text, checked_positions, until_settled
+from utils.models.temperature import checked_choice
 from utils.text import chance
 from utils.text.ids import check_texts, size_for, token_ids
 from utils.text.numbers import real, whole
 from utils.text.trace import written
-from utils.training.losses import NO_TARGET
+from utils.training.losses import NO_TARGET, without
 
 
 def disturb(tokens, rate, choices, *, frozen=None, generator=None):
@@ -43,7 +44,7 @@ def loss(model, tokens, choices, *, frozen=None, generator=None):
     choices = token_ids("choices", choices, size_for(model))
     rates = spread_rates(tokens, generator)
     noisy = disturb(tokens, rates, choices, frozen=frozen, generator=generator)
-    targets = tokens if frozen is None else tokens.masked_fill(frozen.to(tokens.device), NO_TARGET)
+    targets = tokens if frozen is None else without(tokens, frozen, "frozen")
     return cross_entropy(model(noisy).flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET)
 
 
@@ -72,6 +73,7 @@ def edit(model, tokens, positions, *, rounds, most=None, threshold=0.0, trace=No
     def once(before):
         probs = model(before).softmax(-1)
         present, (likeliest, best) = probs.gather(-1, before[..., None])[..., 0], probs.max(-1)
+        checked_choice(best, probs, above=0)
         wrong = free & (best != before) & (likeliest > threshold)
         least = present.masked_fill(~wrong, 2.0).argsort(dim=-1, stable=True).argsort(dim=-1)
         changed = wrong & (least < most)

@@ -9,11 +9,13 @@ Sa and Kuleshov 2026, arXiv:2603.01367.)
 
 import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 
+from utils.generation.diffusion import ORDERS
 from utils.generation.rounds import checked_positions
 from utils.text.ids import checked_mask
 from utils.text.numbers import real, whole
@@ -40,12 +42,13 @@ class Table:
 def table(say, texts, free, mask_id) -> Table:
     """List it all. say: `say(tokens)` -> (batch, length, vocab) log-probabilities in nats.
 
-    texts: (texts, length) int64. free: the positions that can be hidden, at most 12.
+    texts: (texts, length) int64. free: the positions that can be hidden, at most 12, each once.
     """
-    n, mask_id = len(free), checked_mask(mask_id)
-    if not 1 <= n <= 12:
+    mask_id, free = checked_mask(mask_id), checked_positions(texts, free, "free")
+    if (n := len(free)) > 12:
         raise ValueError(f"free names {n} positions; with 1 to 12 the states can be listed")
-    free = checked_positions(texts, free)
+    if len(free.unique()) < n:
+        raise ValueError(f"free is {free.tolist()}; name each position once")
     numbers, bits = (torch.arange(k, device=texts.device) for k in (2**n, n))
     hidden = numbers[:, None] >> bits & 1 == 1  # (2^n, n)
     states = texts[:, None].repeat(1, 2**n, 1)
@@ -94,7 +97,14 @@ def along_orders(table: Table) -> torch.Tensor:
 
 
 def along(table: Table, order) -> torch.Tensor:
-    """The log-probability of each text along one of them, such as range(n): (texts,) in nats."""
+    """The log-probability of each text along one of them, such as range(n): (texts,) in nats.
+    Raises ValueError for what is no order of all n."""
+    advice, last = f"name each of 0 to {table.n - 1} once", table.n - 1
+    given = order.tolist() if hasattr(order, "tolist") else order
+    given = given if isinstance(given, Iterable) else [given]
+    order = [whole("order", each, advice, least=0, most=last) for each in given]
+    if sorted(order) != [*range(table.n)]:
+        raise ValueError(f"order is {order}; {advice}")
     return _along(table, order, 1)
 
 
@@ -148,6 +158,8 @@ def write_probs(table: Table, order, *, size=1, threshold=None):
     each drawn as if the others were not; threshold: as in `diffusion.sample`, for "confidence".
     Returns log-probabilities, (texts,) in nats, and passes, (texts,).
     """
+    if order not in ORDERS:
+        raise ValueError(f"order is {order!r}; choose one of {', '.join(map(repr, ORDERS))}")
     size = whole("size", size, "fill at least 1 token in a pass", least=1)
     if threshold is not None:
         advice = "choose a probability above 0 and up to 1"

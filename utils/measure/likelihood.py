@@ -8,7 +8,7 @@ import torch
 from utils.generation import diffusion
 from utils.generation.sampling import score
 from utils.measure import enumeration
-from utils.text.ids import check_texts
+from utils.text.ids import check_text, check_texts
 from utils.text.numbers import whole
 
 ORDERS = ("random", "left-to-right")
@@ -82,7 +82,7 @@ def bits_per_character(model, tokens, n_characters):
     scored once, with at least half a window before it (the first half window has less).
     """
     n_characters = _check_characters(n_characters)
-    length = model.config.max_len
+    length = _check_length(model, tokens)
     half = length // 2
     overlapping = tokens.unfold(0, length, half)  # (windows, length)
     nats = -score(model, overlapping[:1])[:, : half - 1].sum()
@@ -102,7 +102,7 @@ def bound_per_character(model, tokens, n_characters, mask_id, *, samples):
     samples: noisy versions of each window; see `diffusion.elbo`.
     """
     n_characters = _check_characters(n_characters)
-    length = model.config.max_len
+    length = _check_length(model, tokens)
     half = length // 2
     generator = torch.Generator().manual_seed(0)
 
@@ -121,6 +121,17 @@ def bound_per_character(model, tokens, n_characters, mask_id, *, samples):
     if left_over:
         total += nats(tokens[None, -length:], length - left_over)
     return total / math.log(2) / n_characters
+
+
+def _check_length(model, tokens):
+    """How long a window of the text is; a clear error unless it is one, as long as that."""
+    check_text(tokens)
+    length = model.config.max_len
+    if len(tokens) < length:
+        raise ValueError(
+            f"tokens are {len(tokens)}; give a text of at least {length}, the model's max_len"
+        )
+    return length
 
 
 def _check_characters(n_characters):

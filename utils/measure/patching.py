@@ -5,7 +5,7 @@ in its place and see what the model does (activation patching: Vig et al. 2020, 
 Meng et al. 2022, arXiv:2202.05262).
 """
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 
@@ -16,15 +16,20 @@ from utils.text.numbers import whole
 def after_layers(model, see):
     """Within this, `see(layer, stream)` is called with what each layer, counted from 0, leaves in
     the stream; what it returns, if anything, takes the stream's place."""
-    hooks = [
+    with hooked(
         module.register_forward_hook(lambda module, given, out, layer=layer: see(layer, out))
         for layer, module in enumerate(model.layers)
-    ]
-    try:
+    ):
         yield
-    finally:
+
+
+@contextmanager
+def hooked(hooks):
+    """Hooks of PyTorch are taken off at the end of this, whatever happens in it."""
+    with ExitStack() as until_then:
         for hook in hooks:
-            hook.remove()
+            until_then.enter_context(hook)
+        yield
 
 
 @torch.no_grad()
@@ -87,7 +92,5 @@ def _watched(model, layer, see):
         hook = block.register_forward_pre_hook(before)
     else:
         hook = model.layers[-1].register_forward_hook(lambda block, given, out: see(out))
-    try:
+    with hook:
         yield
-    finally:
-        hook.remove()

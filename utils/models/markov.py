@@ -19,7 +19,7 @@ import torch
 
 from utils.models.temperature import at_temperature
 from utils.text.numbers import SEED, real, whole
-from utils.text.trace import Trace, written
+from utils.text.trace import Trace, check_list, written
 
 
 @dataclass(frozen=True)
@@ -261,6 +261,7 @@ def generate(
     prompt = torch.as_tensor(prompt)
     _checked_tokens(prompt.ravel(), chain.vocab_size)
     prompt = prompt.to(torch.int64)
+    check_list("trace", trace)
     if trace is not None and prompt.ndim != 1:
         raise ValueError("trace follows a single text; give a prompt of shape (t,)")
     tokens = prompt[None] if prompt.ndim == 1 else prompt

@@ -21,12 +21,22 @@ def integers(below: int, shape, *, device, generator=None) -> torch.Tensor:
 
 def exponential_like(numbers: torch.Tensor, generator=None) -> torch.Tensor:
     """Waiting times with a mean of 1, one for each of these numbers."""
-    place = numbers.device if generator is None else generator.device
+    place = _place(numbers.device, generator)["device"]
     waits = torch.empty_like(numbers, device=place).exponential_(generator=generator)
     return waits.to(numbers.device)
 
 
+def check_generator(generator) -> None:
+    """Raise TypeError unless it is a generator of PyTorch's, or None."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"generator is {generator!r}; give one of PyTorch's, such as "
+            "torch.Generator().manual_seed(0)"
+        )
+
+
 def _place(device, generator):
+    check_generator(generator)
     return {
         "generator": generator,
         "device": device if generator is None else generator.device,

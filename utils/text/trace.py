@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from utils.text.numbers import whole
+from utils.text.numbers import row_of_ids, whole
 
 KINDS = ("ar", "diffusion")
 
@@ -36,7 +36,8 @@ class Step:
         stood there; kept likeliest first. Leave it out where it was not recorded.
 
     A single number will do for a list of one; tensors and arrays are converted. Raises ValueError
-    when the lengths disagree, a position is outside the text, or a probability outside [0, 1].
+    when the lengths disagree, a position is outside the text, a token below 0, or a probability
+    outside [0, 1].
     """
 
     tokens: tuple[int, ...]
@@ -49,6 +50,8 @@ class Step:
         tokens = _ids("tokens", self.tokens)
         if not tokens:
             raise ValueError("tokens is empty: a step records the whole text, at least one token")
+        if min(tokens) < 0:
+            raise ValueError(f"token {min(tokens)} is outside the vocabulary; ids begin with 0")
         changed = _ids("changed", self.changed)
         for position in changed:
             if not 0 <= position < len(tokens):
@@ -110,8 +113,14 @@ def written(tokens, changed, probs, *, most=5, note="") -> Step:
     gave every token there. most: how many alternatives are kept; those without any chance are not.
     """
     most = whole("most", most, "keep 0 or more", least=0)
-    tokens, changed = _list(tokens), _list(changed)
-    own = [tokens[position] for position in changed]
+    text = Step(tokens, changed, [0.0] * len(_list(changed)))  # checked, before it is looked up
+    tokens, changed = text.tokens, text.changed
+    if probs.shape[:-1] != (len(changed),):
+        raise ValueError(
+            f"probs has shape {tuple(probs.shape)}; give a row for each of the {len(changed)} "
+            "changed positions, what each token of the vocabulary was given there"
+        )
+    own = row_of_ids([tokens[position] for position in changed], probs.shape[-1])
     likeliest = probs.argsort(dim=-1, descending=True, stable=True)[:, : most + 1].tolist()
     probs = probs.cpu()
     others = [
@@ -120,6 +129,12 @@ def written(tokens, changed, probs, *, most=5, note="") -> Step:
     ]
     given = [float(p[token]) for token, p in zip(own, probs, strict=True)]
     return Step(tokens, changed, given, note=note, alternatives=others)
+
+
+def check_list(name, value) -> None:
+    """Raise TypeError unless something can be appended to it, or it is None."""
+    if value is not None and not hasattr(value, "append"):
+        raise TypeError(f"{name} is {value!r}; give a list that is to be filled, or None")
 
 
 def kind_of(steps: list[Step]) -> str:

@@ -13,6 +13,8 @@ Both need tokens that no text has: their ids begin after those of the vocabulary
 
 import torch
 
+from utils.text import chance
+
 
 def in_any_order(rows, first_place, generator=None):
     """`<s>` and then each token behind the token of its place, in a random order.
@@ -21,8 +23,8 @@ def in_any_order(rows, first_place, generator=None):
     first_place + i. Returns (batch, 2 * length - 1): the tokens stand at 2, 4, 6, …
     """
     batch, length = rows.shape
-    order = torch.rand(batch, length - 1, generator=generator).argsort(1) + 1
-    return placed(rows, order, first_place)
+    lots = chance.uniform((batch, length - 1), device=rows.device, generator=generator)
+    return placed(rows, lots.argsort(1) + 1, first_place)
 
 
 def placed(rows, order, first_place):
@@ -38,7 +40,7 @@ def middle_last(rows, gap, generator=None):
     place for it. Returns (batch, length + 2).
     """
     batch, length = rows.shape
-    lots = torch.rand(2, batch, 1, generator=generator)
+    lots = chance.uniform((2, batch, 1), device=rows.device, generator=generator)
     size = 1 + (lots[0] * (length - 1)).long()
     start = 1 + (lots[1] * (length - size)).long()
     return cut(rows, start, size, gap)
