@@ -39,8 +39,8 @@ MARKUP = re.compile(
 LEADS = r"^(What each side has to concede\.|What this chapter cannot show\.)"
 POOLED = re.compile(r"\brate\(\s*torch\.(cat|stack)\(")
 ONE_OF_MANY = re.compile(
-    r"(?<![\w.,])1 (?:arm|bit|candidate|character|edge|layer|letter|mask|mistake|model|move|node|pair"
-    r"|pass|question|round|sample|seed|sentence|step|text|token|word)e?s\b(?! \d)"
+    r"(?<![\w.,])1 (?:arm|bit|candidate|character|edge|layer|letter|mask|mistake|model|move|node"
+    r"|pair|pass|question|round|sample|seed|sentence|step|text|token|word)e?s\b(?! \d)"
 )
 PAPER = re.compile(
     r"https?://(?:doi\.org|arxiv\.org|aclanthology\.org|openreview\.net|jmlr\.org)/[^\s)>]+"
