@@ -268,8 +268,9 @@ class Examiner:
             if time.monotonic() > self.until:
                 return
             if index in self.needed:
-                if self.execute(index, cell["ours"], namespace, hidden)["changed"]:
-                    self.find(index, spoils(cell))
+                with contextlib.closing(Trial(self, index, namespace)) as trial:
+                    if trial.run(cell["ours"], hidden)["changed"]:
+                        self.find(index, spoils(cell))
             elif cell["kind"] != "test":
                 continue
             elif cell["not run"]:
@@ -297,7 +298,7 @@ class Examiner:
         child = os.fork()
         if child == 0:
             try:
-                with Trial(self, index, dict(namespace)) as trial:
+                with contextlib.closing(Trial(self, index, dict(namespace))) as trial:
                     outcome = trial.run(source, hidden)
                     forth.send(outcome)
                     if rest and not outcome["error"] and forth.receive():
@@ -352,10 +353,6 @@ class Examiner:
             self.drop(index)  # without these it could not go on as it has begun
         return {**shown(outcome), "verdict": "failed" if outcome["error"] else "passed"}
 
-    def execute(self, index, source, namespace, hidden):
-        with Trial(self, index, namespace) as trial:
-            return trial.run(source, hidden)
-
     def open(self, index):
         """(a channel to a fork of the copy that was left there, its process)."""
         if index not in self.copies:
@@ -374,17 +371,14 @@ class Examiner:
 
 
 class Trial:
-    """One of the teacher's cells, in which students' names ask a process of the student's: with
-    Trial(examiner, index, namespace) as trial, that is there until the end of the block."""
+    """One of the teacher's cells, in which students' names ask a process of the student's, that is
+    there until `close`."""
 
     def __init__(self, examiner, index, namespace):
         self.examiner, self.cell, self.namespace = examiner, examiner.cells[index], namespace
         self.index, self.peer, self.process = index, None, None
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         if self.process:
             self.examiner.close(self.channel, self.process)
 
