@@ -69,6 +69,10 @@ class Course:
         """Such as submitted/alice/01_markov_chains."""
         return self.root / step / student / assignment
 
+    def notebook(self, step, assignment, student="."):
+        """The path of an assignment's notebook there."""
+        return self.folder(step, student, assignment) / f"{assignment}.ipynb"
+
     def names(self, only=None):
         """Its assignments, or the one named. Raises GradingError when there is none such."""
         found = sorted(
@@ -90,9 +94,9 @@ class Course:
 
     def cell_names(self, assignment):
         """The names of an assignment's cells; none of one whose source cannot be read."""
-        path = self.folder("source", assignment=assignment) / f"{assignment}.ipynb"
         try:
-            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            text = self.notebook("source", assignment).read_text(encoding="utf-8")
+            cells = json.loads(text)["cells"]
             known = [one["metadata"].get("nbgrader") or {} for one in cells]
             return {one["grade_id"] for one in known if one}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -172,21 +176,29 @@ class OneFolder:
 
     elsewhere = None  # the folder to which it writes for now
 
+    def __init__(self, course, assignment, student="."):
+        directory = course.directory(assignment, student)
+        super().__init__(coursedir=directory, config=course.config, force=True)
+        self.log = logging.getLogger(__name__)
+        self.log.setLevel(logging.ERROR)
+
     @property
     def _output_directory(self):
         return self.elsewhere or super()._output_directory
 
     def files(self):
-        """{path in the folder: bytes} of what it makes."""
-        with tempfile.TemporaryDirectory() as self.elsewhere:
-            self.start()
-            made = self.destination()
-            self.elsewhere = None
-            return {
-                path.relative_to(made): path.read_bytes()
-                for path in sorted(made.rglob("*"))
-                if path.is_file()
-            }
+        """{path in the folder: bytes} of what it makes. Raises GradingError where it cannot."""
+        try:
+            with tempfile.TemporaryDirectory() as self.elsewhere:
+                self.start()
+                made = self.destination()
+                self.elsewhere = None
+                paths = [path for path in sorted(made.rglob("*")) if path.is_file()]
+                return {path.relative_to(made): path.read_bytes() for path in paths}
+        except (Exception, SystemExit) as error:
+            student, assignment = self.coursedir.student_id, self.coursedir.assignment_id
+            whose = "the students'" if student == "." else f"{student}'s"
+            raise GradingError(f"nbgrader cannot make {whose} {assignment}: {error}") from error
 
     def store(self, files):
         """Write them, each in one step, in place of what is in the folder. Returns the folder."""
@@ -250,8 +262,14 @@ def marks(cell):
 
 def template(course, name):
     """Read an assignment's source. Raises GradingError when it is not a valid one."""
-    path = course.folder("source", assignment=name) / f"{name}.ipynb"
-    return _template(course, name, path.read_text(encoding="utf-8"))
+    return _template(course, name, course.notebook("source", name).read_text(encoding="utf-8"))
+
+
+def solutions(course, name):
+    """{name of a cell: the instructor's solution in it}, of those with code."""
+    cells = nbformat.read(course.notebook("source", name), as_version=4).cells
+    code = [one for one in cells if one.cell_type == "code" and marks(one).get("solution")]
+    return {marks(one)["grade_id"]: one.source for one in code}
 
 
 @functools.lru_cache(32)

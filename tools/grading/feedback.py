@@ -6,7 +6,6 @@ name, NAME_NUMBER_assignsubmission_file.
 """
 
 import io
-import logging
 import re
 import zipfile
 from pathlib import Path
@@ -89,13 +88,8 @@ def folder_of(path, spellings):
 def page(course, student, name):
     """Let nbgrader make one page, that runs and loads nothing; formulas are shown as they were
     written. Returns its path."""
-    converter = Page(coursedir=course.directory(name, student), config=course.config, force=True)
-    converter.log = logging.getLogger("feedback")
-    converter.log.setLevel(logging.ERROR)
-    try:
-        files = converter.files()
-    except (Exception, SystemExit) as error:
-        raise GradingError(f"nbgrader cannot make {student}'s {name}: {error}") from error
+    converter = Page(course, name, student)
+    files = converter.files()
     path = Path(f"{name}.html")
     text = re.sub(r"<script\b.*?</script\s*>", "", files[path].decode(), flags=re.S | re.I)
     files[path] = text.replace("<head>", f"<head>\n{pages.ALONE}", 1).encode()

@@ -153,13 +153,12 @@ class Job:
             return False
         if card.notes[: len(one.notes)] != list(one.notes):
             return False
-        folder = self.course.folder("autograded", one.student, one.assignment)
         with self.course.gradebook() as book:
             try:
                 book.find_submission(one.assignment, one.student)
             except MissingEntry:
                 return False
-        return (folder / f"{one.assignment}.ipynb").exists()
+        return self.course.notebook("autograded", one.assignment, one.student).exists()
 
     def examine(self, one):
         """Run one submission; in a thread. Touches nothing but the sandbox, and parses no Python:
