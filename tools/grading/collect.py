@@ -58,7 +58,11 @@ def collect(course, name):
     """Fill `submitted` from what was downloaded of an assignment. Returns Found."""
     found = look(course, name)
     for student, one in found.chosen.items():
-        put(course.folder("submitted", student, name), name, one.data, one.when)
+        path = course.notebook("submitted", name, student)
+        stamp = f"{one.when:%Y-%m-%d %H:%M:%S} UTC\n".encode()
+        for file, data in ((path, one.data), (path.with_name("timestamp.txt"), stamp)):
+            if not file.exists() or file.read_bytes() != data:
+                write(file, data)
     return found
 
 
@@ -150,14 +154,6 @@ def once(choices):
         if not found or found[-1].data != one.data:
             found.append(one)
     return found
-
-
-def put(folder, name, data, when):
-    path = folder / f"{name}.ipynb"
-    stamp = f"{when:%Y-%m-%d %H:%M:%S} UTC\n"
-    for file, content in ((path, data), (folder / "timestamp.txt", stamp.encode())):
-        if not file.exists() or file.read_bytes() != content:
-            write(file, content)
 
 
 def whose(path, students, patterns, listed):

@@ -260,11 +260,6 @@ def marks(cell):
     return cell.metadata.get("nbgrader") or {}
 
 
-def template(course, name):
-    """Read an assignment's source. Raises GradingError when it is not a valid one."""
-    return _template(course, name, course.notebook("source", name).read_text(encoding="utf-8"))
-
-
 def solutions(course, name):
     """{name of a cell: the instructor's solution in it}, of those with code."""
     cells = nbformat.read(course.notebook("source", name), as_version=4).cells
@@ -291,7 +286,9 @@ def _prepared(text, config):
     return notebook, released, tuple(sorted(names)), tuple(sorted(modules))
 
 
-def _template(course, name, text):
+def template(course, name):
+    """Read an assignment's source. Raises GradingError when it is not a valid one."""
+    text = course.notebook("source", name).read_text(encoding="utf-8")
     sections = ("ClearSolutions", "ClearHiddenTests", "LockCells")
     settings = {key: dict(course.config[key]) for key in sections if key in course.config}
     settings = json.dumps(settings, sort_keys=True, default=str)
@@ -316,15 +313,9 @@ def register(course, template):
     with course.gradebook() as book:
         book.update_or_create_assignment(template.name)
     notebook = copy.deepcopy(template.notebook)
-    resources = {
-        "nbgrader": {
-            "notebook": template.name,
-            "assignment": template.name,
-            "db_url": course.url,
-        }
-    }
+    about = {"notebook": template.name, "assignment": template.name, "db_url": course.url}
     try:
-        SaveCells(config=course.config).preprocess(notebook, resources)
+        SaveCells(config=course.config).preprocess(notebook, {"nbgrader": about})
     except RuntimeError as error:
         raise GradingError(f"{template.name}: {error}.") from None
 

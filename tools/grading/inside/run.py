@@ -362,13 +362,6 @@ class Examiner:
         copy.send({"do": "open"})
         return wire.Channel(ours), wire.hand_over(copy, theirs)
 
-    def close(self, channel, process):
-        channel.close()
-        with contextlib.suppress(OSError):
-            if self.contained or os.getpgid(process) == self.process:
-                os.kill(process, signal.SIGKILL)
-                wait_for([process])  # or it would be taken for one that was left behind
-
 
 class Trial:
     """One of the teacher's cells, in which students' names ask a process of the student's, that is
@@ -380,7 +373,11 @@ class Trial:
 
     def close(self):
         if self.process:
-            self.examiner.close(self.channel, self.process)
+            self.channel.close()
+            with contextlib.suppress(OSError):
+                if self.examiner.contained or os.getpgid(self.process) == self.examiner.process:
+                    os.kill(self.process, signal.SIGKILL)
+                    wait_for([self.process])  # or it would be taken for one that was left behind
 
     def ask(self):
         """Put what the student has defined into the namespace."""
@@ -403,31 +400,24 @@ class Trial:
             f"<{self.cell['name']}>",
             seconds=self.examiner.plan["cell_seconds"],
             before=self.ask,
-            describe=self.of_hidden if hidden else self.of_public,
+            describe=functools.partial(self.described, hidden),
         )
         changed = self.peer is not None and self.peer.changed
         return {**outcome, "asked": self.process, "changed": changed}
 
-    def of_public(self, error, source, name):
-        return self.ended(error) or cells.described(error, source, name)
-
-    def of_hidden(self, error, source, name):
-        """The error of a test with its hidden lines: the teacher's words, and no value."""
-        if ended := self.ended(error):
-            return ended
+    def described(self, hidden, error, source, name):
+        """The error as a notebook stores it; of a test with its hidden lines there are the words
+        that the teacher wrote, and no value."""
+        if isinstance(error, wire.Closed | wire.TooLate):
+            return cells.said("TestEnded", ENDED)
+        if isinstance(error, wire.Garbled):
+            return cells.said("TestEnded", f"what it got was no value ({error})")
+        if not hidden:
+            return cells.described(error, source, name)
         way = cells.steps(error, {name: self.cell["source"]})
         said = [reading.own_words(self.cell["source"], number) for _, number, _ in way]
         said = ([one for one in said if one] or ["A hidden test failed."])[-1]
         return {"ename": "HiddenTest", "evalue": said, "traceback": [said]}
-
-    @staticmethod
-    def ended(error):
-        """What there is to say when the student's process did not answer; else None."""
-        if isinstance(error, wire.Closed | wire.TooLate):
-            return failed("TestEnded", ENDED)["error"]
-        if isinstance(error, wire.Garbled):
-            return failed("TestEnded", f"what it got was no value ({error})")["error"]
-        return None
 
 
 def needed(plan):
