@@ -240,14 +240,13 @@ def unpacked(one, said, *, platforms=False, room, depth=DEPTH):
             try:
                 most = zips.MAX_UNPACKED if platforms else room.left
                 content = zips.content(archive, entry, most)
-                when, kept = one.when, one.kept
+                within, mine = File(inner, content, one.when, one.kept), room
                 if platforms:
                     local = time.mktime((*entry.date_time, 0, 0, -1))
-                    when, kept = datetime.datetime.fromtimestamp(local, datetime.UTC), True
+                    within.when = datetime.datetime.fromtimestamp(local, datetime.UTC)
+                    within.kept, mine = True, Room()
                 else:
                     room.left -= len(content)
-                within = File(inner, content, when, kept)
-                mine = Room() if platforms else room
                 yield from unpacked(within, said, room=mine, depth=depth - 1)
             except zips.Refused as reason:
                 if not platforms:

@@ -61,10 +61,6 @@ class Course:
     config: Config
     url: str
 
-    @property
-    def id(self):
-        return self.config.CourseDirectory.get("course_id", "") or "default_course"
-
     def folder(self, step, student=".", assignment="."):
         """Such as submitted/alice/01_markov_chains."""
         return self.root / step / student / assignment
@@ -114,7 +110,8 @@ class Course:
 
     @contextlib.contextmanager
     def gradebook(self):
-        book = Gradebook(self.url, self.id)
+        course = self.config.CourseDirectory.get("course_id") or "default_course"
+        book = Gradebook(self.url, course)
         try:
             yield book
         finally:

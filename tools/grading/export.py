@@ -79,10 +79,8 @@ def export(course, only=None, form=None):
                     done.missing.setdefault(name, []).append(student)
                 elif why:
                     done.open.append((student, name, status, why))
-                else:
-                    done.looks += [
-                        (student, name, one) for one in to_look_at(course, student, name)
-                    ]
+                elif (card := read_card(course, student, name)) and not card.accepted:
+                    done.looks += [(student, name, one) for one in card.looks]
     done.paths.append(put(course.root / "grades.csv", COLUMNS, rows))
     done.paths.append(put(course.root / "late_days.csv", LATE, late))
     for name in names if form else ():
@@ -93,12 +91,6 @@ def export(course, only=None, form=None):
         done.paths.append(put(path, columns, lines))
         done.said.append(platforms.on_import(form, name, columns, mine[0]["max_score"]))
     return done
-
-
-def to_look_at(course, student, name):
-    """What the report asks you to look at in work that counts all the same."""
-    card = read_card(course, student, name)
-    return [] if card is None or card.accepted else card.looks
 
 
 def put(path, columns, rows):

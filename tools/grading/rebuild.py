@@ -170,8 +170,6 @@ def refuse_another(template, cells):
 MISSING = "is missing: no answer"
 DELETED = "was deleted; it has been put back"
 EDITED = "was edited; the original has been used"
-
-
 UNKNOWN = "has a name that the assignment does not know; it counts as one of the student's own"
 
 

@@ -1,9 +1,8 @@
 """`make statistics`: what the class did not understand, question by question, as a page.
 
 It is read off what grading has left: the gradebook, the graded notebooks and the cards. No
-student's code runs, and nothing on the page is in a student's words: of a check that failed it has
-the teacher's words for that check, or its line, and outside hidden lines the values that came out,
-as far as they are numbers and words of the assignment; of an error the name that Python has for it.
+student's code runs, and nothing on the page is in a student's words: why a test failed is said as
+in reasons.py, and of the values that came out there are numbers and words of the assignment.
 """
 
 import builtins
