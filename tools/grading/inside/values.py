@@ -15,6 +15,7 @@ import decimal
 import fractions
 import functools
 import importlib
+import itertools
 import marshal
 import math
 import random
@@ -79,11 +80,9 @@ class Pack:
     def list(self, value):
         items = value
         if not isinstance(value, list | collections.deque):
-            items = []
-            for one in value:
-                items.append(one)
-                if len(items) > MANY:
-                    raise NoValue(f"more than {MANY:,} items, and no end")
+            items = list(itertools.islice(value, MANY + 1))
+            if len(items) > MANY:
+                raise NoValue(f"more than {MANY:,} items, and no end")
         self.numbered(value)
         return list(items) if plain(items) else [self(one) for one in items]
 
@@ -104,11 +103,10 @@ class Pack:
 
     def of_torch(self, value, torch):
         if isinstance(value, torch.Tensor):
+            self.numbered(value)
             if self.graphed is not None and value.requires_grad:
-                self.numbered(value)
                 self.graphed.append(value)
                 return {"graphed": len(self.graphed) - 1}
-            self.numbered(value)
             return {"tensor": self.tensor(value, torch)}
         if isinstance(value, torch.Generator):
             self.numbered(value)
