@@ -77,38 +77,32 @@ def look(course, name):
             f"{folder} is there, and no list of students to give its files to: put students.csv, "
             "with the columns id, name, email, into the course's folder."
         )
-    files, unread, listed, times = [], [], {}, {}
+    files, listed, times = [], {}, {}
     patterns = [*own_patterns(course), *PATTERNS]
     for one in found_in(folder, found.said, lambda path: whose(path, students, patterns, {})):
-        if one.path.name == "submission_metadata.yml":
-            if not within_a_submission(one.path, students, patterns):
-                names, when = gradescope(one.data)
-                listed |= names
-                times |= when
-        else:
-            (unread if one.data is None else files).append(one)
-    theirs, others = {}, {}
+        if one.path.name != "submission_metadata.yml":
+            files.append(one)
+        elif not within_a_submission(one.path, students, patterns):
+            names, when = gradescope(one.data)
+            listed |= names
+            times |= when
+    theirs, others, nobodys = {}, {}, []
     for one in files:
         one.when = next((times[part] for part in one.path.parts if part in times), one.when)
         fit = whose(one.path, students, patterns, listed)
         if len(fit) == 1:
-            theirs.setdefault(fit[0].id, []).append(one)
-        else:
+            (others if one.data is None else theirs).setdefault(fit[0].id, []).append(one)
+        elif one.data is not None:
             who = f"fits {', '.join(one.id for one in fit)}" if fit else "fits nobody on the roster"
             where = f"downloaded/{name}/{one.path}"
             found.said.append(f"{where} {who}. Rename it after one, or remove it.")
-    nobodys = []
-    for one in unread:
-        fit = whose(one.path, students, patterns, listed)
-        if not fit:
+        elif not fit:
             nobodys.append(str(one.path))
-        elif len(fit) == 1 and fit[0].id not in theirs:
-            others.setdefault(fit[0].id, []).append(one.path)
     if nobodys:
         names = few([*map(repr, nobodys)])
         found.said.append(f"In downloaded/{name}, no notebook and nobody's on the roster: {names}.")
-    for student, paths in sorted(others.items()):
-        found.without[student] = submissions.listed(paths)
+    for student in sorted(set(others) - set(theirs)):
+        found.without[student] = submissions.listed([one.path for one in others[student]])
         there = f"no notebook in downloaded/{name}, but {found.without[student]}"
         found.said.append(f"{student} has {there}; ask for one.")
     spelled = {one.id: one.spellings() for one in students}

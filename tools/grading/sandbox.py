@@ -116,12 +116,10 @@ def watched(one, plan, limits):
         try:
             why = guard(one.process, limits, answer)
         except BaseException:
-            why = "interrupted"
+            one.end()
             raise
-        finally:
-            if why:
-                one.end()
         if why:
+            one.end()
             return Ended(None, why)
         try:
             return Ended(answer.result())
