@@ -29,16 +29,9 @@ class Sandboxes:
         """Examine one rebuilt notebook, somewhere. Raises JobError when its workers ended."""
         if unsafe:
             raise sandbox.NoSandbox("a worker runs nothing without a sandbox")
-        answer = self.cluster.call(
-            "tools.grading.cluster:examine",
-            {
-                "plan": plan,
-                "limits": dataclasses.asdict(limits),
-                "course": str(course),
-                "modules": list(modules),
-            },
-        )
-        return sandbox.Ended(**answer)
+        where = {"course": str(course), "modules": list(modules)}
+        message = {"plan": plan, "limits": dataclasses.asdict(limits), **where}
+        return sandbox.Ended(**self.cluster.call("tools.grading.cluster:examine", message))
 
     def stop(self):
         """End every run that we wait for. What a worker has begun ends there by its limits."""

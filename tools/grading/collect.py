@@ -182,9 +182,8 @@ def found_in(folder, said, named):
             continue
         try:
             if file.is_file():
-                yield from in_file(
-                    file, inner, said, platforms=not inner.parent.parts and not named(inner)
-                )
+                platforms = not inner.parent.parts and not named(inner)
+                yield from in_file(file, inner, said, platforms=platforms)
         except zips.Refused as reason:
             said.append(f"downloaded/{folder.name}/{inner} {reason}.")
         except Exception as error:

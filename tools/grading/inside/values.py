@@ -280,11 +280,8 @@ class Unpack:
             raise NoValue("an array of something else")
         dtype = numpy.dtype(dtype)
         stored = numpy.uint8 if dtype.kind == "b" else dtype
-        found = (
-            numpy.frombuffer(bytearray(data(packed)), dtype=stored)
-            .astype(dtype, copy=False)
-            .reshape(shape)
-        )
+        raw = numpy.frombuffer(bytearray(data(packed)), dtype=stored)
+        found = raw.astype(dtype, copy=False).reshape(shape)
         return found[()] if single else self.numbered(found)
 
     def object(self, content):
@@ -410,11 +407,8 @@ def kept(old, new):
     """`old`, made equal to `new`, if it is of a kind that can be; else `new`. An array of another
     shape or type of number is another array."""
     form = [(getattr(one, "shape", None), getattr(one, "dtype", None)) for one in (old, new)]
-    if (
-        type(old) is type(new)
-        and form[0] == form[1]
-        and not isinstance(old, str | int | float | None)
-    ):
+    same = type(old) is type(new) and form[0] == form[1]
+    if same and not isinstance(old, str | int | float | None):
         assign(old, new)
         return old if not isinstance(old, tuple) else new
     return new
