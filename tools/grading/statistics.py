@@ -2,7 +2,8 @@
 
 It is read off what grading has left: the gradebook, the graded notebooks and the cards. No
 student's code runs, and nothing on the page is in a student's words: why a test failed is said as
-in reasons.py, and of the values that came out there are numbers and words of the assignment.
+in reasons.py, and of the values that came out, outside hidden lines, there is what is a number or a
+word of the assignment.
 """
 
 import builtins
