@@ -15,9 +15,9 @@ from . import sandbox
 class Sandboxes:
     """with Sandboxes("tcp://…") as place: place.run(…), as `sandbox.run`, in many threads."""
 
-    def __init__(self, address, **more):
-        """more: for a Cluster. Raises ClusterError when nobody can work there."""
-        self.cluster = Cluster(address, needs="tools.grading.sandbox:unavailable", **more)
+    def __init__(self, address):
+        """Raises ClusterError when nobody can work there."""
+        self.cluster = Cluster(address, needs="tools.grading.sandbox:unavailable")
 
     def __enter__(self):
         return self
@@ -29,16 +29,9 @@ class Sandboxes:
         """Examine one rebuilt notebook, somewhere. Raises JobError when its workers ended."""
         if unsafe:
             raise sandbox.NoSandbox("a worker runs nothing without a sandbox")
-        answer = self.cluster.call(
-            "tools.grading.cluster:examine",
-            {
-                "plan": plan,
-                "limits": dataclasses.asdict(limits),
-                "course": str(course),
-                "modules": list(modules),
-            },
-        )
-        return sandbox.Ended(**answer)
+        where = {"course": str(course), "modules": list(modules)}
+        message = {"plan": plan, "limits": dataclasses.asdict(limits), **where}
+        return sandbox.Ended(**self.cluster.call("tools.grading.cluster:examine", message))
 
     def stop(self):
         """End every run that we wait for. What a worker has begun ends there by its limits."""

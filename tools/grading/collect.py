@@ -58,7 +58,11 @@ def collect(course, name):
     """Fill `submitted` from what was downloaded of an assignment. Returns Found."""
     found = look(course, name)
     for student, one in found.chosen.items():
-        put(course.folder("submitted", student, name), name, one.data, one.when)
+        path = course.notebook("submitted", name, student)
+        stamp = f"{one.when:%Y-%m-%d %H:%M:%S} UTC\n".encode()
+        for file, data in ((path, one.data), (path.with_name("timestamp.txt"), stamp)):
+            if not file.exists() or file.read_bytes() != data:
+                write(file, data)
     return found
 
 
@@ -73,38 +77,32 @@ def look(course, name):
             f"{folder} is there, and no list of students to give its files to: put students.csv, "
             "with the columns id, name, email, into the course's folder."
         )
-    files, unread, listed, times = [], [], {}, {}
+    files, listed, times = [], {}, {}
     patterns = [*own_patterns(course), *PATTERNS]
     for one in found_in(folder, found.said, lambda path: whose(path, students, patterns, {})):
-        if one.path.name == "submission_metadata.yml":
-            if not within_a_submission(one.path, students, patterns):
-                names, when = gradescope(one.data)
-                listed |= names
-                times |= when
-        else:
-            (unread if one.data is None else files).append(one)
-    theirs, others = {}, {}
+        if one.path.name != "submission_metadata.yml":
+            files.append(one)
+        elif not within_a_submission(one.path, students, patterns):
+            names, when = gradescope(one.data)
+            listed |= names
+            times |= when
+    theirs, others, nobodys = {}, {}, []
     for one in files:
         one.when = next((times[part] for part in one.path.parts if part in times), one.when)
         fit = whose(one.path, students, patterns, listed)
         if len(fit) == 1:
-            theirs.setdefault(fit[0].id, []).append(one)
-        else:
+            (others if one.data is None else theirs).setdefault(fit[0].id, []).append(one)
+        elif one.data is not None:
             who = f"fits {', '.join(one.id for one in fit)}" if fit else "fits nobody on the roster"
             where = f"downloaded/{name}/{one.path}"
             found.said.append(f"{where} {who}. Rename it after one, or remove it.")
-    nobodys = []
-    for one in unread:
-        fit = whose(one.path, students, patterns, listed)
-        if not fit:
+        elif not fit:
             nobodys.append(str(one.path))
-        elif len(fit) == 1 and fit[0].id not in theirs:
-            others.setdefault(fit[0].id, []).append(one.path)
     if nobodys:
         names = few([*map(repr, nobodys)])
         found.said.append(f"In downloaded/{name}, no notebook and nobody's on the roster: {names}.")
-    for student, paths in sorted(others.items()):
-        found.without[student] = submissions.listed(paths)
+    for student in sorted(set(others) - set(theirs)):
+        found.without[student] = submissions.listed([one.path for one in others[student]])
         there = f"no notebook in downloaded/{name}, but {found.without[student]}"
         found.said.append(f"{student} has {there}; ask for one.")
     spelled = {one.id: one.spellings() for one in students}
@@ -152,14 +150,6 @@ def once(choices):
     return found
 
 
-def put(folder, name, data, when):
-    path = folder / f"{name}.ipynb"
-    stamp = f"{when:%Y-%m-%d %H:%M:%S} UTC\n"
-    for file, content in ((path, data), (folder / "timestamp.txt", stamp.encode())):
-        if not file.exists() or file.read_bytes() != content:
-            write(file, content)
-
-
 def whose(path, students, patterns, listed):
     """The students whom the path spells, looked for part by part, the outermost first."""
     for part in path.parts:
@@ -192,9 +182,8 @@ def found_in(folder, said, named):
             continue
         try:
             if file.is_file():
-                yield from in_file(
-                    file, inner, said, platforms=not inner.parent.parts and not named(inner)
-                )
+                platforms = not inner.parent.parts and not named(inner)
+                yield from in_file(file, inner, said, platforms=platforms)
         except zips.Refused as reason:
             said.append(f"downloaded/{folder.name}/{inner} {reason}.")
         except Exception as error:
@@ -244,14 +233,13 @@ def unpacked(one, said, *, platforms=False, room, depth=DEPTH):
             try:
                 most = zips.MAX_UNPACKED if platforms else room.left
                 content = zips.content(archive, entry, most)
-                when, kept = one.when, one.kept
+                within, mine = File(inner, content, one.when, one.kept), room
                 if platforms:
                     local = time.mktime((*entry.date_time, 0, 0, -1))
-                    when, kept = datetime.datetime.fromtimestamp(local, datetime.UTC), True
+                    within.when = datetime.datetime.fromtimestamp(local, datetime.UTC)
+                    within.kept, mine = True, Room()
                 else:
                     room.left -= len(content)
-                within = File(inner, content, when, kept)
-                mine = Room() if platforms else room
                 yield from unpacked(within, said, room=mine, depth=depth - 1)
             except zips.Refused as reason:
                 if not platforms:

@@ -61,13 +61,13 @@ class Course:
     config: Config
     url: str
 
-    @property
-    def id(self):
-        return self.config.CourseDirectory.get("course_id", "") or "default_course"
-
     def folder(self, step, student=".", assignment="."):
         """Such as submitted/alice/01_markov_chains."""
         return self.root / step / student / assignment
+
+    def notebook(self, step, assignment, student="."):
+        """The path of an assignment's notebook there."""
+        return self.folder(step, student, assignment) / f"{assignment}.ipynb"
 
     def names(self, only=None):
         """Its assignments, or the one named. Raises GradingError when there is none such."""
@@ -90,9 +90,9 @@ class Course:
 
     def cell_names(self, assignment):
         """The names of an assignment's cells; none of one whose source cannot be read."""
-        path = self.folder("source", assignment=assignment) / f"{assignment}.ipynb"
         try:
-            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            text = self.notebook("source", assignment).read_text(encoding="utf-8")
+            cells = json.loads(text)["cells"]
             known = [one["metadata"].get("nbgrader") or {} for one in cells]
             return {one["grade_id"] for one in known if one}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -110,7 +110,8 @@ class Course:
 
     @contextlib.contextmanager
     def gradebook(self):
-        book = Gradebook(self.url, self.id)
+        course = self.config.CourseDirectory.get("course_id") or "default_course"
+        book = Gradebook(self.url, course)
         try:
             yield book
         finally:
@@ -172,21 +173,29 @@ class OneFolder:
 
     elsewhere = None  # the folder to which it writes for now
 
+    def __init__(self, course, assignment, student="."):
+        directory = course.directory(assignment, student)
+        super().__init__(coursedir=directory, config=course.config, force=True)
+        self.log = logging.getLogger(__name__)
+        self.log.setLevel(logging.ERROR)
+
     @property
     def _output_directory(self):
         return self.elsewhere or super()._output_directory
 
     def files(self):
-        """{path in the folder: bytes} of what it makes."""
-        with tempfile.TemporaryDirectory() as self.elsewhere:
-            self.start()
-            made = self.destination()
-            self.elsewhere = None
-            return {
-                path.relative_to(made): path.read_bytes()
-                for path in sorted(made.rglob("*"))
-                if path.is_file()
-            }
+        """{path in the folder: bytes} of what it makes. Raises GradingError where it cannot."""
+        try:
+            with tempfile.TemporaryDirectory() as self.elsewhere:
+                self.start()
+                made = self.destination()
+                self.elsewhere = None
+                paths = [path for path in sorted(made.rglob("*")) if path.is_file()]
+                return {path.relative_to(made): path.read_bytes() for path in paths}
+        except (Exception, SystemExit) as error:
+            student, assignment = self.coursedir.student_id, self.coursedir.assignment_id
+            whose = "the students'" if student == "." else f"{student}'s"
+            raise GradingError(f"nbgrader cannot make {whose} {assignment}: {error}") from error
 
     def store(self, files):
         """Write them, each in one step, in place of what is in the folder. Returns the folder."""
@@ -248,10 +257,11 @@ def marks(cell):
     return cell.metadata.get("nbgrader") or {}
 
 
-def template(course, name):
-    """Read an assignment's source. Raises GradingError when it is not a valid one."""
-    path = course.folder("source", assignment=name) / f"{name}.ipynb"
-    return _template(course, name, path.read_text(encoding="utf-8"))
+def solutions(course, name):
+    """{name of a cell: the instructor's solution in it}, of those with code."""
+    cells = nbformat.read(course.notebook("source", name), as_version=4).cells
+    code = [one for one in cells if one.cell_type == "code" and marks(one).get("solution")]
+    return {marks(one)["grade_id"]: one.source for one in code}
 
 
 @functools.lru_cache(32)
@@ -273,7 +283,9 @@ def _prepared(text, config):
     return notebook, released, tuple(sorted(names)), tuple(sorted(modules))
 
 
-def _template(course, name, text):
+def template(course, name):
+    """Read an assignment's source. Raises GradingError when it is not a valid one."""
+    text = course.notebook("source", name).read_text(encoding="utf-8")
     sections = ("ClearSolutions", "ClearHiddenTests", "LockCells")
     settings = {key: dict(course.config[key]) for key in sections if key in course.config}
     settings = json.dumps(settings, sort_keys=True, default=str)
@@ -298,15 +310,9 @@ def register(course, template):
     with course.gradebook() as book:
         book.update_or_create_assignment(template.name)
     notebook = copy.deepcopy(template.notebook)
-    resources = {
-        "nbgrader": {
-            "notebook": template.name,
-            "assignment": template.name,
-            "db_url": course.url,
-        }
-    }
+    about = {"notebook": template.name, "assignment": template.name, "db_url": course.url}
     try:
-        SaveCells(config=course.config).preprocess(notebook, resources)
+        SaveCells(config=course.config).preprocess(notebook, {"nbgrader": about})
     except RuntimeError as error:
         raise GradingError(f"{template.name}: {error}.") from None
 

@@ -5,10 +5,7 @@
     grades_canvas/ASSIGNMENT.csv  with FORMAT=canvas: the grades that are final, and no others
     grades_moodle/ASSIGNMENT.csv  with FORMAT=moodle: the same, with feedback in words
 
-Only what is final goes to a platform, in a file for each assignment: an empty field would take away
-a grade that stands there. Moodle gives up the whole file for one line that fits nobody, and a line
-without a student may count for the one above it; so who cannot be named there is left out, and you
-are told.
+What a platform's file leaves out, and why, is in platforms.py.
 """
 
 import csv
@@ -82,27 +79,18 @@ def export(course, only=None, form=None):
                     done.missing.setdefault(name, []).append(student)
                 elif why:
                     done.open.append((student, name, status, why))
-                else:
-                    done.looks += [
-                        (student, name, one) for one in to_look_at(course, student, name)
-                    ]
+                elif (card := read_card(course, student, name)) and not card.accepted:
+                    done.looks += [(student, name, one) for one in card.looks]
     done.paths.append(put(course.root / "grades.csv", COLUMNS, rows))
     done.paths.append(put(course.root / "late_days.csv", LATE, late))
     for name in names if form else ():
         mine = [row for row in rows if row["assignment"] == name]
-        make = {"canvas": platforms.for_canvas, "moodle": platforms.for_moodle}[form]
-        columns, lines, nameless = make(course, name, mine, known)
+        columns, lines, nameless = platforms.PLATFORMS[form](course, name, mine, known)
         done.left_out += [f"{one}, {name}: {why}" for one, why in nameless]
         path = course.root / f"grades_{form}" / f"{name}.csv"
         done.paths.append(put(path, columns, lines))
         done.said.append(platforms.on_import(form, name, columns, mine[0]["max_score"]))
     return done
-
-
-def to_look_at(course, student, name):
-    """What the report asks you to look at in work that counts all the same."""
-    card = read_card(course, student, name)
-    return [] if card is None or card.accepted else card.looks
 
 
 def put(path, columns, rows):

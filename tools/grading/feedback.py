@@ -6,7 +6,6 @@ name, NAME_NUMBER_assignsubmission_file.
 """
 
 import io
-import logging
 import re
 import zipfile
 from pathlib import Path
@@ -89,13 +88,8 @@ def folder_of(path, spellings):
 def page(course, student, name):
     """Let nbgrader make one page, that runs and loads nothing; formulas are shown as they were
     written. Returns its path."""
-    converter = Page(coursedir=course.directory(name, student), config=course.config, force=True)
-    converter.log = logging.getLogger("feedback")
-    converter.log.setLevel(logging.ERROR)
-    try:
-        files = converter.files()
-    except (Exception, SystemExit) as error:
-        raise GradingError(f"nbgrader cannot make {student}'s {name}: {error}") from error
+    converter = Page(course, name, student)
+    files = converter.files()
     path = Path(f"{name}.html")
     text = re.sub(r"<script\b.*?</script\s*>", "", files[path].decode(), flags=re.S | re.I)
     files[path] = text.replace("<head>", f"<head>\n{pages.ALONE}", 1).encode()
@@ -105,28 +99,17 @@ def page(course, student, name):
 def unsettled(course, name):
     """{student: (status, why)} of all whose grade for that assignment is not final. why: a sentence
     without its subject."""
-    pattern, found = template(course, name), collect.look(course, name)
-    states = {}
-    for one in roster(course):
-        if one.id in found.without:
-            states[one.id] = "no notebook", f"has handed in {found.without[one.id]}, no notebook"
-        else:
-            states[one.id] = "missing", "has handed in nothing"
+    pattern, without = template(course, name), collect.look(course, name).without
     with course.gradebook() as book:
-        known = {one.id for one in book.students}
-    for student in {*submissions.students(course)[0], *known, *states}:
-        state = of_submission(course, pattern, student)
-        if state is None:
-            states.setdefault(student, ("missing", "has handed in nothing"))
-        elif state[0] == "final":
-            states.pop(student, None)
-        else:
-            states[student] = state
-    return dict(sorted(states.items()))
+        students = {one.id for one in book.students}
+    students |= {*submissions.students(course)[0], *(one.id for one in roster(course))}
+    states = [(one, of_submission(course, pattern, one, without.get(one))) for one in students]
+    return {one: state for one, state in sorted(states) if state[0] != "final"}
 
 
-def of_submission(course, pattern, student):
-    """(status, why) of what lies in `submitted` or was graded; None if there is neither."""
+def of_submission(course, pattern, student, without=None):
+    """(status, why) of what lies in `submitted` or was graded. without: what there is, and no
+    notebook; or None."""
     name = pattern.name
     card = read_card(course, student, name)
     try:
@@ -136,7 +119,9 @@ def of_submission(course, pattern, student):
     except Refused as reason:
         return "unreadable", f"cannot be graded: it {reason}"
     if one is None and card is None:
-        return None
+        if without:
+            return "no notebook", f"has handed in {without}, no notebook"
+        return "missing", "has handed in nothing"
     now = (one.digest, pattern.digest) if one else None
     unfinished = card is None or card.version == UNFINISHED
     if unfinished or now not in (None, (card.digest, card.template)):

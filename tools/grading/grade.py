@@ -86,7 +86,8 @@ class Job:
         if not waiting and not unchanged and not self.refused and not self.strays:
             print(f"{self.template.name}: nothing handed in yet.")
             return 0
-        self.enter([one.student for one, _ in waiting])
+        with self.course.gradebook() as book:  # in alphabetical order; of refused work, no points
+            enter(self.course, book, {*(one.student for one, _ in waiting), *self.refused})
         start = time.perf_counter()
         pool = concurrent.futures.ThreadPoolExecutor(workers)
         try:
@@ -153,13 +154,12 @@ class Job:
             return False
         if card.notes[: len(one.notes)] != list(one.notes):
             return False
-        folder = self.course.folder("autograded", one.student, one.assignment)
         with self.course.gradebook() as book:
             try:
                 book.find_submission(one.assignment, one.student)
             except MissingEntry:
                 return False
-        return (folder / f"{one.assignment}.ipynb").exists()
+        return self.course.notebook("autograded", one.assignment, one.student).exists()
 
     def examine(self, one):
         """Run one submission; in a thread. Touches nothing but the sandbox, and parses no Python:
@@ -223,12 +223,6 @@ class Job:
         write_card(self.course, card)
         self.cards[one.student] = card
         self.graded += 1
-
-    def enter(self, students):
-        """Put students into the gradebook, in the order of the alphabet and not of their being
-        done; also those whose work was refused, with no points."""
-        with self.course.gradebook() as book:
-            enter(self.course, book, {*students, *self.refused})
 
 
 def as_completed(running, progress):

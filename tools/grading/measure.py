@@ -95,10 +95,9 @@ def fill(folder, assignment, students):
     shutil.copytree(SOURCE / "source" / assignment, folder / "source" / assignment)
     shutil.copy(SOURCE / "nbgrader_config.py", folder)
     course = courses.open_course(folder)
-    path = folder / "source" / assignment / f"{assignment}.ipynb"
     released = courses.template(course, assignment).released
     for number in range(students):
-        notebook = nbformat.read(path, as_version=4)
+        notebook = nbformat.read(course.notebook("source", assignment), as_version=4)
         for cell in notebook.cells:
             mark = courses.marks(cell)
             if mark.get("solution"):
@@ -108,7 +107,7 @@ def fill(folder, assignment, students):
                     cell.source += f"\n# {name(number)}"
             elif mark:
                 cell.source = released[mark["grade_id"]]
-        to = course.folder("submitted", name(number), assignment) / f"{assignment}.ipynb"
+        to = course.notebook("submitted", assignment, name(number))
         courses.write(to, nbformat.writes(notebook))
     return course
 

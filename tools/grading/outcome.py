@@ -22,7 +22,7 @@ def fill_in(rebuilt, result, *, withhold):
     result: what inside/run.py hands back. withhold: whether passed tests earn nothing for now.
     """
     withheld, room = set(), MAX_PIXELS_IN_ALL
-    for cell, got in zip(rebuilt.code(), result["cells"], strict=True):
+    for (_, cell, _), got in zip(rebuilt.code(), result["cells"], strict=True):
         outputs = []
         for one in got["outputs"]:
             outputs.append(shown(one, room))
@@ -138,7 +138,7 @@ def sentences(rebuilt, findings):
 
 def failures_of_ours(rebuilt, result):
     """A sentence if a cell of the assignment itself failed before any of the student's had run."""
-    for index, (kind, cell) in enumerate(zip(rebuilt.code_kinds(), result["cells"], strict=True)):
+    for index, (cell, (_, _, kind)) in enumerate(zip(result["cells"], rebuilt.code(), strict=True)):
         if kind != "given":
             break
         if cell["error"]:
@@ -169,31 +169,23 @@ def oddities(rebuilt, result):
 def nothing(rebuilt):
     """The result of a notebook that handed back none."""
     stopped = {"ename": "Stopped", "evalue": "", "traceback": ["The run had to be stopped."]}
-    cells = [
-        {
-            "outputs": [],
-            "error": stopped if kind == "test" else None,
-            "verdict": "failed" if kind == "test" else None,
-        }
-        for kind in rebuilt.kinds
-        if kind
-    ]
+    test = {"outputs": [], "error": stopped, "verdict": "failed"}
+    other = {"outputs": [], "error": None, "verdict": None}
+    cells = [test if kind == "test" else other for _, _, kind in rebuilt.code()]
     return {"cells": cells, "findings": []}
 
 
 def times(rebuilt, result):
     """{name of a test: seconds it ran}; of those that came to run."""
-    cells = zip(rebuilt.code(), rebuilt.code_kinds(), result["cells"], strict=True)
     return {
         marks(cell)["grade_id"]: round(got["seconds"], 2)
-        for cell, kind, got in cells
+        for (_, cell, kind), got in zip(rebuilt.code(), result["cells"], strict=True)
         if kind == "test" and "seconds" in got
     }
 
 
 def name_of(rebuilt, index):
     """How to call the cell with that number in a plan: by its name, or how it begins."""
-    cell = rebuilt.code()[index]
-    name = title(cell, rebuilt.notebook.cells.index(cell) + 1)
+    number, cell, _ = rebuilt.code()[index]
     begins = cell.source.strip().partition("\n")[0]
-    return name if marks(cell).get("grade_id") else f"{name}, {begins[:40]}"
+    return marks(cell).get("grade_id") or f"{title(cell, number)}, {begins[:40]}"

@@ -37,8 +37,7 @@ def text(said):
 
 def code(source):
     """Lines of code or prose, as a page shows them."""
-    lines = source.replace("\t", "    ").split("\n")
-    return "\n".join(map(text, lines))
+    return "\n".join(map(text, source.replace("\t", "    ").split("\n")))
 
 
 def put(path, title, parts):

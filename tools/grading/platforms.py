@@ -14,8 +14,6 @@ from .report import lateness
 from .roster import CANVAS, squeezed, table
 from .scores import standing
 
-PLATFORMS = ("canvas", "moodle")
-
 
 def on_import(form, name, columns, most):
     """What to know before a file is imported."""
@@ -121,6 +119,9 @@ def in_words(course, name, student):
         said += [one.manual_comment for one in notebook.comments if one.manual_comment]
     late = lateness(standing(course, student, name))
     return "; ".join(said + ([f"late: {late}"] if late else []))
+
+
+PLATFORMS = {"canvas": for_canvas, "moodle": for_moodle}
 
 
 def number(points):

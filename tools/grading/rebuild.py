@@ -46,23 +46,17 @@ class Rebuilt:
     def plan(self, template):
         """What the sandbox is asked to do; see inside/run.py."""
         cells = []
-        for number, (cell, kind) in enumerate(
-            zip(self.notebook.cells, self.kinds, strict=True), start=1
-        ):
-            if kind:
-                original = self.originals.get(number - 1)
-                ours = {} if original is None else {"ours": original}
-                name = title(cell, number)
-                cells.append({"name": name, "kind": kind, "source": cell.source, **ours})
+        for number, cell, kind in self.code():
+            original = self.originals.get(number - 1)
+            ours = {} if original is None else {"ours": original}
+            name = title(cell, number)
+            cells.append({"name": name, "kind": kind, "source": cell.source, **ours})
         return {"cells": cells, "names": list(template.names), "without": template.without}
 
     def code(self):
-        """The cells that run, in the order of the plan."""
-        return [cell for cell, kind in zip(self.notebook.cells, self.kinds, strict=True) if kind]
-
-    def code_kinds(self):
-        """The kinds of these cells."""
-        return [kind for kind in self.kinds if kind]
+        """[(number in the notebook, from 1, cell, kind)] of those that run, in order."""
+        both = zip(self.notebook.cells, self.kinds, strict=True)
+        return [(number, *one) for number, one in enumerate(both, start=1) if one[1]]
 
 
 def title(cell, number):
@@ -176,8 +170,6 @@ def refuse_another(template, cells):
 MISSING = "is missing: no answer"
 DELETED = "was deleted; it has been put back"
 EDITED = "was edited; the original has been used"
-
-
 UNKNOWN = "has a name that the assignment does not know; it counts as one of the student's own"
 
 

@@ -1,7 +1,6 @@
 """`make release`: the students' versions, by nbgrader, and a zip of each with what it needs."""
 
 import io
-import logging
 import re
 import zipfile
 from pathlib import Path
@@ -51,7 +50,8 @@ def release(course, only=None):
     paths = []
     for name in course.names(only):
         template(course, name)  # says in a sentence what is wrong with the source
-        converter, files = generate(course, name)
+        converter = Release(course, name)
+        files = converter.files()
         notebook = files[Path(f"{name}.ipynb")].decode()
         check(course, name, notebook)
         converter.store(files)
@@ -61,22 +61,9 @@ def release(course, only=None):
     return paths
 
 
-def generate(course, name):
-    """Let nbgrader make the students' version and register the assignment. Returns the converter,
-    and {path: bytes} of what is to be stored."""
-    log = logging.getLogger("release")
-    log.setLevel(logging.ERROR)
-    converter = Release(coursedir=course.directory(name, "."), config=course.config, force=True)
-    converter.log = log
-    try:
-        return converter, converter.files()
-    except (Exception, SystemExit) as error:
-        raise GradingError(f"nbgrader cannot release {name}: {error}") from error
-
-
 def check(course, name, released):
     """Refuse a released version that shows what it should not."""
-    source = nbformat.read(course.folder("source", assignment=name) / f"{name}.ipynb", as_version=4)
+    source = nbformat.read(course.notebook("source", name), as_version=4)
     public, secret = set(), []
     for cell in source.cells:
         inside = False

@@ -10,8 +10,6 @@ from .course import GradingError, few
 from .submissions import STUDENT
 
 LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe"})
-
-
 FIELDS = ("id", "name", "email", "first_name", "last_name")
 
 

@@ -17,15 +17,7 @@ import time
 
 import psutil
 
-from .bubblewrap import (
-    MEGABYTE,
-    Limits,
-    NoSandbox,
-    command_line,
-    nests,
-    unavailable,
-    variables,
-)
+from .bubblewrap import MEGABYTE, Limits, NoSandbox, command_line, nests, unavailable, variables
 from .inside import wire
 
 
@@ -124,12 +116,10 @@ def watched(one, plan, limits):
         try:
             why = guard(one.process, limits, answer)
         except BaseException:
-            why = "interrupted"
+            one.end()
             raise
-        finally:
-            if why:
-                one.end()
         if why:
+            one.end()
             return Ended(None, why)
         try:
             return Ended(answer.result())
@@ -173,29 +163,30 @@ def guard(process, limits, answer):
 
 def memory(pid, most):
     """Bytes that a process and all below it use; near `most`, pages they share count only once."""
-    try:
-        below = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    except psutil.Error:
-        return 0
+    processes = family(pid)
+    total = summed(processes, lambda one: one.memory_info().rss)
+    return total if total < most else summed(processes, lambda one: one.memory_full_info().pss)
+
+
+def summed(processes, used):
+    """Of what each of these uses; nothing of those that have ended."""
     total = 0
-    for one in below:
+    for one in processes:
         with contextlib.suppress(psutil.Error, OSError):
-            total += one.memory_info().rss
-    if total < most:
-        return total
-    total = 0
-    for one in below:
-        with contextlib.suppress(psutil.Error, OSError):
-            total += one.memory_full_info().pss
+            total += used(one)
     return total
+
+
+def family(pid):
+    """A process and all below it; nothing if it has ended."""
+    with contextlib.suppress(psutil.Error):
+        return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return []
 
 
 def finish(process):
     """End the process and, with it, all that it started."""
-    below = []
-    if process.poll() is None:
-        with contextlib.suppress(psutil.Error):
-            below = psutil.Process(process.pid).children(recursive=True)
+    below = family(process.pid)[1:] if process.poll() is None else []
     with contextlib.suppress(OSError):
         process.kill()
     process.wait()

@@ -20,9 +20,8 @@ from .roster import roster, table
 
 def answers(course, student, assignment):
     """{name of a cell that students write: its text} of a graded notebook; {} if there is none."""
-    path = course.folder("autograded", student, assignment) / f"{assignment}.ipynb"
     try:
-        return written(nbformat.read(path, as_version=4))
+        return written(nbformat.read(course.notebook("autograded", assignment, student), 4))
     except Exception:  # whatever is wrong with it, it then says nothing
         return {}
 

@@ -6,10 +6,8 @@ solution counts for nobody.
 
 import re
 
-import nbformat
-
 from . import pages, rebuild, similarity_page, statistics, submissions
-from .course import GradingError, marks, template
+from .course import GradingError, marks, solutions, template
 from .inside import magics, reading
 from .winnowing import KEPT, LEAST, SHARE, Work, cell, compare, of_code
 from .zips import Refused
@@ -40,7 +38,7 @@ def similarity(course, only=None):
 
 def read(course, pattern):
     """[Work] of all whose hand-in can be read, in the order of their names."""
-    source = course.folder("source", assignment=pattern.name) / f"{pattern.name}.ipynb"
+    source = course.notebook("source", pattern.name)
     theirs = [one for one in pattern.notebook.cells if not marks(one).get("solution")]
     kept = {*KEPT, *pattern.names}.union(
         *(reading.names(magics.plain(one.source)[0])[0] for one in theirs)
@@ -52,7 +50,7 @@ def read(course, pattern):
         for name in [marks(one).get("grade_id")]
     ]
     known = {gram for one in given for gram in cell(one, "", kept).grams}
-    solved = solutions(course, pattern, kept)
+    solved = long_solutions(course, pattern, kept)
     as_given = {one.source.strip() for one in given}
     found = []
     for student in submissions.students(course)[0]:
@@ -74,17 +72,14 @@ def read(course, pattern):
     return found
 
 
-def solutions(course, pattern, kept):
+def long_solutions(course, pattern, kept):
     """{name of a cell: the words of the instructor's solution, comments included}, of those that
     are too long to be the same by chance."""
-    source = course.folder("source", assignment=pattern.name) / f"{pattern.name}.ipynb"
     found = {}
-    for one in nbformat.read(source, 4).cells:
-        if one.cell_type == "code" and marks(one).get("solution"):
-            lines = [line for line in one.source.splitlines() if not MARK.match(line)]
-            handed = rebuild.Handed("code", marks(one)["grade_id"], None, "\n".join(lines))
-            if len(cell(handed, "", kept).lines) >= LEAST:
-                found[handed.name] = handed.source.split()
+    for name, source in solutions(course, pattern.name).items():
+        text = "\n".join(line for line in source.splitlines() if not MARK.match(line))
+        if len(cell(rebuild.Handed("code", name, None, text), "", kept).lines) >= LEAST:
+            found[name] = text.split()
     return found
 
 

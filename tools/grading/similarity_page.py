@@ -1,6 +1,7 @@
 """How work that is alike is shown: each pair folded, with the passages side by side."""
 
 from . import pages
+from .winnowing import K
 
 
 def parts(works, pairs, usual, listed, given, failed):
@@ -76,7 +77,7 @@ def marked(cell, grams, given):
         line
         for start, gram in enumerate(cell.grams)
         if gram in grams
-        for first, last in cell.run(start)
+        for first, last in cell.lines[start : start + K]
         for line in range(first, last + 1)
     }
     near = {line + step for line in common for step in (-2, -1, 0, 1, 2)}

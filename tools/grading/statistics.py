@@ -1,9 +1,9 @@
 """`make statistics`: what the class did not understand, question by question, as a page.
 
 It is read off what grading has left: the gradebook, the graded notebooks and the cards. No
-student's code runs, and nothing on the page is in a student's words: of a check that failed it has
-the teacher's words for that check, or its line, and outside hidden lines the values that came out,
-as far as they are numbers and words of the assignment; of an error the name that Python has for it.
+student's code runs, and nothing on the page is in a student's words: why a test failed is said as
+in reasons.py, and of the values that came out, outside hidden lines, there is what is a number or a
+word of the assignment.
 """
 
 import builtins
@@ -24,7 +24,7 @@ from nbgrader.api import MissingEntry
 
 from . import pages
 from .cards import read_card
-from .course import GradingError, marks, template
+from .course import GradingError, marks, solutions, template
 from .feedback import unsettled
 from .inside.magics import plain
 from .inside.reading import defines, names
@@ -60,7 +60,8 @@ class Question:
     def shares(self):
         """How many have all points, some, none, or wait for a person; they add up to the class."""
         marked = [self.points[one] for one in self.points if one not in self.waiting]
-        full, none = (sum(test(one) for one in marked) for test in (self.is_full, self.is_none))
+        full = sum(points >= self.most for points in marked)
+        none = sum(points <= 0 for points in marked)
         return full, len(marked) - full - none, none, len(self.waiting)
 
     @property
@@ -74,17 +75,10 @@ class Question:
     def words(self, value, *, openly=False):
         """A value, cut; words in it that are neither the teacher's nor Python's as …, so that a
         student cannot write on the page. openly: these, too."""
-        shown = value if openly else re.sub(r"[^\W\d]\w*", self.known_word, value)
-        return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
-
-    def known_word(self, match):
-        return match[0] if match[0] in self.known else "…"
-
-    def is_full(self, points):
-        return points >= self.most
-
-    def is_none(self, points):
-        return points <= 0 < self.most
+        if not openly:
+            word = r"[^\W\d]\w*"
+            value = re.sub(word, lambda one: one[0] if one[0] in self.known else "…", value)
+        return value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…"
 
 
 @dataclasses.dataclass
@@ -125,7 +119,8 @@ def statistics(course, only=None, *, with_names=False):
 
 def gather(course, pattern):
     """The Class, of an assignment's template."""
-    found, defined = Class({}), solutions(course, pattern.name)
+    found, solved = Class({}), solutions(course, pattern.name)
+    defined = {name: defines(plain(text)[0]) for name, text in solved.items()}
     titles = titles_of(pattern.notebook)
     words = re.findall(r"[^\W\d]\w*", "\n".join(one.source for one in pattern.notebook.cells))
     known = {*PYTHONS, *pattern.names, *words}
@@ -176,24 +171,16 @@ def alike(found):
         for why, those in one.failed.items():
             if why not in (NOT_WRITTEN, DID_NOT_END):
                 many = f" ({len(those)} of {len(found.totals)} did)"
-                for a in those:
-                    for b in those:
-                        pairs.setdefault((a, b), []).append(f"{one.name} by the same check{many}")
+                for pair in itertools.product(those, repeat=2):
+                    pairs.setdefault(pair, []).append(f"{one.name} by the same check{many}")
     return pairs
-
-
-def solutions(course, name):
-    """{name of a cell: names that the instructor's solution defines in it}."""
-    source = nbformat.read(course.folder("source", assignment=name) / f"{name}.ipynb", 4)
-    cells = [one for one in source.cells if one.cell_type == "code" and marks(one).get("solution")]
-    return {marks(one)["grade_id"]: defines(plain(one.source)[0]) for one in cells}
 
 
 def graded_cells(course, student, pattern):
     """{name: cell} of a graded notebook; None if it is gone or damaged."""
-    path = course.folder("autograded", student, pattern.name) / f"{pattern.name}.ipynb"
     try:
-        cells = {marks(one).get("grade_id"): one for one in nbformat.read(path, 4).cells}
+        cells = nbformat.read(course.notebook("autograded", pattern.name, student), 4).cells
+        cells = {marks(one).get("grade_id"): one for one in cells}
     except Exception:  # whatever is wrong with one, the page is of the others
         return None
     return cells if set(pattern.released) <= set(cells) else None

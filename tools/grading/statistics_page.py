@@ -173,8 +173,7 @@ def took(found):
     """For whoever runs the machine: how long grading took, and the three slowest tests."""
     slow = [one for one in found.questions.values() if one.seconds]
     slow = sorted(slow, key=lambda one: -max(one.seconds))[:3]
-    tests = [f"{one.name} {max(one.seconds):.1f} s" for one in slow]
-    tests = pages.text(", ".join(tests))
+    tests = pages.text(", ".join(f"{one.name} {max(one.seconds):.1f} s" for one in slow))
     yield (
         f"<p class=muted>Grading one took {median(found.seconds):.0f} s (median; the longest "
         f"{max(found.seconds):.0f} s). The slowest tests, at most: {tests}.</p>"

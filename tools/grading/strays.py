@@ -9,9 +9,7 @@ from .zips import files_in
 
 
 def strays(course):
-    """[(path in `submitted`, the assignment it may be meant for or None, a sentence)] of what no
-    assignment claims: what lies in a place, under a name or in a form where none is looked for.
-    """
+    """[(path in `submitted`, the assignment it may be meant for or None, a sentence)]."""
     names, found, top = course.names(), [], course.root / "submitted"
     for path in visible(top):
         with contextlib.suppress(Exception):  # of each that cannot be read `read` says so

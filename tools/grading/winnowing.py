@@ -44,10 +44,6 @@ class Cell:
     lines: list
     grams: list
 
-    def run(self, start):
-        """The lines of the tokens of the run that begins with this one."""
-        return self.lines[start : start + K]
-
 
 @dataclasses.dataclass(frozen=True)
 class Work:

@@ -7,6 +7,8 @@ serves the other, so a function of the examiner's can be handed to a student's, 
 """
 
 import builtins
+import contextlib
+import functools
 import re
 import sys
 import types
@@ -87,7 +89,7 @@ class Peer:
     def leaves(self, message):
         """The tensors of a message that take part in a gradient, as new ones that do."""
         unpack = Unpack(self)
-        return [unpack.as_tensor(one).requires_grad_() for one in message["graphed"]]
+        return [unpack.tensor(one).requires_grad_() for one in message["graphed"]]
 
     # Asking.
 
@@ -114,16 +116,14 @@ class Peer:
         if graphed:
             from gradients import Across
 
-            ask = self.asks_for_gradients(answer["graph"])
+            ask = functools.partial(self.gradients, answer["graph"])
             graphed = Across.apply(ask, len(inputs), *inputs, *(one.detach() for one in graphed))
         return self.unpacked(answer, graphed)
 
-    def asks_for_gradients(self, graph):
-        def ask(gradients):
-            sent, _ = self.packed(gradients)
-            return self.unpacked(self.ask({"do": "gradients", "graph": graph, **sent}))
-
-        return ask
+    def gradients(self, graph, gradients):
+        """Those of the inputs of a call, from those of what came out of it."""
+        sent, _ = self.packed(gradients)
+        return self.unpacked(self.ask({"do": "gradients", "graph": graph, **sent}))
 
     def error(self, answer):
         """An exception of ours for one of theirs: of the same kind, if Python has it, or name."""
@@ -212,19 +212,10 @@ def following():
     return "torch" in sys.modules and sys.modules["torch"].is_grad_enabled()
 
 
-class follows:
-    """In this block gradients are followed, or not."""
-
-    def __init__(self, whether):
-        torch = sys.modules.get("torch")
-        self.now = torch and torch.set_grad_enabled(whether)
-
-    def __enter__(self):
-        pass
-
-    def __exit__(self, *_):
-        if self.now is not None:
-            self.now.__exit__(None, None, None)
+def follows(whether):
+    """A block in which gradients are followed, or not."""
+    torch = sys.modules.get("torch")
+    return torch.set_grad_enabled(whether) if torch else contextlib.nullcontext()
 
 
 class Asker(Peer):

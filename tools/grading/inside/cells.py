@@ -135,10 +135,7 @@ def picture(figure):
     data = file.getvalue()
     if len(data) > MAX_PICTURE:
         return {"text/plain": f"[a figure of {len(data):,} bytes is too large to keep]"}
-    return {
-        "image/png": base64.b64encode(data).decode("ascii"),
-        "text/plain": "<Figure>",
-    }
+    return {"image/png": base64.b64encode(data).decode("ascii"), "text/plain": "<Figure>"}
 
 
 def said(kind, message):

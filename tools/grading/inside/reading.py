@@ -19,12 +19,23 @@ MUTATORS = {"append", "extend", "insert", "add", "update", "setdefault", "__seta
 KNOWN = sys.stdlib_module_names | {"numpy", "scipy", "torch", "matplotlib", "tqdm", "utils"}
 
 
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
 def table(source):
     """The names of a cell; of one that cannot be read, none."""
     try:
         return symtable.symtable(source, "cell", "exec")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except UNREADABLE:
         return symtable.symtable("", "cell", "exec")
+
+
+def syntax(source):
+    """The syntax of a cell; of one that cannot be read, an empty one."""
+    try:
+        return ast.parse(source)
+    except UNREADABLE:
+        return ast.parse("")
 
 
 def names(source):
@@ -43,11 +54,7 @@ def defines(source):
 def imports(source):
     """The modules that a cell imports, `from a import b` as both a and a.b."""
     found = set()
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return found
-    for node in ast.walk(tree):
+    for node in ast.walk(syntax(source)):
         if isinstance(node, ast.Import):
             found |= {one.name for one in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -74,11 +81,7 @@ def changes(source):
     """Names of things that a cell changes without binding them: `math.pi = 3`, `d[1] = 2`,
     `found.append(1)`, `setattr(math, "pi", 3)`; a change by another name is not seen."""
     found = set()
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return found
-    for node in ast.walk(tree):
+    for node in ast.walk(syntax(source)):
         changed = None
         if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
             changed = node

@@ -268,8 +268,9 @@ class Examiner:
             if time.monotonic() > self.until:
                 return
             if index in self.needed:
-                if self.execute(index, cell["ours"], namespace, hidden)["changed"]:
-                    self.find(index, spoils(cell))
+                with contextlib.closing(Trial(self, index, namespace)) as trial:
+                    if trial.run(cell["ours"], hidden)["changed"]:
+                        self.find(index, spoils(cell))
             elif cell["kind"] != "test":
                 continue
             elif cell["not run"]:
@@ -297,7 +298,7 @@ class Examiner:
         child = os.fork()
         if child == 0:
             try:
-                with Trial(self, index, dict(namespace)) as trial:
+                with contextlib.closing(Trial(self, index, dict(namespace))) as trial:
                     outcome = trial.run(source, hidden)
                     forth.send(outcome)
                     if rest and not outcome["error"] and forth.receive():
@@ -352,10 +353,6 @@ class Examiner:
             self.drop(index)  # without these it could not go on as it has begun
         return {**shown(outcome), "verdict": "failed" if outcome["error"] else "passed"}
 
-    def execute(self, index, source, namespace, hidden):
-        with Trial(self, index, namespace) as trial:
-            return trial.run(source, hidden)
-
     def open(self, index):
         """(a channel to a fork of the copy that was left there, its process)."""
         if index not in self.copies:
@@ -365,28 +362,22 @@ class Examiner:
         copy.send({"do": "open"})
         return wire.Channel(ours), wire.hand_over(copy, theirs)
 
-    def close(self, channel, process):
-        channel.close()
-        with contextlib.suppress(OSError):
-            if self.contained or os.getpgid(process) == self.process:
-                os.kill(process, signal.SIGKILL)
-                wait_for([process])  # or it would be taken for one that was left behind
-
 
 class Trial:
-    """One of the teacher's cells, in which students' names ask a process of the student's: with
-    Trial(examiner, index, namespace) as trial, that is there until the end of the block."""
+    """One of the teacher's cells, in which students' names ask a process of the student's, that is
+    there until `close`."""
 
     def __init__(self, examiner, index, namespace):
         self.examiner, self.cell, self.namespace = examiner, examiner.cells[index], namespace
         self.index, self.peer, self.process = index, None, None
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         if self.process:
-            self.examiner.close(self.channel, self.process)
+            self.channel.close()
+            with contextlib.suppress(OSError):
+                if self.examiner.contained or os.getpgid(self.process) == self.examiner.process:
+                    os.kill(self.process, signal.SIGKILL)
+                    wait_for([self.process])  # or it would be taken for one that was left behind
 
     def ask(self):
         """Put what the student has defined into the namespace."""
@@ -409,31 +400,24 @@ class Trial:
             f"<{self.cell['name']}>",
             seconds=self.examiner.plan["cell_seconds"],
             before=self.ask,
-            describe=self.of_hidden if hidden else self.of_public,
+            describe=functools.partial(self.described, hidden),
         )
         changed = self.peer is not None and self.peer.changed
         return {**outcome, "asked": self.process, "changed": changed}
 
-    def of_public(self, error, source, name):
-        return self.ended(error) or cells.described(error, source, name)
-
-    def of_hidden(self, error, source, name):
-        """The error of a test with its hidden lines: the teacher's words, and no value."""
-        if ended := self.ended(error):
-            return ended
+    def described(self, hidden, error, source, name):
+        """The error as a notebook stores it; of a test with its hidden lines there are the words
+        that the teacher wrote, and no value."""
+        if isinstance(error, wire.Closed | wire.TooLate):
+            return cells.said("TestEnded", ENDED)
+        if isinstance(error, wire.Garbled):
+            return cells.said("TestEnded", f"what it got was no value ({error})")
+        if not hidden:
+            return cells.described(error, source, name)
         way = cells.steps(error, {name: self.cell["source"]})
         said = [reading.own_words(self.cell["source"], number) for _, number, _ in way]
         said = ([one for one in said if one] or ["A hidden test failed."])[-1]
         return {"ename": "HiddenTest", "evalue": said, "traceback": [said]}
-
-    @staticmethod
-    def ended(error):
-        """What there is to say when the student's process did not answer; else None."""
-        if isinstance(error, wire.Closed | wire.TooLate):
-            return failed("TestEnded", ENDED)["error"]
-        if isinstance(error, wire.Garbled):
-            return failed("TestEnded", f"what it got was no value ({error})")["error"]
-        return None
 
 
 def needed(plan):

@@ -15,6 +15,7 @@ import decimal
 import fractions
 import functools
 import importlib
+import itertools
 import marshal
 import math
 import random
@@ -79,11 +80,9 @@ class Pack:
     def list(self, value):
         items = value
         if not isinstance(value, list | collections.deque):
-            items = []
-            for one in value:
-                items.append(one)
-                if len(items) > MANY:
-                    raise NoValue(f"more than {MANY:,} items, and no end")
+            items = list(itertools.islice(value, MANY + 1))
+            if len(items) > MANY:
+                raise NoValue(f"more than {MANY:,} items, and no end")
         self.numbered(value)
         return list(items) if plain(items) else [self(one) for one in items]
 
@@ -104,11 +103,10 @@ class Pack:
 
     def of_torch(self, value, torch):
         if isinstance(value, torch.Tensor):
+            self.numbered(value)
             if self.graphed is not None and value.requires_grad:
-                self.numbered(value)
                 self.graphed.append(value)
                 return {"graphed": len(self.graphed) - 1}
-            self.numbered(value)
             return {"tensor": self.tensor(value, torch)}
         if isinstance(value, torch.Generator):
             self.numbered(value)
@@ -188,11 +186,10 @@ class Unpack:
             if len(packed) != 1:
                 raise NoValue("an object that is none of ours")
             ((name, content),) = packed.items()
-            rebuild = getattr(self, f"as_{name.replace(' ', '_')}", None)
-            if rebuild is None:
+            if not (rebuild := UNPACKERS.get(name)):
                 raise NoValue(f"{name[:40]!r} is no kind of value")
             try:
-                return rebuild(content)
+                return rebuild(self, content)
             except (NoValue, RecursionError):
                 raise
             except Exception as error:
@@ -207,16 +204,14 @@ class Unpack:
         """`new`, or what it was the last time, if it is a thing that has come before."""
         number = self.known[len(self.things)] if len(self.things) < len(self.known) else None
         old = new if type(number) is not int else self.peer.came.setdefault(number, new)
-        self.things.append(old if type(old) is type(new) else new)
-        return self.things[-1]
+        return self.numbered(old if type(old) is type(new) else new)
 
-    def as_tuple(self, content):
-        return tuple(map(self, content))
+    def numbered(self, thing):
+        """Things that can be changed have numbers here, too, in the same order."""
+        self.things.append(thing)
+        return thing
 
-    def as_same(self, content):
-        return at(self.things, content)
-
-    def as_dict(self, content):
+    def dict(self, content):
         found = self.same({})
         found.clear()
         items = iter(content)
@@ -225,73 +220,44 @@ class Unpack:
             found[key] = self(next(items))
         return found
 
-    def as_set(self, content):
-        found = set()
-        self.things.append(found)
+    def set(self, content):
+        found = self.numbered(set())
         found.update(map(self, content))
         return found
 
-    def as_frozenset(self, content):
-        return frozenset(map(self, content))
-
-    def as_bytes(self, content):
-        return data(content)
-
-    def as_complex(self, content):
-        return complex(*content)
-
-    def as_range(self, content):
-        return range(*content)
-
-    def as_slice(self, content):
-        return slice(*map(self, content))
-
-    def as_fraction(self, content):
-        return fractions.Fraction(short(content))
-
-    def as_decimal(self, content):
-        return decimal.Decimal(short(content))
-
-    def as_random(self, content):
+    def random(self, content):
         found = random.Random()
         found.setstate((3, INDEX.unpack(data(content[0])), content[1]))
-        self.things.append(found)
-        return found
+        return self.numbered(found)
 
-    def as_torch_random(self, content):
+    def torch_random(self, content):
         import torch
 
         found = torch.Generator()
         found.set_state(torch.frombuffer(bytearray(data(content)), dtype=torch.uint8))
-        self.things.append(found)
-        return found
+        return self.numbered(found)
 
-    def as_numpy_random(self, content):
+    def numpy_random(self, content):
         import numpy
 
         name, state = content
         if name not in NUMPY_GENERATORS:
             raise NoValue("a generator of another kind")
-        found = numpy.random.Generator(getattr(numpy.random, name)())
-        self.things.append(found)
+        found = self.numbered(numpy.random.Generator(getattr(numpy.random, name)()))
         found.bit_generator.state = {"bit_generator": name, **self(state)}
         return found
 
-    def as_dtype(self, content):
+    def dtype(self, content):
         import torch
 
         found = getattr(torch, content)
         return found if isinstance(found, torch.dtype) else None
 
-    def as_graphed(self, content):
-        self.things.append(at(self.graphed, content))
-        return self.things[-1]
-
-    def as_tensor(self, content):
+    def tensor(self, content):
         import torch
 
         name, shape, packed, parameter = content
-        dtype, raw = self.as_dtype(name), bytearray(data(packed))
+        dtype, raw = self.dtype(name), bytearray(data(packed))
         if dtype is None or not all(type(one) is int and one >= 0 for one in shape):
             raise NoValue("a tensor that is none")
         if math.prod(shape) * dtype.itemsize != len(raw) or len(shape) > 32:
@@ -304,10 +270,9 @@ class Unpack:
             found = torch.frombuffer(raw, dtype=dtype).reshape(shape)
         if parameter and self.peer.trusting:
             found = torch.nn.Parameter(found)
-        self.things.append(found)
-        return found
+        return self.numbered(found)
 
-    def as_array(self, content):
+    def array(self, content):
         import numpy
 
         dtype, shape, packed, single = content
@@ -315,23 +280,11 @@ class Unpack:
             raise NoValue("an array of something else")
         dtype = numpy.dtype(dtype)
         stored = numpy.uint8 if dtype.kind == "b" else dtype
-        found = (
-            numpy.frombuffer(bytearray(data(packed)), dtype=stored)
-            .astype(dtype, copy=False)
-            .reshape(shape)
-        )
-        if single:
-            return found[()]
-        self.things.append(found)
-        return found
+        raw = numpy.frombuffer(bytearray(data(packed)), dtype=stored)
+        found = raw.astype(dtype, copy=False).reshape(shape)
+        return found[()] if single else self.numbered(found)
 
-    def as_handle(self, content):
-        return self.peer.borrowed(*content)
-
-    def as_back(self, content):
-        return at(self.peer.mine, content)
-
-    def as_object(self, content):
+    def object(self, content):
         if not self.peer.trusting:
             raise NoValue("an object")
         number, module, name, state, gone = content  # gone: attributes, if only changes come
@@ -347,6 +300,31 @@ class Unpack:
             vars(found).pop(one, None)
         vars(found).update(Unpack(self.peer)(state))
         return found
+
+
+UNPACKERS = {  # by the name that its packer has given it
+    "tuple": lambda unpack, content: tuple(map(unpack, content)),
+    "same": lambda unpack, content: at(unpack.things, content),
+    "back": lambda unpack, content: at(unpack.peer.mine, content),
+    "handle": lambda unpack, content: unpack.peer.borrowed(*content),
+    "object": Unpack.object,
+    "dict": Unpack.dict,
+    "set": Unpack.set,
+    "frozenset": lambda unpack, content: frozenset(map(unpack, content)),
+    "bytes": lambda unpack, content: data(content),
+    "complex": lambda unpack, content: complex(*content),
+    "range": lambda unpack, content: range(*content),
+    "slice": lambda unpack, content: slice(*map(unpack, content)),
+    "fraction": lambda unpack, content: fractions.Fraction(short(content)),
+    "decimal": lambda unpack, content: decimal.Decimal(short(content)),
+    "random": Unpack.random,
+    "torch random": Unpack.torch_random,
+    "numpy random": Unpack.numpy_random,
+    "dtype": Unpack.dtype,
+    "graphed": lambda unpack, content: unpack.numbered(at(unpack.graphed, content)),
+    "tensor": Unpack.tensor,
+    "array": Unpack.array,
+}
 
 
 def at(things, number):
@@ -395,42 +373,42 @@ def spoiled(peer, given, after, theirs):
 
 def assign(old, new):
     """Make what can be changed in `old` equal to `new`, the same after it was changed elsewhere."""
-    if isinstance(old, tuple) and isinstance(new, tuple):
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+
+    def both(kind):
+        return isinstance(old, kind) and isinstance(new, kind)
+
+    if both(tuple):
         for one, other in zip(old, new, strict=False):
             assign(one, other)
-    elif isinstance(old, list) and isinstance(new, list):
+    elif both(list):
         old[:] = [kept(one, other) for one, other in zip(old, new, strict=False)] + new[len(old) :]
-    elif isinstance(old, dict) and isinstance(new, dict):
+    elif both(dict):
         items = [(key, kept(old.get(key), value)) for key, value in new.items()]
         old.clear()
         old.update(items)
-    elif isinstance(old, set) and isinstance(new, set):
+    elif both(set):
         old.clear()
         old.update(new)
-    elif isinstance(old, random.Random) and isinstance(new, random.Random):
+    elif both(random.Random):
         old.setstate(new.getstate())
-    elif numpy := sys.modules.get("numpy"):
-        if isinstance(old, numpy.ndarray) and isinstance(new, numpy.ndarray):
-            if old.shape == new.shape:
-                old[...] = new
-        elif isinstance(old, numpy.random.Generator) and isinstance(new, numpy.random.Generator):
-            old.bit_generator.state = new.bit_generator.state
-        elif torch := sys.modules.get("torch"):
-            if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor):
-                old.data = new.data.to(old.dtype)
-            elif isinstance(old, torch.Generator) and isinstance(new, torch.Generator):
-                old.set_state(new.get_state())
+    elif numpy and both(numpy.ndarray):
+        if old.shape == new.shape:
+            old[...] = new
+    elif numpy and both(numpy.random.Generator):
+        old.bit_generator.state = new.bit_generator.state
+    elif torch and both(torch.Tensor):
+        old.data = new.data.to(old.dtype)
+    elif torch and both(torch.Generator):
+        old.set_state(new.get_state())
 
 
 def kept(old, new):
     """`old`, made equal to `new`, if it is of a kind that can be; else `new`. An array of another
     shape or type of number is another array."""
     form = [(getattr(one, "shape", None), getattr(one, "dtype", None)) for one in (old, new)]
-    if (
-        type(old) is type(new)
-        and form[0] == form[1]
-        and not isinstance(old, str | int | float | None)
-    ):
+    same = type(old) is type(new) and form[0] == form[1]
+    if same and not isinstance(old, str | int | float | None):
         assign(old, new)
         return old if not isinstance(old, tuple) else new
     return new
