@@ -9,7 +9,7 @@ seed, and how far the model was from the truth at ten moments. Weights are not k
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from utils.checkpoints import keeping
@@ -169,6 +169,13 @@ def do(job: Job) -> list[Run]:
     return found
 
 
+@cache
+def rehearse() -> list[Run]:
+    """A training of seconds, the same whatever is kept here, by which one sees whether changed code
+    still trains alike."""
+    return [run for job in REHEARSAL for run in do(job)]
+
+
 def runs(what: str, path: Path | None = None) -> list[Run]:
     """What is kept. Raises FileNotFoundError, saying how to make it, where it is missing."""
     return [_unpacked(each) for each in keeping.read(path or DATA / f"{what}.json")["runs"]]
@@ -197,7 +204,7 @@ def stale(what: str) -> list[str]:
 def remake(what: str, path: Path | None = None) -> None:
     """Train it all again and keep it. An interruption leaves the old file as it was."""
     fingerprints = made_by(what)  # now: files may change in the meantime
-    rehearsal = [_packed(run) for job in REHEARSAL for run in do(job)]
+    rehearsal = [_packed(run) for run in rehearse()]
     found = [_packed(run) for job in JOBS[what] for run in do(job)]
     kept = {"made_by": fingerprints, "runs": found, "rehearsal": rehearsal}
     keeping.write(path or DATA / f"{what}.json", kept)
@@ -209,8 +216,7 @@ def accept(what: str, path: Path | None = None) -> None:
     path = path or DATA / f"{what}.json"
     fingerprints, kept = made_by(what), keeping.read(path)
     before = [_unpacked(each) for each in kept["rehearsal"]]
-    now = [run for job in REHEARSAL for run in do(job)]
-    for old, new in zip(before, now, strict=True):
+    for old, new in zip(before, rehearse(), strict=True):
         if max(abs(a.kl - b.kl) for a, b in zip(old.looks, new.looks, strict=True)) > 0.01:
             how = f"python -m utils.checkpoints remake {what}"
             raise ValueError(f"{what}: it no longer comes out as it is kept; make it again: {how}")
