@@ -180,12 +180,15 @@ def test_moodle_gets_each_page_in_the_folder_that_it_gave_the_student(tmp_path):
     path = tmp_path / "grades_moodle" / f"{NAME}-feedback.zip"
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == [f"Ada Lovelce_48000_assignsubmission_file/{NAME}.html"]
+    made = {(one, NAME): page for one in ("ada", "cyd", "eve")}
+    assert feedback.not_in_zip(course, made) == [("cyd", NAME), ("eve", NAME)]
     before = path.read_bytes()
     with filling_up(10), pytest.raises(OSError, match="File too large"):
         feedback.zip_for_moodle(course, NAME, {"ada": page})
     assert path.read_bytes() == before
     feedback.zip_for_moodle(course, NAME, {"eve": page})
     assert not path.exists()
+    assert feedback.not_in_zip(course, {("eve", NAME): page}) == []
 
 
 def test_a_platform_is_told_no_other_points_where_no_grade_is_final(tmp_path):

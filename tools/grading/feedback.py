@@ -62,17 +62,35 @@ def zip_for_moodle(course, name, made):
     """Write grades_moodle/ASSIGNMENT-feedback.zip, in which each page lies in the folder that
     Moodle gave its student in the zip of submissions; none if nobody's came from Moodle."""
     path = course.root / "grades_moodle" / f"{name}-feedback.zip"
-    chosen, data = collect.look(course, name).chosen, io.BytesIO()
-    spelled = {one.id: one.spellings() for one in roster(course)}
+    folders, data = folders_of(course, name), io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for student, page in made.items():
-            if folder := student in chosen and folder_of(chosen[student].path, spelled[student]):
-                archive.write(page, f"{folder}/{name}.html")
+            if student in folders:
+                archive.write(page, f"{folders[student]}/{name}.html")
         empty = not archive.namelist()
     if empty:
         path.unlink(missing_ok=True)
     else:
         write(path, data.getvalue())
+
+
+def not_in_zip(course, made):
+    """[(student, assignment)] of the pages in `made` that are not in the zip for Moodle, although
+    others of the assignment are."""
+    found = []
+    for name in dict.fromkeys(name for _, name in made):
+        folders, students = folders_of(course, name), [one for one, each in made if each == name]
+        if not folders.keys().isdisjoint(students):
+            found += [(one, name) for one in students if one not in folders]
+    return found
+
+
+def folders_of(course, name):
+    """{student: the folder that Moodle gave them in the zip of submissions}"""
+    spelled = {one.id: one.spellings() for one in roster(course)}
+    chosen = collect.look(course, name).chosen
+    found = {one: folder_of(file.path, spelled[one]) for one, file in chosen.items()}
+    return {one: folder for one, folder in found.items() if folder}
 
 
 def folder_of(path, spellings):
@@ -108,7 +126,10 @@ def unsettled(course, name):
     pattern, found = template(course, name), collect.look(course, name)
     states = {}
     for one in roster(course):
-        if one.id in found.without:
+        if one.id in found.unclear:
+            path = found.unclear[one.id]
+            states[one.id] = "unclear", f"may have handed in {path}, which fits others as well"
+        elif one.id in found.without:
             states[one.id] = "no notebook", f"has handed in {found.without[one.id]}, no notebook"
         else:
             states[one.id] = "missing", "has handed in nothing"
