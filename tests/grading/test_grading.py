@@ -1173,6 +1173,7 @@ def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
         "<script>steal" not in shown and 'onerror="steal' not in shown and "<strong>bold" in shown
     )
     assert "(Score: 7.0 / 10.0)" in page
+    assert 'href="#test-double">test-double</a> (Score: 4.0 / 4.0)' in page  # there is no title
     assert "<script" not in page and "default-src 'none'" in page  # it loads nothing from anywhere
     assert not re.search(r"""(src|@import|url\()[ ="']*(https?:)?//""", page)
     assert list(made["alice", NAME].parent.iterdir()) == [made["alice", NAME]]

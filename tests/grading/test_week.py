@@ -559,6 +559,19 @@ def test_what_is_no_python_is_compared_as_far_as_it_is_some(tmp_path):
     assert similarity.similarity(course)[1] == {NAME: 1}
 
 
+def test_what_is_another_assignment_is_compared_with_nothing(tmp_path):
+    course = small.make(tmp_path)
+    others = [[kind, name and f"other-{name}", *more] for kind, name, *more in small.CELLS]
+    small.make(tmp_path, others, "02_other")
+    apart = small.make(tmp_path / "apart", others, NAME)
+    for student in ("ann", "ben", "cat", "dan"):
+        path = small.submit(course, student, {"shout": WORK})
+        if student in ("cat", "dan"):
+            path.write_text(nbformat.writes(small.answered(apart, {"other-shout": WORK})), "utf-8")
+    works = similarity.read(course, courses.template(course, NAME))
+    assert [one.student for one in works] == ["ann", "ben"]
+
+
 def test_a_page_shows_the_scripts_of_all_languages(tmp_path):
     said = "👩‍👩‍👧 نمی‌شود क्‍ष é 床前明月 🇫🇷✈️"
     page = pages.put(tmp_path / "page.html", said, [pages.code(said)]).read_text("utf-8")

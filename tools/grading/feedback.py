@@ -18,6 +18,7 @@ from . import collect, pages, rebuild, submissions
 from .cards import UNFINISHED, read_card
 from .course import GradingError, OneFolder, template, write
 from .progress import Progress
+from .reasons import titles_of
 from .roster import roster, squeezed
 from .scores import standing
 from .zips import Refused
@@ -106,7 +107,7 @@ def folder_of(path, spellings):
 
 def page(course, student, name):
     """Let nbgrader make one page, that runs and loads nothing; formulas are shown as they were
-    written. Returns its path."""
+    written. Its list of points has the titles that students read. Returns its path."""
     converter = Page(coursedir=course.directory(name, student), config=course.config, force=True)
     converter.log = logging.getLogger("feedback")
     converter.log.setLevel(logging.ERROR)
@@ -116,6 +117,11 @@ def page(course, student, name):
         raise GradingError(f"nbgrader cannot make {student}'s {name}: {error}") from error
     path = Path(f"{name}.html")
     text = re.sub(r"<script\b.*?</script\s*>", "", files[path].decode(), flags=re.S | re.I)
+    titles = titles_of(template(course, name).notebook)
+    for cell in titles:
+        for what in ("Test cell", "Written response", "Coding free-response"):
+            link = f'<li><a href="#{cell}">'
+            text = text.replace(f"{link}{what}<", f"{link}{pages.text(titles[cell] or cell)}<")
     files[path] = text.replace("<head>", f"<head>\n{pages.ALONE}", 1).encode()
     return converter.store(files) / path
 
