@@ -32,7 +32,7 @@ class Page(OneFolder, GenerateFeedback):
 
 def feedback(course, only=None, *, unmarked=False):
     """Make feedback/STUDENT/ASSIGNMENT/ASSIGNMENT.html. Returns ({(student, assignment): path},
-    [(student, assignment, why)] of those that get no page yet).
+    [(student, assignment, why)] of those that get no page yet; one of before is removed).
 
     unmarked: make pages, too, of work with answers that nobody has marked; they show 0 points.
     """
@@ -51,11 +51,10 @@ def feedback(course, only=None, *, unmarked=False):
                     held_back.append((student, name, str(error)))
                 progress.step()
         zip_for_moodle(course, name, {one: made[one, name] for one in ready if (one, name) in made})
-        held_back += [
-            (student, name, why)
-            for student, (status, why) in states.items()
-            if student not in ready and status != "missing"
-        ]
+        for student, (status, why) in states.items():
+            if student not in ready:  # a page that is there is of work or points that were
+                (course.folder("feedback", student, name) / f"{name}.html").unlink(missing_ok=True)
+                held_back += [(student, name, why)] if status != "missing" else []
     return made, held_back
 
 
