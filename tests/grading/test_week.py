@@ -506,6 +506,14 @@ def test_a_page_of_pairs_says_who_else_has_it_and_what_is_the_instructors(tmp_pa
     assert text.rstrip().endswith("ann: double")  # the others' comment is their own
 
 
+def test_two_functions_that_need_a_third_are_two():
+    step, crop, decode = {"step"}, {"step", "crop"}, {"step", "decode"}
+    assert statistics.of_one_function(crop, step) and statistics.of_one_function(step, decode)
+    assert statistics.of_one_function({"decode"}, decode)
+    assert not statistics.of_one_function(decode, crop)
+    assert not statistics.of_one_function(step, set())
+
+
 @pytest.mark.parametrize("name", ["01_markov_chains", "05_text_diffusion"])
 def test_thirty_who_have_the_instructors_solution_are_not_accused(tmp_path, name):
     course = measure.fill(tmp_path, name, 30)
