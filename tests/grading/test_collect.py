@@ -233,9 +233,7 @@ def test_of_two_by_one_name_it_is_said_what_to_do_and_neither_has_handed_in_noth
     files["Anna Schmidt_7_assignsubmission_file/photo.png"] = b""  # it goes with the notebook
     put(course, "Moodle 1.zip", zipped(files))
     found = collect.collect(course, NAME)
-    todo = (
-        "fits anna1, anna2: unpack Moodle 1.zip, take the zip away, put the student's id in place"
-    )
+    todo = "fits anna1, anna2: unpack Moodle 1.zip and take the zip away; then put the student's id"
     assert [todo in one for one in found.said] == [True, True] and found.said == found.nobodys
     put(course, "ahofer.ipynb", notebook(course, "a"))
     small.run(course)

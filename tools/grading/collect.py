@@ -141,7 +141,7 @@ def to_be_named(name, one, fit):
     who = f"fits {few([each.id for each in fit])}" if fit else "fits nobody on the roster"
     todo = "put the student's id in place of the name, or remove it"
     if one.archive:
-        todo = f"unpack {one.archive}, take the zip away, {todo}"
+        todo = f"unpack {one.archive} and take the zip away; then {todo}"
     return f"downloaded/{name}/{one.path} {who}: {todo}."
 
 

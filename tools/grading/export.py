@@ -37,9 +37,8 @@ class Exported:
     """paths: of the files. open: [(student, assignment, status, why)] of grades that are not final.
     missing: {assignment: those who have handed in nothing}. looks: [(student, assignment,
     sentence)] about final grades that you were asked to look at. nobodys: sentences about hand-ins
-    that were given to nobody. left_out: sentences about those
-    who are in no file for a platform although their grade is final. said: sentences about what
-    the platform will do."""
+    that were given to nobody. left_out: sentences about those who are in no file for a platform
+    although their grade is final. said: sentences about what the platform will do."""
 
     paths: list = dataclasses.field(default_factory=list)
     open: list = dataclasses.field(default_factory=list)
