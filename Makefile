@@ -17,10 +17,11 @@ RUN = @command -v "$$PYTHON" >/dev/null || { \
 	or run \`make PYTHON=/path/to/python $@\`." >&2; exit 1; }; \
 	exec "$$PYTHON" -E tools/environment.py
 
-.PHONY: help lab test check test-portable refresh site serve bench remake
+.PHONY: help setup lab test check test-portable refresh site serve bench remake
 GRADING = release grade formgrader feedback export statistics similarity
 .PHONY: $(GRADING)
 help:
+	@echo 'make setup          make the environment, which all others do that need it, and no more'
 	@echo 'make lab            read the book in JupyterLab (PORT=8888 HOST=127.0.0.1)'
 	@echo 'make test           run every test (ARGS="-k markov" for some of them)'
 	@echo 'make check          lint, imports and unit tests, in two minutes: no notebooks, browsers, grading'
@@ -54,6 +55,9 @@ GIVEN = HOST PORT NAME NOTEBOOK BASE REPO BRANCH SEEDS CLUSTER ASSIGNMENT COURSE
 GIVEN += FORCE TRUST WORKERS UNSAFE_NO_SANDBOX UNMARKED FORMAT NAMES
 $(foreach name,$(GIVEN),$(if $(value $(name)),$(eval override $(name) := $$(value $(name)))))
 export $(GIVEN)
+setup:
+	$(RUN) -c ""
+
 lab:
 	$(RUN) tools/lab.py $${HOST:+--host "$$HOST"} $${PORT:+--port "$$PORT"}
 

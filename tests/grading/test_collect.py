@@ -6,6 +6,7 @@ import io
 import os
 import re
 import time
+import unicodedata
 import zipfile
 
 import nbformat
@@ -15,7 +16,7 @@ from tests.disks import nobody
 from tests.grading import small_course as small
 from tests.grading.small_course import NAME
 from tests.places import ROOT
-from tools.grading import collect, export, roster, scores, submissions, zips
+from tools.grading import collect, export, feedback, roster, scores, submissions, zips
 from tools.grading import course as courses
 
 ROSTER = """id,name,email
@@ -218,6 +219,48 @@ def test_nothing_is_guessed(course):
     assert handed_in(course) == {}
     assert "fits bmueller, berta2" in said and "fits nobody on the roster" in said
     assert "ahofer.ipynb has" in said or "a link" in said
+
+
+def test_of_two_by_one_name_it_is_said_what_to_do_and_neither_has_handed_in_nothing(course):
+    """And what is done as it says, is all right, and has Moodle's folder for the feedback."""
+    with (course.root / "students.csv").open("a", encoding="utf-8") as file:
+        file.write("anna1,Anna Schmidt,a1@example.edu\nanna2,Anna Schmidt,a2@example.edu\n")
+    mine = "Anna Schmidt_{}_assignsubmission_file/01_small.ipynb"
+    files = {
+        mine.format(7): notebook(course, "7"),
+        "Anna Schmidt_8_assignsubmission_file/a.pdf": b"",
+    }
+    files["Anna Schmidt_7_assignsubmission_file/photo.png"] = b""  # it goes with the notebook
+    put(course, "Moodle 1.zip", zipped(files))
+    found = collect.collect(course, NAME)
+    todo = "fits anna1, anna2: unpack Moodle 1.zip and take the zip away; then put the student's id"
+    assert [todo in one for one in found.said] == [True, True] and found.said == found.nobodys
+    put(course, "ahofer.ipynb", notebook(course, "a"))
+    small.run(course)
+    done = export.export(course, NAME)
+    states = {student: status for student, _, status, _ in done.open}
+    assert states["anna1"] == states["anna2"] == "unclear" and done.nobodys == found.nobodys
+    assert not {"anna1", "anna2"} & {*done.missing[NAME]}
+    report = (course.root / "reports" / f"{NAME}.md").read_text("utf-8")
+    assert "| anna2 | – | | | may be theirs or another's, see below |" in report
+    (course.root / "downloaded" / NAME / "Moodle 1.zip").unlink()
+    for path, data in files.items():
+        which = "anna1" if "_7_" in path else "anna2"
+        put(course, path.replace("Anna Schmidt", which), data)
+    (told,) = collect.collect(course, NAME).said
+    assert told.startswith("anna2 has no notebook") and handed_in(course)["anna1"] == "7"
+    assert feedback.folders_of(course, NAME) == {"anna1": "anna1_7_assignsubmission_file"}
+
+
+def test_of_two_by_one_name_canvas_says_which_by_its_number(course):
+    roster = "id,name,ID\nanna1,Anna Schmidt,501\nanna2,Anna Schmidt,502\n"
+    (course.root / "students.csv").write_text(roster, "utf-8")
+    put(course, "schmidtanna_502_9980_01_small.ipynb", notebook(course, "502"))
+    put(course, "schmidtanna_LATE_501_9981_01_small.ipynb", notebook(course, "501"))
+    put(course, "schmidtanna_503_9982_01_small.ipynb", notebook(course, "503"))
+    (told,) = collect.collect(course, NAME).said
+    assert "_503_" in told and "fits anna1, anna2: put the student's id in place" in told
+    assert handed_in(course) == {"anna1": "501", "anna2": "502"}
 
 
 def test_a_pattern_of_ones_own(course):
@@ -520,3 +563,19 @@ def test_names_of_many_languages(course):
     put(course, "Lukasz O Briain_48124_assignsubmission_file/a.ipynb", notebook(course, "two"))
     assert collect.collect(course, NAME).said == []
     assert handed_in(course) == {"m1": "one", "l2": "two"}
+
+
+def test_names_in_any_script(course):
+    """Each is its student's, none of them everybody's, nor is a folder whose name is of signs."""
+    names = "张伟 李娜 Мария_Иванова محمد_علي Αθηνά_Παππά かとう がとう अनिता अनीता 김민준".split()
+    names = {f"s{number}": name.replace("_", " ") for number, name in enumerate(names)}
+    roster = "".join(f"{who},{name},\n" for who, name in names.items())
+    (course.root / "students.csv").write_text(f"id,name,email\n{roster}", "utf-8")
+    for who, name in names.items():
+        for form in ("NFC", "NFD"):  # systems differ, and so do the bytes
+            folder = f"提交/…/{unicodedata.normalize(form, name)}_48_assignsubmission_file"
+            put(course, f"{folder}/01_small.ipynb", notebook(course, who))
+    put(course, "王芳_48_assignsubmission_file/01_small.ipynb", notebook(course, "?"))
+    (told,) = collect.collect(course, NAME).said
+    assert "王芳" in told and "fits nobody on the roster" in told
+    assert handed_in(course) == {who: who for who in names}

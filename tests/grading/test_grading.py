@@ -957,6 +957,16 @@ def test_nbgraders_exchange_finds_what_it_needs_to_return_feedback(course):
     assert not (folder / "other.txt").exists()
 
 
+def test_no_page_stays_of_what_has_changed_since(course):
+    for student in ("alice", "bob"):
+        small.submit(course, student)
+    small.run(course)
+    made, _ = feedback.feedback(course, unmarked=True)
+    small.submit(course, "alice", SOLUTION | {"shout": "def shout(words):\n    return []"})
+    assert feedback.feedback(course, unmarked=True)[1] == [("alice", NAME, "is not graded yet")]
+    assert [one for one in made if made[one].exists()] == [("bob", NAME)]
+
+
 # Without a sandbox there is no grading, unless told so in so many words.
 
 
@@ -1173,6 +1183,7 @@ def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
         "<script>steal" not in shown and 'onerror="steal' not in shown and "<strong>bold" in shown
     )
     assert "(Score: 7.0 / 10.0)" in page
+    assert 'href="#test-double">test-double</a> (Score: 4.0 / 4.0)' in page  # there is no title
     assert "<script" not in page and "default-src 'none'" in page  # it loads nothing from anywhere
     assert not re.search(r"""(src|@import|url\()[ ="']*(https?:)?//""", page)
     assert list(made["alice", NAME].parent.iterdir()) == [made["alice", NAME]]

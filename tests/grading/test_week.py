@@ -180,12 +180,15 @@ def test_moodle_gets_each_page_in_the_folder_that_it_gave_the_student(tmp_path):
     path = tmp_path / "grades_moodle" / f"{NAME}-feedback.zip"
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == [f"Ada Lovelce_48000_assignsubmission_file/{NAME}.html"]
+    made = {(one, NAME): page for one in ("ada", "cyd", "eve")}
+    assert feedback.not_in_zip(course, made) == [("cyd", NAME), ("eve", NAME)]
     before = path.read_bytes()
     with filling_up(10), pytest.raises(OSError, match="File too large"):
         feedback.zip_for_moodle(course, NAME, {"ada": page})
     assert path.read_bytes() == before
     feedback.zip_for_moodle(course, NAME, {"eve": page})
     assert not path.exists()
+    assert feedback.not_in_zip(course, {("eve", NAME): page}) == []
 
 
 def test_a_platform_is_told_no_other_points_where_no_grade_is_final(tmp_path):
@@ -503,6 +506,14 @@ def test_a_page_of_pairs_says_who_else_has_it_and_what_is_the_instructors(tmp_pa
     assert text.rstrip().endswith("ann: double")  # the others' comment is their own
 
 
+def test_two_functions_that_need_a_third_are_two():
+    step, crop, decode = {"step"}, {"step", "crop"}, {"step", "decode"}
+    assert statistics.of_one_function(crop, step) and statistics.of_one_function(step, decode)
+    assert statistics.of_one_function({"decode"}, decode)
+    assert not statistics.of_one_function(decode, crop)
+    assert not statistics.of_one_function(step, set())
+
+
 @pytest.mark.parametrize("name", ["01_markov_chains", "05_text_diffusion"])
 def test_thirty_who_have_the_instructors_solution_are_not_accused(tmp_path, name):
     course = measure.fill(tmp_path, name, 30)
@@ -554,6 +565,19 @@ def test_what_is_no_python_is_compared_as_far_as_it_is_some(tmp_path):
     small.submit(course, "ann", {"shout": broken})
     small.submit(course, "ben", {"shout": broken.replace("found", "all_of")})
     assert similarity.similarity(course)[1] == {NAME: 1}
+
+
+def test_what_is_another_assignment_is_compared_with_nothing(tmp_path):
+    course = small.make(tmp_path)
+    others = [[kind, name and f"other-{name}", *more] for kind, name, *more in small.CELLS]
+    small.make(tmp_path, others, "02_other")
+    apart = small.make(tmp_path / "apart", others, NAME)
+    for student in ("ann", "ben", "cat", "dan"):
+        path = small.submit(course, student, {"shout": WORK})
+        if student in ("cat", "dan"):
+            path.write_text(nbformat.writes(small.answered(apart, {"other-shout": WORK})), "utf-8")
+    works = similarity.read(course, courses.template(course, NAME))
+    assert [one.student for one in works] == ["ann", "ben"]
 
 
 def test_a_page_shows_the_scripts_of_all_languages(tmp_path):

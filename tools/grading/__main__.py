@@ -19,7 +19,7 @@ from utils.text.printing import run_program
 from . import bubblewrap
 from .course import GradingError, few, open_course
 from .export import export
-from .feedback import feedback
+from .feedback import feedback, not_in_zip
 from .formgrader import formgrader
 from .grade import grade
 from .release import release
@@ -64,6 +64,8 @@ def main(command):
         print(f"{len(made)} pages in {course.root / 'feedback'}")
         for path in sorted((course.root / "grades_moodle").glob("*-feedback.zip")):
             print(f"{path}, for Moodle")
+        for (name,), who in together(not_in_zip(course, made)):
+            print(f"  in no zip, not from a folder of Moodle's: {who}, {name}")
         for (name, why), who in together(held_back):
             print(printable(f"  none yet for {who}, {name}: {why}"))
     elif command == "formgrader":
@@ -75,6 +77,8 @@ def main(command):
             print(printable(f"  {status}: {who}, {name}: {why}"))
         for name, absent in done.missing.items():
             print(f"  not handed in: {name}, by {counted(absent)}")
+        for sentence in done.nobodys:
+            print(printable(f"  given to nobody: {sentence}"))
         for sentence in done.left_out:
             print(f"  left out: {sentence}")
         for student, name, sentence in done.looks:

@@ -24,7 +24,7 @@ from .roster import roster, squeezed
 
 PATTERNS = (  # of a part of a path: where in it a student is named. The course's own come first.
     r"(?P<student>.+?)_\d+_assignsubmission_(file|onlinetext)_?",  # Moodle
-    r"(?P<student>[^_]+)(_LATE)?_\d+_\d+_.+",  # Canvas
+    r"(?P<student>[^_]+)(_LATE)?_(?P<number>\d+)_\d+_.+",  # Canvas, whose number is its `ID`
     r"(?P<student>submission_\d+)",  # Gradescope, whose submission_metadata.yml says who it is
     r"(?P<student>.+)",  # a folder or a file that is called as a student is
 )
@@ -35,22 +35,27 @@ TIME = "%Y-%m-%d %H:%M:%S%z"
 @dataclasses.dataclass
 class File:
     """path: where it lies below `downloaded`. data: its bytes, or None if it is no notebook. when:
-    the time that the platform has kept for it, if `kept`, else that of the file."""
+    the time that the platform has kept for it, if `kept`, else that of the file. archive: the
+    platform's zip that it lies in, if it does."""
 
     path: PurePosixPath
     data: bytes | None
     when: datetime.datetime
     kept: bool = False
+    archive: PurePosixPath | None = None
 
 
 @dataclasses.dataclass
 class Found:
     """What was downloaded of an assignment. chosen: {student: the File that counts}. without:
-    {student: what there is of theirs, and no notebook}. said: sentences about what could not be
-    given to anybody, or was chosen among several."""
+    {student: what there is of theirs, and no notebook}. unclear: {student: where something lies
+    that fits them and others}. nobodys: sentences about what was given to nobody. said: these, and
+    others about what was chosen among several or is no notebook."""
 
     chosen: dict = dataclasses.field(default_factory=dict)
     without: dict = dataclasses.field(default_factory=dict)
+    unclear: dict = dataclasses.field(default_factory=dict)
+    nobodys: list = dataclasses.field(default_factory=list)
     said: list = dataclasses.field(default_factory=list)
 
 
@@ -80,6 +85,7 @@ def look(course, name):
     files, listed, times = [], {}, {}
     patterns = [*own_patterns(course), *PATTERNS]
     for one in found_in(folder, found.said, lambda path: whose(path, students, patterns, {})):
+<<<<<<< HEAD
         if one.path.name != "submission_metadata.yml":
             files.append(one)
         elif not within_a_submission(one.path, students, patterns):
@@ -87,10 +93,21 @@ def look(course, name):
             listed |= names
             times |= when
     theirs, others, nobodys = {}, {}, []
+=======
+        if one.path.name == "submission_metadata.yml":
+            if not within_a_submission(one.path, students, patterns):
+                names, when = gradescope(one.data)
+                listed |= names
+                times |= when
+        else:
+            (unread if one.data is None else files).append(one)
+    theirs, others, unclear = {}, {}, set()
+>>>>>>> teacher
     for one in files:
         one.when = next((times[part] for part in one.path.parts if part in times), one.when)
         fit = whose(one.path, students, patterns, listed)
         if len(fit) == 1:
+<<<<<<< HEAD
             (others if one.data is None else theirs).setdefault(fit[0].id, []).append(one)
         elif one.data is not None:
             who = f"fits {', '.join(one.id for one in fit)}" if fit else "fits nobody on the roster"
@@ -98,6 +115,25 @@ def look(course, name):
             found.said.append(f"{where} {who}. Rename it after one, or remove it.")
         elif not fit:
             nobodys.append(str(one.path))
+=======
+            theirs.setdefault(fit[0].id, []).append(one)
+        else:
+            unclear.add(place(one))
+            found.nobodys.append(to_be_named(name, one, fit))
+            found.unclear.update((each.id, one.path) for each in fit)
+    nobodys = []
+    for one in unread:
+        fit = whose(one.path, students, patterns, listed)
+        if not fit:
+            nobodys.append(str(one.path))
+        elif len(fit) == 1 and fit[0].id not in theirs:
+            others.setdefault(fit[0].id, []).append(one.path)
+        elif len(fit) > 1 and place(one) not in unclear:
+            unclear.add(place(one))
+            found.nobodys.append(to_be_named(name, one, fit))
+            found.unclear.update((each.id, one.path) for each in fit)
+    found.said += found.nobodys
+>>>>>>> teacher
     if nobodys:
         names = few([*map(repr, nobodys)])
         found.said.append(f"In downloaded/{name}, no notebook and nobody's on the roster: {names}.")
@@ -117,6 +153,20 @@ def look(course, name):
                 f"{student} has handed in {len(choices)} notebooks; {what} is {named[-1].path}."
             )
     return found
+
+
+def place(one):
+    """The folder of a File, or the file that lies in none: one sentence does for all in it."""
+    return one.archive, one.path.parent if one.path.parent.name else one.path
+
+
+def to_be_named(name, one, fit):
+    """A sentence about a File that fits nobody, or several students, and what to do with it."""
+    who = f"fits {few([each.id for each in fit])}" if fit else "fits nobody on the roster"
+    todo = "put the student's id in place of the name, or remove it"
+    if one.archive:
+        todo = f"unpack {one.archive} and take the zip away; then {todo}"
+    return f"downloaded/{name}/{one.path} {who}: {todo}."
 
 
 def own_patterns(course):
@@ -162,7 +212,9 @@ def whose(path, students, patterns, listed):
             wanted = {squeezed(one) for one in named}
             fit = [one for one in students if wanted & one.spellings()]
             if fit:
-                return fit
+                number = match.groupdict().get("number")
+                known = [one for one in fit if number and one.canvas.get("ID") == number]
+                return known or fit
     return []
 
 
@@ -201,7 +253,9 @@ def in_file(file, inner, said, *, platforms):
         zips.regular(file, zips.MAX_ARCHIVE, read=False)
     else:
         data = zips.regular(file, zips.MAX_NOTEBOOK)
-    yield from unpacked(File(inner, data, when), said, platforms=platforms, room=Room())
+    for one in unpacked(File(inner, data, when), said, platforms=platforms, room=Room()):
+        one.archive = inner if platforms and one.path != inner else None
+        yield one
 
 
 @dataclasses.dataclass

@@ -15,7 +15,7 @@ import math
 
 from nbgrader.api import MissingEntry
 
-from . import platforms, submissions
+from . import collect, platforms, submissions
 from .cards import read_card
 from .course import GradingError, write
 from .feedback import unsettled
@@ -33,14 +33,15 @@ LATE = "id assignment days_late extension days_counted points_off".split()
 class Exported:
     """paths: of the files. open: [(student, assignment, status, why)] of grades that are not final.
     missing: {assignment: those who have handed in nothing}. looks: [(student, assignment,
-    sentence)] about final grades that you were asked to look at. left_out: sentences about those
-    who are in no file for a platform although their grade is final. said: sentences about what
-    the platform will do."""
+    sentence)] about final grades that you were asked to look at. nobodys: sentences about hand-ins
+    that were given to nobody. left_out: sentences about those who are in no file for a platform
+    although their grade is final. said: sentences about what the platform will do."""
 
     paths: list = dataclasses.field(default_factory=list)
     open: list = dataclasses.field(default_factory=list)
     missing: dict = dataclasses.field(default_factory=dict)
     looks: list = dataclasses.field(default_factory=list)
+    nobodys: list = dataclasses.field(default_factory=list)
     left_out: list = dataclasses.field(default_factory=list)
     said: list = dataclasses.field(default_factory=list)
 
@@ -50,8 +51,9 @@ def export(course, only=None, form=None):
     everybody; and for a platform, form, a file for each assignment. Returns Exported.
 
     The status is final, not final (answers wait for points by hand), undecided, not graded,
-    unreadable, no notebook, missing. There are points for the first two only: an empty field is no
-    zero. Raises GradingError if there are no grades, or students.csv lacks what the platform needs.
+    unreadable, no notebook, unclear (it fits others as well), missing. There are points for the
+    first two only: an empty field is no zero. Raises GradingError if there are no grades, or
+    students.csv lacks what the platform needs.
     """
     if form not in (None, *platforms.PLATFORMS):
         raise GradingError(f"FORMAT={form} is none of {', '.join(platforms.PLATFORMS)}.")
@@ -68,6 +70,7 @@ def export(course, only=None, form=None):
     rows, done, late = [], Exported(), []
     for name in names:
         penalise_all(course, name)
+        done.nobodys += collect.look(course, name).nobodys
         states = unsettled(course, name)
         with course.gradebook() as book:
             for student, them in students:

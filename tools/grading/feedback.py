@@ -17,6 +17,7 @@ from . import collect, pages, rebuild, submissions
 from .cards import UNFINISHED, read_card
 from .course import GradingError, OneFolder, template, write
 from .progress import Progress
+from .reasons import titles_of
 from .roster import roster, squeezed
 from .scores import standing
 from .zips import Refused
@@ -30,7 +31,7 @@ class Page(OneFolder, GenerateFeedback):
 
 def feedback(course, only=None, *, unmarked=False):
     """Make feedback/STUDENT/ASSIGNMENT/ASSIGNMENT.html. Returns ({(student, assignment): path},
-    [(student, assignment, why)] of those that get no page yet).
+    [(student, assignment, why)] of those that get no page yet; one of before is removed).
 
     unmarked: make pages, too, of work with answers that nobody has marked; they show 0 points.
     """
@@ -49,11 +50,10 @@ def feedback(course, only=None, *, unmarked=False):
                     held_back.append((student, name, str(error)))
                 progress.step()
         zip_for_moodle(course, name, {one: made[one, name] for one in ready if (one, name) in made})
-        held_back += [
-            (student, name, why)
-            for student, (status, why) in states.items()
-            if student not in ready and status != "missing"
-        ]
+        for student, (status, why) in states.items():
+            if student not in ready:  # a page that is there is of work or points that were
+                (course.folder("feedback", student, name) / f"{name}.html").unlink(missing_ok=True)
+                held_back += [(student, name, why)] if status != "missing" else []
     return made, held_back
 
 
@@ -61,17 +61,35 @@ def zip_for_moodle(course, name, made):
     """Write grades_moodle/ASSIGNMENT-feedback.zip, in which each page lies in the folder that
     Moodle gave its student in the zip of submissions; none if nobody's came from Moodle."""
     path = course.root / "grades_moodle" / f"{name}-feedback.zip"
-    chosen, data = collect.look(course, name).chosen, io.BytesIO()
-    spelled = {one.id: one.spellings() for one in roster(course)}
+    folders, data = folders_of(course, name), io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for student, page in made.items():
-            if folder := student in chosen and folder_of(chosen[student].path, spelled[student]):
-                archive.write(page, f"{folder}/{name}.html")
+            if student in folders:
+                archive.write(page, f"{folders[student]}/{name}.html")
         empty = not archive.namelist()
     if empty:
         path.unlink(missing_ok=True)
     else:
         write(path, data.getvalue())
+
+
+def not_in_zip(course, made):
+    """[(student, assignment)] of the pages in `made` that are not in the zip for Moodle, although
+    others of the assignment are."""
+    found = []
+    for name in dict.fromkeys(name for _, name in made):
+        folders, students = folders_of(course, name), [one for one, each in made if each == name]
+        if not folders.keys().isdisjoint(students):
+            found += [(one, name) for one in students if one not in folders]
+    return found
+
+
+def folders_of(course, name):
+    """{student: the folder that Moodle gave them in the zip of submissions}"""
+    spelled = {one.id: one.spellings() for one in roster(course)}
+    chosen = collect.look(course, name).chosen
+    found = {one: folder_of(file.path, spelled[one]) for one, file in chosen.items()}
+    return {one: folder for one, folder in found.items() if folder}
 
 
 def folder_of(path, spellings):
@@ -87,11 +105,27 @@ def folder_of(path, spellings):
 
 def page(course, student, name):
     """Let nbgrader make one page, that runs and loads nothing; formulas are shown as they were
+<<<<<<< HEAD
     written. Returns its path."""
     converter = Page(course, name, student)
     files = converter.files()
+=======
+    written. Its list of points has the titles that students read. Returns its path."""
+    converter = Page(coursedir=course.directory(name, student), config=course.config, force=True)
+    converter.log = logging.getLogger("feedback")
+    converter.log.setLevel(logging.ERROR)
+    try:
+        files = converter.files()
+    except (Exception, SystemExit) as error:
+        raise GradingError(f"nbgrader cannot make {student}'s {name}: {error}") from error
+>>>>>>> teacher
     path = Path(f"{name}.html")
     text = re.sub(r"<script\b.*?</script\s*>", "", files[path].decode(), flags=re.S | re.I)
+    titles = titles_of(template(course, name).notebook)
+    for cell in titles:
+        for what in ("Test cell", "Written response", "Coding free-response"):
+            link = f'<li><a href="#{cell}">'
+            text = text.replace(f"{link}{what}<", f"{link}{pages.text(titles[cell] or cell)}<")
     files[path] = text.replace("<head>", f"<head>\n{pages.ALONE}", 1).encode()
     return converter.store(files) / path
 
@@ -99,7 +133,20 @@ def page(course, student, name):
 def unsettled(course, name):
     """{student: (status, why)} of all whose grade for that assignment is not final. why: a sentence
     without its subject."""
+<<<<<<< HEAD
     pattern, without = template(course, name), collect.look(course, name).without
+=======
+    pattern, found = template(course, name), collect.look(course, name)
+    states = {}
+    for one in roster(course):
+        if one.id in found.unclear:
+            path = found.unclear[one.id]
+            states[one.id] = "unclear", f"may have handed in {path}, which fits others as well"
+        elif one.id in found.without:
+            states[one.id] = "no notebook", f"has handed in {found.without[one.id]}, no notebook"
+        else:
+            states[one.id] = "missing", "has handed in nothing"
+>>>>>>> teacher
     with course.gradebook() as book:
         students = {one.id for one in book.students}
     students |= {*submissions.students(course)[0], *(one.id for one in roster(course))}

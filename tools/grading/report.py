@@ -102,8 +102,9 @@ def write_report(job):
     text += ["| student | points | of | late | by hand |", "|---|---|---|---|---|"]
     rows = dict.fromkeys([*job.refused, *job.failed], "| – | | | not graded, see below |")
     for one in job.roster:
-        without = one.id in job.found.without
-        what = "no notebook, see below" if without else "not handed in"
+        what = "no notebook, see below" if one.id in job.found.without else "not handed in"
+        if one.id in job.found.unclear:
+            what = "may be theirs or another's, see below"
         rows.setdefault(one.id, f"| – | | | {what} |")
     for student in job.cards:
         now = standing[student]

@@ -37,13 +37,17 @@ class Student:
         turned = [words, words[::-1], [*words[-1:], *words[:-1]], [*words[1:], *words[:1]]]
         turned += [[squeezed(self.last_name), squeezed(self.first_name)]]
         found = {"".join(one) for one in turned} | {squeezed(self.id), squeezed(self.email)}
-        return found | {squeezed(self.email.partition("@")[0])} - {""}
+        return (found | {squeezed(self.email.partition("@")[0])}) - {""}
 
 
 def plain(text):
-    """Words of letters and digits, small and without accents: Müller is muller."""
+    """Words of letters and digits, small and without accents: Müller is muller. Letters of any
+    script, and signs that are none of our accents: が is another letter than か."""
     text = unicodedata.normalize("NFKD", text.casefold().translate(LETTERS))
-    return re.sub(r"[^a-z0-9]+", " ", "".join(c for c in text if not unicodedata.combining(c)))
+    text = re.sub("[\u0300-\u036f]", "", text)
+    return " ".join(
+        "".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in text).split()
+    )
 
 
 def squeezed(text):

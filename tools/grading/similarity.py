@@ -57,6 +57,8 @@ def read(course, pattern):
         try:
             one = submissions.read(course, student, pattern.name)
             handed = rebuild.handed(one.data) if one else None
+            if one:
+                rebuild.rebuild(pattern, handed)  # refuses another assignment's
         except Refused:
             continue
         if handed is not None:

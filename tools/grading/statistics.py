@@ -151,7 +151,7 @@ def gather(course, pattern):
                 add(found, one, cells, course, pattern, defined)
     tests = [one for one in found.questions.values() if not one.written]
     for number, one in enumerate(tests):
-        before = [other for other in tests[:number] if other.asks & one.asks]
+        before = [other for other in tests[:number] if of_one_function(one.asks, other.asks)]
         for student in students_of(one):
             if too := [other.name for other in before if student in students_of(other)]:
                 one.follows[student] = too
@@ -174,6 +174,12 @@ def alike(found):
                 for pair in itertools.product(those, repeat=2):
                     pairs.setdefault(pair, []).append(f"{one.name} by the same check{many}")
     return pairs
+
+
+def of_one_function(some, others):
+    """Whether two tests are of the same function, by what they ask for: all that one of them asks
+    for. Two that need a third for what they do, as `crop` and `decode` need `step`, are two."""
+    return bool(some and others) and (some <= others or others <= some)
 
 
 def graded_cells(course, student, pattern):
