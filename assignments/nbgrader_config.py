@@ -24,7 +24,7 @@ TAGS += " sub sup table tbody td th thead tr ul"
 
 
 def safe_html(markdown):
-    allowed = {"*": ["class", "id"], "a": ["href", "title"]}
+    allowed = {"a": ["href", "title"]}  # Formgrader finds its buttons and fields by class and id
     return bleach.clean(markdown2html(markdown), tags=TAGS.split(), attributes=allowed, strip=True)
 
 

@@ -1155,6 +1155,7 @@ def test_work_of_which_no_page_can_be_made_does_not_keep_others_from_theirs(cour
 
 def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
     written = '<script>steal("mine")</script><img src=x onerror="steal(1)">\n\n**bold** words'
+    written += '\n\n# test-double\n\n<b id="test-shout" class="score">2</b>'  # as Formgrader's own
     answers = SOLUTION | {"double": "def double(x):\n    return 6", "explain": written}
     answers["shout"] = (
         "from IPython.display import HTML, display\n"
@@ -1172,6 +1173,7 @@ def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
     assert (
         "<script>steal" not in shown and 'onerror="steal' not in shown and "<strong>bold" in shown
     )
+    assert 'id="test-' not in shown and 'class="score"' not in shown
     assert "(Score: 7.0 / 10.0)" in page
     assert "<script" not in page and "default-src 'none'" in page  # it loads nothing from anywhere
     assert not re.search(r"""(src|@import|url\()[ ="']*(https?:)?//""", page)

@@ -274,7 +274,11 @@ class Unpack:
             raise NoValue("a generator of another kind")
         found = numpy.random.Generator(getattr(numpy.random, name)())
         self.things.append(found)
-        found.bit_generator.state = {"bit_generator": name, **self(state)}
+        state = self(state)
+        at = state.get("buffer_pos", 0), state["state"].get("pos", 0)  # numpy would read there
+        if not (0 <= at[0] <= 4 and 0 <= at[1] <= 624):
+            raise NoValue("a generator that reads beyond its numbers")
+        found.bit_generator.state = {"bit_generator": name, **state}
         return found
 
     def as_dtype(self, content):
