@@ -1153,6 +1153,17 @@ def test_work_of_which_no_page_can_be_made_does_not_keep_others_from_theirs(cour
     assert (who, name) == ("alice", NAME) and "cannot make alice's" in why
 
 
+def test_no_work_takes_hours_to_be_shown(course):
+    """Pages are made outside the sandbox, and colours take the square of empty lines."""
+    filters, empty = course.config.HTMLExporter.filters, "\t\n" * 40_000
+    begun = time.process_time()
+    page = filters["highlight_code"]("x < 1\n" + empty)
+    page += filters["markdown2html"](f"So:\n```ipython3\nz = <3>{empty}```\n**bold** $x_1$")
+    assert time.process_time() - begun < 10
+    assert "<pre>x &lt; 1\n" in page and "<code>z = &lt;3&gt;" in page and "<strong>bold" in page
+    assert '<span class="mi">1' in filters["highlight_code"]("x = 1\n%time f()")
+
+
 def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
     written = '<script>steal("mine")</script><img src=x onerror="steal(1)">\n\n**bold** words'
     written += '\n\n# test-double\n\n<b id="test-shout" class="score">2</b>'  # as Formgrader's own
