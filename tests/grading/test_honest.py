@@ -47,7 +47,8 @@ DOUBLES = [
 ]
 SHOUTS = [
     "def shout(words):\n    return [up for word in words if (up := word.upper()) or True]",
-    "def shout(words):\n    def each():\n        for word in words:\n            yield word.upper()\n"
+    "def shout(words):\n    def each():\n        for word in words:\n"
+    "            yield word.upper()\n"
     "    return list(each())",
     "def shout(words):\n    return [words[0].upper()] + shout(words[1:]) if words else []",
     "from collections import deque\ndef shout(words):\n    found = deque()\n"
