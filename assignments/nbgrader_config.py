@@ -1,9 +1,11 @@
 """The course as nbgrader sees it. Its own commands, started in this folder, read it too."""
 
+import html
 import os
 
 import bleach
-from nbconvert.filters import markdown2html
+from nbconvert.filters import Highlight2HTML
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from sqlalchemy import URL
 
 c = get_config()  # noqa: F821  (nbgrader gives it)
@@ -23,12 +25,27 @@ TAGS = "a b blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i li ol 
 TAGS += " sub sup table tbody td th thead tr ul"
 
 
+class Plain(IPythonRenderer):
+    """Code in an answer has no colours: a student names the language, and some take for ever."""
+
+    def block_code(self, code, info=None):
+        return f"<pre><code>{html.escape(code)}</code></pre>\n"
+
+
 def safe_html(markdown):
-    allowed = {"*": ["class", "id"], "a": ["href", "title"]}
-    return bleach.clean(markdown2html(markdown), tags=TAGS.split(), attributes=allowed, strip=True)
+    shown = MarkdownWithMath(renderer=Plain(escape=False)).render(markdown)
+    allowed = {"a": ["href", "title"]}  # Formgrader finds its buttons and fields by class and id
+    return bleach.clean(shown, tags=TAGS.split(), attributes=allowed, strip=True)
 
 
-c.HTMLExporter.filters = {"markdown2html": safe_html}
+def coloured(source, **how):
+    """Code, in colours as Python if it is not long: in empty lines they take the square of them."""
+    if len(source) > 5000:
+        return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>'
+    return Highlight2HTML(pygments_lexer="python3")(source, **how)
+
+
+c.HTMLExporter.filters = {"markdown2html": safe_html, "highlight_code": coloured}
 
 # Feedback shows which hidden tests failed and what they said, not their code.
 c.GenerateFeedback.preprocessors = [

@@ -736,6 +736,49 @@ def test_what_the_hidden_tests_ask_reaches_no_page(tmp_path):
     assert "secret message about texts" in page  # which is the teacher's own
 
 
+WASTES = """
+import time
+end = time.monotonic() + 3.2
+time.sleep(1)
+def shout(words):
+    if words:
+        return ["A", "B"]
+    time.sleep(max(0, end - time.monotonic()))
+"""
+
+
+def test_who_wastes_the_time_until_the_hidden_tests_gains_nothing_by_it(tmp_path):
+    """What all may see is answered, and then slept until the notebook's time is over: a test of
+    which not all lines have been run has not been passed."""
+    course = small.make(tmp_path)
+    small.submit(course, "mallory", {"double": small.DOUBLE, "shout": WASTES})
+    small.run(course, limits=small.frozen(cell_seconds=2.5, seconds=3))
+    points = small.points(course, "mallory")
+    assert points["test-shout-none"] == points["test-double-text"] == 0
+    assert any(
+        "the time for this notebook was over" in x for x in small.sentences(course, "mallory")
+    )
+
+
+def test_no_work_fills_the_report(tmp_path):
+    """Some hundred cells of which there is something to say, in names that are no names."""
+    course = small.make(tmp_path)
+    speaks = "# what the grading noticed"
+
+    def edit(notebook):
+        for number in range(120):
+            for source in (f"def (number {number}", speaks):
+                notebook.cells.append(nbformat.v4.new_code_cell(source))
+                notebook.cells[-1].metadata.nbgrader = {"grade_id": f"{number}" * 4000}
+        notebook.cells[-1].source += "\n### BEGIN SOLUTION"
+
+    small.submit(course, "mallory", small.SOLUTION, edit=edit)
+    small.run(course)
+    said = small.sentences(course, "mallory")
+    assert len(said) < 40 and max(map(len, said)) < 500
+    assert any("is no Python" in one for one in said) and any("100 more" in one for one in said)
+
+
 LEAVES = f"""
 import ctypes, os, pathlib, socket, subprocess
 system = ctypes.CDLL(None).syscall

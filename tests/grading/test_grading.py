@@ -1163,8 +1163,20 @@ def test_work_of_which_no_page_can_be_made_does_not_keep_others_from_theirs(cour
     assert (who, name) == ("alice", NAME) and "cannot make alice's" in why
 
 
+def test_no_work_takes_hours_to_be_shown(course):
+    """Pages are made outside the sandbox, and colours take the square of empty lines."""
+    filters, empty = course.config.HTMLExporter.filters, "\t\n" * 40_000
+    begun = time.process_time()
+    page = filters["highlight_code"]("x < 1\n" + empty)
+    page += filters["markdown2html"](f"So:\n```ipython3\nz = <3>{empty}```\n**bold** $x_1$")
+    assert time.process_time() - begun < 10
+    assert "<pre>x &lt; 1\n" in page and "<code>z = &lt;3&gt;" in page and "<strong>bold" in page
+    assert '<span class="mi">1' in filters["highlight_code"]("x = 1\n%time f()")
+
+
 def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
     written = '<script>steal("mine")</script><img src=x onerror="steal(1)">\n\n**bold** words'
+    written += '\n\n# test-double\n\n<b id="test-shout" class="score">2</b>'  # as Formgrader's own
     answers = SOLUTION | {"double": "def double(x):\n    return 6", "explain": written}
     answers["shout"] = (
         "from IPython.display import HTML, display\n"
@@ -1182,6 +1194,7 @@ def test_feedback_says_what_was_wrong_and_keeps_the_secrets(course):
     assert (
         "<script>steal" not in shown and 'onerror="steal' not in shown and "<strong>bold" in shown
     )
+    assert 'id="test-' not in shown and 'class="score"' not in shown
     assert "(Score: 7.0 / 10.0)" in page
     assert 'href="#test-double">test-double</a> (Score: 4.0 / 4.0)' in page  # there is no title
     assert "<script" not in page and "default-src 'none'" in page  # it loads nothing from anywhere

@@ -122,6 +122,12 @@ def test_behind_what_anything_may_be(source, hidden):
     assert reading.uses(source, {"utils"}) == told and reading.uses(source, set()) == []
 
 
+def test_what_many_things_may_be_behind_is_said_in_few_words():
+    source = "import " + ", ".join(f"m{number}" + "x" * 1000 for number in range(90))
+    (told,) = reading.uses(source, {"utils"})
+    assert "and 82 more, behind which anything may be" in told and len(told) < 700
+
+
 def test_what_a_cell_changes_without_binding_it():
     source = "math.pi = 3\nd[1].x = 2\nfound.append(1)\nsetattr(torch, 'x', 1)\nprint(y)\nz = 1"
     assert reading.changes(source) == {"math", "d", "found", "torch"}

@@ -411,6 +411,8 @@ NO_VALUES = [
     {"random": [EIGHT, None]},
     {"torch random": EIGHT},
     {"numpy random": ["__class__", {"dict": []}]},
+    {"numpy random": ["Philox", {"dict": ["buffer_pos", 5, "state", {"dict": []}]}]},
+    {"numpy random": ["MT19937", {"dict": ["state", {"dict": ["pos", 625]}]}]},
     {"object": [0, "os", "environ", {"dict": []}, None]},
     {"dict": [[1, 2], 3]},
     {"dict": [1]},

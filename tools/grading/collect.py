@@ -85,55 +85,25 @@ def look(course, name):
     files, listed, times = [], {}, {}
     patterns = [*own_patterns(course), *PATTERNS]
     for one in found_in(folder, found.said, lambda path: whose(path, students, patterns, {})):
-<<<<<<< HEAD
         if one.path.name != "submission_metadata.yml":
             files.append(one)
         elif not within_a_submission(one.path, students, patterns):
             names, when = gradescope(one.data)
             listed |= names
             times |= when
-    theirs, others, nobodys = {}, {}, []
-=======
-        if one.path.name == "submission_metadata.yml":
-            if not within_a_submission(one.path, students, patterns):
-                names, when = gradescope(one.data)
-                listed |= names
-                times |= when
-        else:
-            (unread if one.data is None else files).append(one)
-    theirs, others, unclear = {}, {}, set()
->>>>>>> teacher
-    for one in files:
+    theirs, others, nobodys, unclear = {}, {}, [], set()
+    for one in sorted(files, key=lambda one: one.data is None):  # what is no notebook last
         one.when = next((times[part] for part in one.path.parts if part in times), one.when)
         fit = whose(one.path, students, patterns, listed)
         if len(fit) == 1:
-<<<<<<< HEAD
             (others if one.data is None else theirs).setdefault(fit[0].id, []).append(one)
-        elif one.data is not None:
-            who = f"fits {', '.join(one.id for one in fit)}" if fit else "fits nobody on the roster"
-            where = f"downloaded/{name}/{one.path}"
-            found.said.append(f"{where} {who}. Rename it after one, or remove it.")
-        elif not fit:
+        elif one.data is None and not fit:
             nobodys.append(str(one.path))
-=======
-            theirs.setdefault(fit[0].id, []).append(one)
-        else:
-            unclear.add(place(one))
-            found.nobodys.append(to_be_named(name, one, fit))
-            found.unclear.update((each.id, one.path) for each in fit)
-    nobodys = []
-    for one in unread:
-        fit = whose(one.path, students, patterns, listed)
-        if not fit:
-            nobodys.append(str(one.path))
-        elif len(fit) == 1 and fit[0].id not in theirs:
-            others.setdefault(fit[0].id, []).append(one.path)
-        elif len(fit) > 1 and place(one) not in unclear:
+        elif one.data is not None or place(one) not in unclear:
             unclear.add(place(one))
             found.nobodys.append(to_be_named(name, one, fit))
             found.unclear.update((each.id, one.path) for each in fit)
     found.said += found.nobodys
->>>>>>> teacher
     if nobodys:
         names = few([*map(repr, nobodys)])
         found.said.append(f"In downloaded/{name}, no notebook and nobody's on the roster: {names}.")

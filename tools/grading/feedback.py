@@ -105,20 +105,9 @@ def folder_of(path, spellings):
 
 def page(course, student, name):
     """Let nbgrader make one page, that runs and loads nothing; formulas are shown as they were
-<<<<<<< HEAD
-    written. Returns its path."""
+    written. Its list of points has the titles that students read. Returns its path."""
     converter = Page(course, name, student)
     files = converter.files()
-=======
-    written. Its list of points has the titles that students read. Returns its path."""
-    converter = Page(coursedir=course.directory(name, student), config=course.config, force=True)
-    converter.log = logging.getLogger("feedback")
-    converter.log.setLevel(logging.ERROR)
-    try:
-        files = converter.files()
-    except (Exception, SystemExit) as error:
-        raise GradingError(f"nbgrader cannot make {student}'s {name}: {error}") from error
->>>>>>> teacher
     path = Path(f"{name}.html")
     text = re.sub(r"<script\b.*?</script\s*>", "", files[path].decode(), flags=re.S | re.I)
     titles = titles_of(template(course, name).notebook)
@@ -133,30 +122,17 @@ def page(course, student, name):
 def unsettled(course, name):
     """{student: (status, why)} of all whose grade for that assignment is not final. why: a sentence
     without its subject."""
-<<<<<<< HEAD
-    pattern, without = template(course, name), collect.look(course, name).without
-=======
     pattern, found = template(course, name), collect.look(course, name)
-    states = {}
-    for one in roster(course):
-        if one.id in found.unclear:
-            path = found.unclear[one.id]
-            states[one.id] = "unclear", f"may have handed in {path}, which fits others as well"
-        elif one.id in found.without:
-            states[one.id] = "no notebook", f"has handed in {found.without[one.id]}, no notebook"
-        else:
-            states[one.id] = "missing", "has handed in nothing"
->>>>>>> teacher
     with course.gradebook() as book:
         students = {one.id for one in book.students}
     students |= {*submissions.students(course)[0], *(one.id for one in roster(course))}
-    states = [(one, of_submission(course, pattern, one, without.get(one))) for one in students]
+    states = [(one, of_submission(course, pattern, one, found)) for one in students]
     return {one: state for one, state in sorted(states) if state[0] != "final"}
 
 
-def of_submission(course, pattern, student, without=None):
-    """(status, why) of what lies in `submitted` or was graded. without: what there is, and no
-    notebook; or None."""
+def of_submission(course, pattern, student, found):
+    """(status, why) of what lies in `submitted` or was graded. found: the collect.Found, for who
+    has neither."""
     name = pattern.name
     card = read_card(course, student, name)
     try:
@@ -166,8 +142,10 @@ def of_submission(course, pattern, student, without=None):
     except Refused as reason:
         return "unreadable", f"cannot be graded: it {reason}"
     if one is None and card is None:
-        if without:
-            return "no notebook", f"has handed in {without}, no notebook"
+        if path := found.unclear.get(student):
+            return "unclear", f"may have handed in {path}, which fits others as well"
+        if files := found.without.get(student):
+            return "no notebook", f"has handed in {files}, no notebook"
         return "missing", "has handed in nothing"
     now = (one.digest, pattern.digest) if one else None
     unfinished = card is None or card.version == UNFINISHED

@@ -148,6 +148,9 @@ def failures_of_ours(rebuilt, result):
     return []
 
 
+MOST_ODDITIES = 20  # sentences about one notebook
+
+
 def oddities(rebuilt, result):
     """Sentences about cells that did not end as cells do, or that printed more than is kept."""
     found = []
@@ -163,6 +166,8 @@ def oddities(rebuilt, result):
             found.append(
                 f"The cell {where!r} printed {cell['dropped']:,} more characters than fit."
             )
+    if len(found) > MOST_ODDITIES:
+        found[MOST_ODDITIES:] = [f"So it is with {len(found) - MOST_ODDITIES} more cells."]
     return found
 
 

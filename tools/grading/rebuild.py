@@ -151,7 +151,7 @@ def rebuild(template, cells):
         add(ours, kind)
         add_extras(position)
     notes += [sentence for what, names in changed.items() for sentence in told(what, names)]
-    notes += imitations(cells)
+    notes += list(dict.fromkeys(imitations(cells)))[:3]
     return Rebuilt(notebook, kinds, originals, notes, doubts(cells))
 
 
@@ -186,7 +186,7 @@ def doubts(cells):
     for one in cells:
         found = re.search(r"### (BEGIN|END) (SOLUTION|HIDDEN TESTS)", one.source)
         if found:
-            where = f"the cell {one.name!r}" if one.name else "a cell"
+            where = f"the cell {one.name[:60]!r}" if one.name else "a cell"
             return [f"It was made from the teacher's copy: {where} says {found[0]!r}."]
     return []
 

@@ -141,7 +141,7 @@ def beside(files):
 
 def listed(paths):
     """The names of at most three."""
-    return few([repr(path.name) for path in paths])
+    return few([repr(path.name[:100]) for path in paths])
 
 
 def differs(path, assignment, data, *, needed):
@@ -176,7 +176,7 @@ def from_zip(path, assignment, *, needed):
         if len(named) > 1:
             notes.append(
                 f"The zip holds {len(named)} notebooks of that name; "
-                f"graded is {named[0].filename!r}."
+                f"graded is {named[0].filename[:200]!r}."
             )
         return content(archive, named[0], MAX_NOTEBOOK), notes
 

@@ -15,6 +15,8 @@ LEADS = set(  # attributes: from what is given to what is not, and to files
     " read_text read_bytes fromfile memmap open popen getsource".split()
 )
 
+MOST_NAMES, MOST_LETTERS = 8, 60  # in a phrase; a student may think of any number
+
 MUTATORS = {"append", "extend", "insert", "add", "update", "setdefault", "__setattr__"}
 KNOWN = sys.stdlib_module_names | {"numpy", "scipy", "torch", "matplotlib", "tqdm", "utils"}
 
@@ -126,8 +128,11 @@ def uses(source, without):
     phrases = [f"uses `{one}`, which is not to be used here" for one in sorted(found)]
     hidden = words & HIDES | (words | attributes) & LEADS
     hidden |= {one.partition(".")[0] for one in imports(source)} - KNOWN
-    hidden = hidden if without else ()
-    return phrases + [f"uses `{one}`, behind which anything may be" for one in sorted(hidden)]
+    if hidden and without:
+        listed = [f"`{one[:MOST_LETTERS]}`" for one in sorted(hidden)[:MOST_NAMES]]
+        more = f" and {len(hidden) - MOST_NAMES} more" if len(hidden) > MOST_NAMES else ""
+        phrases.append(f"uses {', '.join(listed)}{more}, behind which anything may be")
+    return phrases
 
 
 def asked_for(call):

@@ -142,7 +142,8 @@ class Examiner:
                 self.ask_all(results, hidden)
         finally:
             self.end()
-        cells = [one or not_run(cell) for one, cell in zip(results, self.cells, strict=True)]
+        pairs = zip(results, self.cells, strict=True)
+        cells = [one if decided(one, cell) else not_run(cell) for one, cell in pairs]
         return {"cells": cells, "findings": self.findings}
 
     def in_python(self, index, cell):
@@ -279,6 +280,8 @@ class Examiner:
                 start = time.monotonic()
                 results[index] = self.judge(index, namespace, hidden)
                 results[index]["seconds"] = round(time.monotonic() - start, 3)
+                if not hidden and reading.hidden_lines(cell["source"]):
+                    results[index]["verdict"] = None  # until these have been run, too
             elif reading.hidden_lines(cell["source"]):
                 start, first = time.monotonic(), results[index]
                 second = self.gone_on(index) or self.judge(index, namespace, True)
@@ -452,6 +455,11 @@ def wait_for(processes):
     soon = time.monotonic() + 5
     while any(map(running, processes)) and time.monotonic() < soon:
         time.sleep(0.001)
+
+
+def decided(result, cell):
+    """Whether a cell has run to its end: a test with all its lines, if those first run passed."""
+    return result and (cell["kind"] != "test" or result["verdict"] or result["error"])
 
 
 def not_run(cell):

@@ -244,7 +244,14 @@ class Unpack:
         if name not in NUMPY_GENERATORS:
             raise NoValue("a generator of another kind")
         found = self.numbered(numpy.random.Generator(getattr(numpy.random, name)()))
-        found.bit_generator.state = {"bit_generator": name, **self(state)}
+        state = self(state)
+        buffer, own = (
+            state.get("buffer_pos", 0),
+            state["state"].get("pos", 0),
+        )  # it would read there
+        if not (0 <= buffer <= 4 and 0 <= own <= 624):
+            raise NoValue("a generator that reads beyond its numbers")
+        found.bit_generator.state = {"bit_generator": name, **state}
         return found
 
     def dtype(self, content):
