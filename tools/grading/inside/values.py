@@ -245,11 +245,8 @@ class Unpack:
             raise NoValue("a generator of another kind")
         found = self.numbered(numpy.random.Generator(getattr(numpy.random, name)()))
         state = self(state)
-        buffer, own = (
-            state.get("buffer_pos", 0),
-            state["state"].get("pos", 0),
-        )  # it would read there
-        if not (0 <= buffer <= 4 and 0 <= own <= 624):
+        buffer, own = state.get("buffer_pos", 0), state["state"].get("pos", 0)
+        if not (0 <= buffer <= 4 and 0 <= own <= 624):  # it would read there
             raise NoValue("a generator that reads beyond its numbers")
         found.bit_generator.state = {"bit_generator": name, **state}
         return found
