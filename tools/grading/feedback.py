@@ -130,10 +130,10 @@ def unsettled(course, name):
     return {one: state for one, state in sorted(states) if state[0] != "final"}
 
 
-def of_submission(course, pattern, student, found):
+def of_submission(course, pattern, student, found=None):
     """(status, why) of what lies in `submitted` or was graded. found: the collect.Found, for who
-    has neither."""
-    name = pattern.name
+    has neither; None if nothing was downloaded."""
+    name, found = pattern.name, found or collect.Found()
     card = read_card(course, student, name)
     try:
         one = submissions.read(course, student, name)

@@ -8,6 +8,7 @@ same is tested for two variants of each assignment.
 """
 
 import dataclasses
+import json
 import os
 import socket
 import subprocess
@@ -71,6 +72,7 @@ def examine(template, variants):
                 "OMP_NUM_THREADS": "1",
                 "MPLBACKEND": "agg",
                 "GRADING_MODULES": " ".join(template.modules),
+                "GRADING_LIMITS": json.dumps({"DATA": bubblewrap.Limits().memory}),
             },
         )
     with ours:
