@@ -47,6 +47,7 @@ def test_survival_ends_with_the_first_error():
     assert compounding.survival(wrong).tolist() == [1, 0.75, 0.5, 0.5]
 
 
+@pytest.mark.slow
 def test_survival_is_the_product_of_what_the_model_does_after_right_answers():
     model, _ = load_checkpoint("totals-running")
     world = Totals()

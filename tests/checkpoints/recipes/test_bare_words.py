@@ -23,6 +23,7 @@ def test_twins_differ_in_the_loss_alone():
         assert (ours.lr, ours.batches) == (theirs.lr, theirs.batches)
 
 
+@pytest.mark.slow
 def test_on_sentences_bare_words_are_enough():
     """Three layers that begin from nothing at each word know the language as well as their twins;
     twins that were not trained for it are worse."""
@@ -63,6 +64,7 @@ def test_one_layer_is_the_same_but_for_its_depth():
         assert (ours.lr, ours.batches, ours.loss) == (theirs.lr, theirs.batches, theirs.loss)
 
 
+@pytest.mark.slow
 def test_a_loss_can_show_on_the_bible_and_hardly_on_sentences():
     """One layer has no earlier thinking to build on: where it loses next to nothing, twins cannot
     tell whether such thinking is needed."""

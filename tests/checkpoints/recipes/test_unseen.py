@@ -135,6 +135,7 @@ def test_no_chapter_tests_on_what_was_trained_on(trained_on):
     assert found == set(HARMLESS)  # of one that is not listed: draw from a seed above 20 million
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code, seeds",
     {
