@@ -71,13 +71,7 @@ def test_the_teachers_tools_are_not_in_the_readers_way(lab, address):
     assert lab.get_by_role("menuitem", name="Nbgrader").count() == 0
     host = address.partition("/lab/")[0]
     assert lab.request.get(f"{host}/lab/api/settings").status == 200
-    for page in (
-        "formgrader",
-        "formgrader/gradebook",
-        "assignments",
-        "courses",
-        "nbgrader_version",
-    ):
+    for page in ("formgrader/gradebook", "assignments", "courses", "nbgrader_version"):
         assert lab.request.get(f"{host}/{page}").status == 404
 
 
