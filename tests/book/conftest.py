@@ -10,6 +10,10 @@ import pytest
 from tests.places import ROOT
 from tests.sites import DESK, Quiet, build
 
+# Each player that is shown has taken the room it needs: nothing moves under a hand any more.
+SETTLED = """() => [...document.querySelectorAll(".ott-player.ott-live .ott-stack")].every(
+  (box) => !box.clientWidth || box.style.minHeight)"""
+
 
 @pytest.fixture(scope="module")
 def html(tmp_path_factory):
@@ -63,6 +67,8 @@ def visit(browser, address):
         watch(page, name)
         page.goto(f"{address}{name}")
         page.wait_for_load_state("networkidle")
+        if options.get("java_script_enabled", True):
+            page.wait_for_function(SETTLED)
         return page
 
     yield visit

@@ -461,6 +461,26 @@ def test_the_player_steps_and_plays(visit, width):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_nothing_moves_when_one_comes_to_it(visit, chapter):
+    """Else who is quick, by a link or with a wheel, clicks on what is no longer there."""
+    page = visit(f"chapters/{chapter.stem}.html", width=PHONE)
+    places = """() => [...document.querySelectorAll("article :is(h1, h2, p, button, a, img)")]
+      .filter((one) => one.getClientRects().length)
+      .map((one) => [one.textContent, Math.round(one.getBoundingClientRect().top + scrollY)])"""
+    before = page.evaluate(places)
+    page.evaluate("""async () => {
+      const frame = () => new Promise(requestAnimationFrame);
+      for (let top = 0; top < document.body.scrollHeight; top += 844) {
+        scrollTo({ top, behavior: "instant" });
+        await frame(), await frame();
+      }
+    }""")
+    after = page.evaluate(places)
+    assert len(before) == len(after) > 100
+    assert [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]] == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_opens_with_something_to_play(visit, chapter):
     page = visit(f"chapters/{chapter.stem}.html", width=PHONE)
     tops = page.locator(".ott-player.ott-live, .ott-knobs.ott-live").evaluate_all(

@@ -199,8 +199,8 @@ window.oneTokenPlayer = (id, words, films) => {
       for (const row of rows) row.ariaCurrent = row.sectionRowIndex === step ? "step" : null;
     }
     // The page does not jump: each box is as high as the highest of what it will show at this width.
-    // All that might be is in it for a moment, once a reader is near: of a text that grows, the whole;
-    // of what is said of the steps, the longest few.
+    // All that might be is in it for a moment: of a text that grows, the whole; of what is said of the
+    // steps, the longest few.
     function fit() {
       wide = stage.clientWidth;
       const tried = views.flatMap(({ film, text, panel }) => {
@@ -257,8 +257,11 @@ window.oneTokenPlayer = (id, words, films) => {
       else go(to);
       event.preventDefault();
     };
-    const seen = ([entry]) => entry.isIntersecting && go(now, (wide ||= 1));
-    new IntersectionObserver(seen, { rootMargin: "50%" }).observe(stage);
+    // As soon as the page has time for it, or nothing would stay where it is under a hand that is quick;
+    // what is folded away then, when it comes near.
+    const ready = () => stage.clientWidth && go(now, (wide ||= 1));
+    (window.requestIdleCallback ?? setTimeout)(ready);
+    new IntersectionObserver(([entry]) => entry.isIntersecting && ready(), { rootMargin: "50%" }).observe(stage);
     window.addEventListener("beforeprint", () => (fold.open = true));
     // Among knobs one compares outcomes, so there a player opens on its last step. Else on the first
     // by which each has written something: before it there would be nothing to see but empty panels.
