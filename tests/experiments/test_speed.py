@@ -96,6 +96,30 @@ def test_all_schedules_are_there_once():
     assert speed.schedules(2, 1) == [[(0,), (1,)], [(1,), (0,)]]
 
 
+def test_the_best_mixture_loses_no_more_than_the_best_of_them_nor_than_all_alike():
+    laws = [speed.fixed(speed.truth(GRID, 4), groups) for groups in speed.schedules(4, 2)]
+    even = speed.Law(torch.stack([law.log_probs for law in laws]).exp().mean(0).log(), 2)
+    mixture = speed.mixed(laws, GRID)
+    assert float(mixture.log_probs.exp().sum()) == pytest.approx(1)
+    assert mixture.passes == pytest.approx(2)
+    assert mixture.lost(GRID) < min(even.lost(GRID), *(law.lost(GRID) for law in laws)) - 1e-4
+
+
+def test_laws_that_each_write_one_text_mix_by_how_likely_it_is():
+    """Known by hand: two that write a text each mix to the language at odds of 3 to 1, and a
+    third that fits nowhere is not drawn."""
+    probs = torch.tensor([0.75, 0.25, 0.0])
+    laws = [
+        speed.Law(row.log(), passes)
+        for row, passes in zip(torch.eye(3).double(), (1, 2, 9), strict=True)
+    ]
+    mixture = speed.mixed(laws, probs)
+    assert mixture.lost(probs) == pytest.approx(0, abs=1e-6)
+    assert mixture.passes == pytest.approx(0.75 * 1 + 0.25 * 2)
+    with pytest.raises(ValueError, match="at least one law"):
+        speed.mixed([], probs)
+
+
 def test_texts_that_the_language_lacks_are_counted():
     """Two letters that are always the same: drawn at once they differ every other time."""
     tied = torch.eye(2, dtype=torch.float64) / 2
