@@ -130,6 +130,28 @@ def test_counted_texts_are_weighed_under_both_laws():
     assert float(masked.truly_off(16).mean()) < float(masked.truly_off().mean())
 
 
+def test_blanks_of_a_hidden_markov_language_are_filled_as_bayes_has_it():
+    """Against a list of all texts of four places, two of them given; and all obey, each weighed by
+    how likely it is over how it was written, so that the mean weight is P(accepted)."""
+    world = Topics(4)
+    words = torch.cartesian_prod(*[torch.arange(6)] * 4)
+    texts = torch.nn.functional.pad(words, (1, 0), value=world.vocab.start_id)
+    probs = world.log_prob(texts).exp()
+    fits = probs * ((words[:, 1] == 0) & (words[:, 3] == 4))
+    seen = torch.ones(1, 4, 3, dtype=torch.float64)
+    seen[:, 1], seen[:, 3] = world.emits[1, :, 0], world.emits[3, :, 4]
+    said = control._topics(world, seen)[0, 2] @ world.emits[2]
+    expected = torch.stack([fits[words[:, 2] == word].sum() for word in range(6)]) / fits.sum()
+    assert torch.allclose(said[:6], expected)
+    found = control.filling(world, "wave", 2, rows=4000, seed=0)
+    assert ((found.texts == world.vocab.id("wave")).sum(1) == 2).all()
+    chance = float(probs[(words == 0).sum(1) == 2].sum())
+    assert found.log_evidence == pytest.approx(math.log(chance))
+    weights = found.log_weights.exp()
+    assert float(weights.mean()) == pytest.approx(chance, abs=4 * float(weights.std()) / 4000**0.5)
+    assert float(found.off(8).mean()) < float(found.off().mean())
+
+
 def test_a_real_model_is_asked_for_letters_alone():
     shape = TransformerConfig(5, d_model=8, n_layers=1, n_heads=2, max_len=5)
     found = control.trained(WORLD, lively(shape), TRUE.blanks)

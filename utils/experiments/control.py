@@ -286,3 +286,49 @@ def counting(model, world, word: str, times: int, *, rows: int, seed: int, cache
     ]
     exact = math.log(hidden.probability)
     return [Weighed(*each, evidence, exact) for each in zip(texts, weights, true, strict=True)]
+
+
+@torch.no_grad()
+def filling(world, word: str, times: int, *, rows: int, seed: int) -> Weighed:
+    """Texts of `Topics` with exactly so many of a word, filled in under a mask, one place a pass,
+    each text in a random order of its own, by a denoiser that has the world's exact probabilities.
+
+    A weight belongs to a text and its order. So `off` is the mean, over all orders, of how far an
+    order that is kept for all texts is from the posterior; a mixture of orders is at most as far.
+    """
+    rows = whole("rows", rows, "write at least 2 texts", least=2)
+    dice = torch.Generator().manual_seed(whole("seed", seed, **SEED))
+    places, here, wanted = world.length - 1, torch.arange(rows), world.vocab.id(word)
+    exact = math.log(Hidden(world, counted(len(world.vocab), wanted, times)).probability)
+    words = torch.full((rows, places), -1)  # -1: a blank
+    seen = torch.ones(rows, places, len(world.doubt), dtype=torch.float64)  # p(word | topic)
+    written = torch.zeros(rows, dtype=torch.float64)
+    orders = torch.rand(rows, places, generator=dice).argsort(1)
+    for left, place in zip(range(places, 0, -1), orders.T, strict=True):
+        said = torch.einsum("rk,rkv->rv", _topics(world, seen)[here, place], world.emits[place])
+        missing = times - (words == wanted).sum(1)
+        said[missing == 0, wanted] = 0
+        said[(missing == left)[:, None] & (torch.arange(said.shape[1]) != wanted)] = 0
+        said = said / said.sum(-1, keepdim=True)
+        new = torch.multinomial(said, 1, generator=dice)[:, 0]
+        written += said[here, new].log()
+        words[here, place], seen[here, place] = new, world.emits[place, :, new]
+    texts = torch.nn.functional.pad(words, (1, 0), value=world.vocab.start_id)
+    weights = world.log_prob(texts) - written
+    return Weighed(texts, weights, weights, exact, exact)
+
+
+def _topics(world, seen):
+    """How likely each topic is at each place, given the words on both sides and its own (the
+    forward-backward algorithm). seen: how likely the word there is under each topic, 1 for a blank;
+    (rows, places, topics)."""
+    first = world.doubt @ world.moves
+    before, after = [first.expand_as(seen[:, 0])], [torch.ones_like(seen[:, 0])]
+    for likely in seen.unbind(1)[:-1]:
+        now = before[-1] * likely
+        before.append(now / now.sum(-1, keepdim=True) @ world.moves)
+    for likely in seen.unbind(1)[:0:-1]:
+        then = (likely * after[0]) @ world.moves.T
+        after.insert(0, then / then.sum(-1, keepdim=True))
+    both = torch.stack(before, 1) * seen * torch.stack(after, 1)
+    return both / both.sum(-1, keepdim=True)
