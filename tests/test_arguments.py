@@ -1010,6 +1010,10 @@ def counting(rows=2, seed=0):
     return control.counting(model, world, "wave", 1, rows=rows, seed=seed)[0].texts
 
 
+def filling(times=1, rows=2, seed=0):
+    return control.filling(Topics(3), "wave", times, rows=rows, seed=seed).texts
+
+
 def letters_of_its_own(batch_size=2, seed=0):
     return next(control.own_texts(TRUE, batch_size=batch_size, seed=seed))
 
@@ -1121,6 +1125,7 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
         lambda v: speed.write(speed.truth(FLAT, 4), threshold=v).passes, 0, 0.5, 1, least=0, most=1
     ),
     "speed.Law.wrong rare": a_real(lambda v: WRONG.wrong(FLAT, v), 0, 0.5, 1, least=0, most=1),
+    "speed.mixed rounds": a_whole(lambda v: speed.mixed([WRONG], FLAT, v).passes, 1, 3, least=1),
     "speed.schedules n": a_whole(lambda v: len(speed.schedules(v, 1)), 1, 3, least=1),
     "speed.schedules size": a_whole(lambda v: len(speed.schedules(4, v)), 1, 2, 4, least=1, most=4),
     "speed.price n": a_whole(lambda v: speed.price(WRITTEN, v, 1), 1, 3, least=1),
@@ -1160,6 +1165,9 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
     ),
     "control.counting rows": a_whole(lambda v: counting(rows=v), 2, 3, least=2),
     "control.counting seed": a_seed(lambda v: counting(seed=v)),
+    "control.filling rows": a_whole(lambda v: filling(rows=v), 2, 3, least=2),
+    "control.filling times": a_whole(lambda v: filling(times=v), 0, 1, 3, least=0, most=3),
+    "control.filling seed": a_seed(lambda v: filling(seed=v)),
     "control.own_texts batch_size": a_whole(
         lambda v: letters_of_its_own(batch_size=v), 1, 3, least=1
     ),

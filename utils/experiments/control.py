@@ -297,8 +297,10 @@ def filling(world, word: str, times: int, *, rows: int, seed: int) -> Weighed:
     order that is kept for all texts is from the posterior; a mixture of orders is at most as far.
     """
     rows = whole("rows", rows, "write at least 2 texts", least=2)
+    places = world.length - 1
+    times = whole("times", times, f"a text has {places} words", least=0, most=places)
     dice = torch.Generator().manual_seed(whole("seed", seed, **SEED))
-    places, here, wanted = world.length - 1, torch.arange(rows), world.vocab.id(word)
+    here, wanted = torch.arange(rows), world.vocab.id(word)
     exact = math.log(Hidden(world, counted(len(world.vocab), wanted, times)).probability)
     words = torch.full((rows, places), -1)  # -1: a blank
     seen = torch.ones(rows, places, len(world.doubt), dtype=torch.float64)  # p(word | topic)
