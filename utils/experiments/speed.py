@@ -198,7 +198,7 @@ def mixed(laws: list[Law], probs: torch.Tensor, rounds: int = 200) -> Law:
     odds that suit the language best.
 
     The odds start even and are found by expectation-maximisation (Dempster, Laird and Rubin 1977),
-    which raises the likelihood in every round; so what is lost is at least as little as said.
+    which lowers the loss in every round; so the least there is may be a little below what is found.
     probs: as in `Law.lost`.
     """
     rounds = whole("rounds", rounds, "take at least 1 round", least=1)
