@@ -1404,6 +1404,23 @@ def test_only_text_is_taken_of_a_submission(course):
     assert "evil" not in text and "forged output" not in text and "svg" not in text
 
 
+def test_an_answer_whose_cell_has_lost_its_name_is_put_before_the_teacher(course):
+    """As after cutting and pasting it elsewhere than in Jupyter. Retyped words need no sentence."""
+    template = courses.template(course, NAME)
+    own = rebuild.Handed("code", None, None, f"import math\n{small.DOUBLE}")
+    others = [
+        rebuild.Handed("code", name, None, source)
+        for name, source in template.released.items()
+        if name != "double"
+    ]
+    (said,) = rebuild.rebuild(template, [*others, own]).looks
+    assert "defines 'double'" in said and "does not count" in said
+    helper = rebuild.Handed("code", None, None, "def doubles(x):\n    return 2")
+    assert rebuild.rebuild(template, [*others, helper]).looks == []
+    named = rebuild.Handed("code", "double", None, small.DOUBLE)
+    assert rebuild.rebuild(template, [*others, named, own]).looks == []
+
+
 def test_rebuilding_never_needs_the_students_word(course):
     """Whatever names are claimed, the template's own cells stay as they are, in their order."""
     template = courses.template(course, NAME)
