@@ -732,6 +732,17 @@ def test_a_disk_that_takes_nothing_is_one_line(open_folder, monkeypatch, capsys,
     assert commands.ended(command) == 0
 
 
+def test_a_disk_that_fills_up_within_the_gradebook_is_one_line(course, monkeypatch):
+    """nbgrader has a name of its own for what the database cannot write."""
+    small.submit(course, "alice")
+    monkeypatch.setenv("COURSE", str(course.root))
+    with course.gradebook():
+        pass  # now it is there
+    with filling_up(3000):
+        ended = commands.ended("grade")
+    assert isinstance(ended, str) and "sqlite3" in ended and "\n" not in ended
+
+
 def test_what_a_person_has_decided_stays(course):
     small.submit(course, "alice", SOLUTION | {"shout": STUB})
     small.run(course)
