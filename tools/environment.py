@@ -120,6 +120,8 @@ def variables(root, base):
     result = {
         name: value for name, value in base.items() if name in kept or not name.startswith(FOREIGN)
     }
+    if not re.fullmatch("[0-9, ]+", result.get("OMP_NUM_THREADS", "1")):
+        del result["OMP_NUM_THREADS"]  # libgomp would complain of it in each notebook's output
     for name, folder in own.items():
         result[name] = os.path.join(cache, *folder.split("/"))
         os.makedirs(result[name], exist_ok=True)

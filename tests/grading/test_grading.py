@@ -732,6 +732,17 @@ def test_a_disk_that_takes_nothing_is_one_line(open_folder, monkeypatch, capsys,
     assert commands.ended(command) == 0
 
 
+def test_a_disk_that_fills_up_within_the_gradebook_is_one_line(course, monkeypatch):
+    """nbgrader has a name of its own for what the database cannot write."""
+    small.submit(course, "alice")
+    monkeypatch.setenv("COURSE", str(course.root))
+    with course.gradebook():
+        pass  # now it is there
+    with filling_up(3000):
+        ended = commands.ended("grade")
+    assert isinstance(ended, str) and "sqlite3" in ended and "\n" not in ended
+
+
 def test_what_a_person_has_decided_stays(course):
     small.submit(course, "alice", SOLUTION | {"shout": STUB})
     small.run(course)
@@ -1402,6 +1413,23 @@ def test_only_text_is_taken_of_a_submission(course):
     small.run(course)
     text = nbformat.writes(read_graded(course, "alice"))
     assert "evil" not in text and "forged output" not in text and "svg" not in text
+
+
+def test_an_answer_whose_cell_has_lost_its_name_is_put_before_the_teacher(course):
+    """As after cutting and pasting it elsewhere than in Jupyter. Retyped words need no sentence."""
+    template = courses.template(course, NAME)
+    own = rebuild.Handed("code", None, None, f"import math\n{small.DOUBLE}")
+    others = [
+        rebuild.Handed("code", name, None, source)
+        for name, source in template.released.items()
+        if name != "double"
+    ]
+    (said,) = rebuild.rebuild(template, [*others, own]).looks
+    assert "defines 'double'" in said and "does not count" in said
+    helper = rebuild.Handed("code", None, None, "def doubles(x):\n    return 2")
+    assert rebuild.rebuild(template, [*others, helper]).looks == []
+    named = rebuild.Handed("code", "double", None, small.DOUBLE)
+    assert rebuild.rebuild(template, [*others, named, own]).looks == []
 
 
 def test_rebuilding_never_needs_the_students_word(course):

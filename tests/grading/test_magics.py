@@ -45,6 +45,8 @@ NOT_RUN = {  # a cell: words of what the teacher is told
     "%%bash\nls": "uses `%%bash`, which is not run here",
     "%%time\n!ls": "uses a shell command",
     "%%capture said\nx = 1": "uses `%%capture said`",
+    f"%%timeit -n 1\n{F}": "uses `%%timeit`, under which nothing gets defined",
+    f"\n%%html\n{F}": "uses `%%html`, under which nothing gets defined",
     "t = %timeit -o f()": "uses what `%timeit` gives",
     "x = %time y = 2": "uses `%time` in a way that is not run here",
     "%prun -s cumulative f()": "uses `%prun` in a way that is not run here",

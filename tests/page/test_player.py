@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from html.parser import HTMLParser
 
 import pytest
@@ -172,6 +173,21 @@ def test_hostile_titles_labels_notes_and_tokens_stay_text(text):
     )
     assert Table(page).tags == Table(tame).tags
     assert page.count("</script>") == tame.count("</script>") == 2
+
+
+def test_what_has_no_shape_is_shown_and_what_shapes_its_neighbours_is_kept():
+    """Texts from elsewhere hold controls, marks of their byte order, places to break a word."""
+    shapeless = [
+        c for c in map(chr, range(0x3000)) if unicodedata.category(c) in ("Cc", "Zl", "Zp")
+    ]
+    shapeless += [*"\u00ad\u061c\u200b\u200e\u202e\u2060\u2064\u2066\ufeff\ufff9\ufffb"]
+    shaping = ["\u200c", "\u200d"]
+    words = Pieces("a", *shapeless, *shaping)
+    trace = Trace([Step(list(range(len(words.texts))), 0, 0.5)])
+    page = player.html(trace, words, title=TITLE, alt=ALT)
+    row = player.text(trace, words, title=TITLE).split("\n")[-1]
+    assert not set(shapeless) & set(row) and set(shaping) < set(row)
+    assert not set(shapeless) & set(page) - {"\n"}
 
 
 def data_of(page):

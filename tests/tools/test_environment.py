@@ -336,6 +336,14 @@ ELSEWHERE = {
 }
 
 
+@pytest.mark.parametrize(
+    "threads, kept", [("2", True), ("4, 2", True), ("all", False), ("", False)]
+)
+def test_a_number_of_threads_that_is_none_does_not_speak_in_notebooks(tmp_path, threads, kept):
+    found = environment.variables(str(tmp_path), {"OMP_NUM_THREADS": threads})
+    assert ("OMP_NUM_THREADS" in found) == kept
+
+
 def test_other_projects_settings_do_not_reach_the_book(tmp_path):
     given = {**ELSEWHERE, "PIP_USER": "1", "LANG": "C", "OMP_NUM_THREADS": "1"}
     found = environment.variables(str(tmp_path), given)

@@ -10,6 +10,7 @@ UNMARKED=1; export FORMAT=canvas or moodle; statistics NAMES=1.
 import os
 import sys
 
+from nbgrader.api import InvalidEntry
 from sqlalchemy.exc import SQLAlchemyError
 
 from tools import lab
@@ -143,7 +144,7 @@ def ended(command=""):
         return f"{error} What is graded is kept; the same command goes on from there."
     except KeyboardInterrupt:
         return "\nStopped. The same command goes on where this one was."
-    except (OSError, SQLAlchemyError) as error:  # of a disk, or of a database
+    except (OSError, SQLAlchemyError, InvalidEntry) as error:  # of a disk, or of a database
         said = str(error).strip().splitlines()[0]
         return f"Stopped: {said}. When that is mended, the same command goes on where this one was."
 

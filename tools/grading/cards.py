@@ -5,7 +5,7 @@ import json
 
 from .course import write
 
-VERSION = 6  # of how work is judged; another one makes everything be graded again
+VERSION = 7  # of how work is judged; another one makes everything be graded again
 UNFINISHED = 0  # the version of a card while its work is graded anew
 
 

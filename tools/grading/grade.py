@@ -199,7 +199,7 @@ class Job:
             digest=one.digest,
             template=self.template.digest,
             notes=[*one.notes, *dict.fromkeys(rebuilt.notes)],
-            looks=outcome.sentences(rebuilt, result["findings"]),
+            looks=[*rebuilt.looks, *outcome.sentences(rebuilt, result["findings"])],
             decisions=decisions,
             doubts=doubts,
             accepted=accepted,

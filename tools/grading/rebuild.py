@@ -13,7 +13,7 @@ import unicodedata
 
 import nbformat
 
-from .course import marks
+from .course import few, marks
 from .zips import Refused
 
 MAX_CELLS = 400
@@ -35,13 +35,15 @@ class Handed:
 class Rebuilt:
     """notebook: to be run and shown. kinds: for each cell "given", "student", "test" or None (no
     code). originals: of given cells that the student has edited, by number. notes: what the
-    submission had otherwise, in sentences. doubts: what of it the teacher has to look at."""
+    submission had otherwise, in sentences. doubts: what of it the teacher has to look at before any
+    test counts. looks: what besides."""
 
     notebook: nbformat.NotebookNode
     kinds: list
     originals: dict
     notes: list
     doubts: list
+    looks: list
 
     def plan(self, template):
         """What the sandbox is asked to do; see inside/run.py."""
@@ -152,7 +154,10 @@ def rebuild(template, cells):
         add_extras(position)
     notes += [sentence for what, names in changed.items() for sentence in told(what, names)]
     notes += list(dict.fromkeys(imitations(cells)))[:3]
-    return Rebuilt(notebook, kinds, originals, notes, doubts(cells))
+    own = [one.source for ones in extras.values() for one in ones]
+    answers = [one.source for one in chosen.values()]
+    looks = elsewhere(template, changed.get(MISSING), answers, own)
+    return Rebuilt(notebook, kinds, originals, notes, doubts(cells), looks)
 
 
 def refuse_another(template, cells):
@@ -189,6 +194,22 @@ def doubts(cells):
             where = f"the cell {one.name[:60]!r}" if one.name else "a cell"
             return [f"It was made from the teacher's copy: {where} says {found[0]!r}."]
     return []
+
+
+def elsewhere(template, missing, answers, own):
+    """A sentence if answers are missing and a cell of the student's own has what no answer has, and
+    the solutions do: some programs drop a cell's name when it is cut and pasted."""
+    lost = (defined(own) - defined(answers)) & set(template.names)
+    if not missing or not lost:
+        return []
+    names = few([*map(repr, sorted(lost))])
+    said = "It may be the answer that is missing, and does not count as one"
+    return [f"A cell of the student's own defines {names}. {said}."]
+
+
+def defined(sources):
+    """The functions and classes that some cells define, as far as one can see without parsing."""
+    return {name for one in sources for name in re.findall(r"^(?:def|class) (\w+)", one, re.M)}
 
 
 def imitations(cells):

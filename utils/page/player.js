@@ -41,14 +41,13 @@ window.oneTokenPlayer = (id, words, films) => {
     film.frames = [{ text, when }];
     film.steps.forEach(([length, set, changed], k) => {
       text = text.slice(0, length);
-      when = when.slice(0, length);
+      when = Array.from({ length }, (_, at) => when[at] ?? 0);
       for (const [at, word] of set) text[at] = word;
-      for (let at = 0; at < length; at++) when[at] ??= 0;
       for (const at of changed) when[at] = k + 1;
       film.frames.push({ text, when });
     });
     film.end = film.steps.length;
-    const order = film.frames[film.end].when.filter(Boolean);
+    const order = when.filter(Boolean);
     // is the order worth numbering?
     film.ordered = film.end < 100 && order.some((n, i) => n < order[i - 1]);
   }
@@ -63,8 +62,7 @@ window.oneTokenPlayer = (id, words, films) => {
     text.forEach((word, at) => {
       const i = step?.[2].indexOf(at) ?? -1;
       if (bare[word] && i < 0) return;
-      if (before) box.append(film.joiner);
-      if (before) box.append(lead(word));
+      if (before) box.append(film.joiner, lead(word));
       before = true;
       const token = make("span", word < 0 ? "ott-mask" : when[at] ? "ott-past" : "ott-given", body(word));
       if (i >= 0) {
@@ -115,8 +113,9 @@ window.oneTokenPlayer = (id, words, films) => {
   }
 
   function icon(path) {
-    const svg = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
-    return document.createRange().createContextualFragment(svg);
+    return document.createRange().createContextualFragment(
+      `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`,
+    );
   }
 
   function start(root) {
@@ -128,8 +127,7 @@ window.oneTokenPlayer = (id, words, films) => {
       "aria-label": root.querySelector(".ott-title").textContent + ". Arrow keys step, space plays.",
     });
     const panels = div("ott-panels");
-    const track = div("ott-track");
-    track.style.setProperty("--last", last);
+    const track = set(div("ott-track"), { style: "--last:" + last });
     const said = set(div("ott-alt"), { "aria-live": "polite" });
 
     const views = films.map((film) => {

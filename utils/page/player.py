@@ -27,9 +27,14 @@ PART = "◔"  # a part of a character: a token may be one byte of three
 _LOST = "�"  # what decoding makes of bytes that are no character, or none yet
 _HINT = f"Marked: written at this step, with the model's probability. {MASK}: not yet written."
 _PARTS = f" {PART}: a part of a character, which is shown by the token that completes it."
-# control characters would vanish, and those that turn the direction of text would turn the page's
-_VISIBLE = {c: 0x2400 + c for c in range(32)} | {9: "⇥", 10: "⏎", 127: "␡"}
-_VISIBLE |= dict.fromkeys((0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "�")
+# what has no shape would vanish, and what turns the direction of text would turn the page's; but
+# U+200C and U+200D shape the characters beside them, as in Persian words and emoji of families
+_VISIBLE = {c: 0x2400 + c for c in range(32)} | {9: "⇥", 127: "␡"}
+_VISIBLE |= dict.fromkeys((*range(0x80, 0xA0), 0xAD, 0x200B, *range(0x2060, 0x2065)), "�")
+_VISIBLE |= dict.fromkeys((0xFEFF, *range(0xFFF9, 0xFFFC)), "�")
+_VISIBLE |= dict.fromkeys((0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F)), "�")
+_VISIBLE |= dict.fromkeys(range(0x2066, 0x206A), "�")
+_VISIBLE |= dict.fromkeys((10, 0x85, 0x2028, 0x2029), "⏎")  # each ends a line
 
 
 def show(trace: Trace | list[Trace], vocab: Any, *, title: str, alt: str) -> None:

@@ -11,6 +11,7 @@ nothing is executed.
 
 import ast
 import inspect
+import re
 
 SHOWS = set(  # something, or sets how things are shown; or installs what cannot be installed here
     "autoreload colors conda config debug doctest_mode hist history load_ext lsmagic magic mamba"
@@ -102,7 +103,10 @@ def call(text):
 def of_cell_magic(name, line, body):
     """(Python, phrases) of a cell that begins with `%%name line`."""
     if name in CELL_SHOWS:
-        return "", []
+        lost = re.search(r"^(?:async )?(?:def|class) ", body, re.M)
+        return "", [
+            f"uses `%%{name}`, under which nothing gets defined, here or in Jupyter"
+        ] * bool(lost)
     if name not in CELL_RUNS:
         return "", [f"uses `%%{name[:40]}`, which is not run here"]
     python, phrases = transformed(body)
