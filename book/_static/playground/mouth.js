@@ -64,5 +64,8 @@
     const { word } = event.target.closest("button")?.dataset ?? {};
     if (word) play(word);
   });
-  root.addEventListener("change", () => play(root.querySelector("[aria-pressed=true]").dataset.word));
+  const again = () => play(root.querySelector("[aria-pressed=true]").dataset.word);
+  root.addEventListener("change", again);
+  // changed before this script was there
+  if (lanes.some(({ mayReturn }) => mayReturn.checked !== mayReturn.defaultChecked)) again();
 })();
