@@ -64,9 +64,9 @@ def asset(name: str) -> str:
 
 @cache
 def carried() -> dict[str, str]:
-    """What outputs bring along of styles and scripts: {how it begins, of any age: as it is now}."""
+    """The files of this folder that outputs bring along: {how each begins, of any age: it, now}."""
     folder = Path(__file__).parent
-    styles = [theme(), *(asset(path.name) for path in sorted(folder.glob("*.css")))]
+    styles = [asset(path.name) for path in sorted(folder.glob("*.css"))]
     scripts = [asset(path.name) for path in sorted(folder.glob("*.js"))]
     found = {f"<style>{css[: css.index('{') + 1]}": f"<style>{css}</style>" for css in styles}
     return found | {f"<script>{js.split(' = ')[0]} =": f"<script>{js}</script>" for js in scripts}
