@@ -21,7 +21,7 @@ DECIDE = """(() => {
   if (!["light", "dark"].includes(root.dataset.theme)) root.dataset.theme = dark ? "dark" : "light";
 })();"""
 SHEET = "_static/undecided.css"
-WITHOUT = """html .bd-main :is(.sidebar-toggle, .dropdown-download-buttons) { display: none !important; }
+WITHOUT = """.bd-main :is(.sidebar-toggle, .dropdown-download-buttons) { display: none !important; }
 html #pg[data-waiting] { min-height: 0; }
 @media (max-width: 959.98px) {
   html .bd-container .bd-container__inner { flex-wrap: wrap; }

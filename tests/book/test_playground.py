@@ -541,6 +541,25 @@ def test_nothing_moves_while_they_write(visit, width):
     assert len(words) == 4
 
 
+def test_models_that_are_late_or_do_not_come_are_said_to_be(slow):
+    page, let_go = slow("book/intro.html", width=PHONE, reduced_motion="reduce")
+    page.locator(".bd-footer-content").wait_for(state="attached")
+    let_go()
+    page.wait_for_function("document.readyState === 'complete'")
+    held, said = [], page.locator("#mouth .pg-ar .pg-verdict")
+    page.route("**/verdicts-*.js*", held.append)
+    page.locator("#mouth [data-word=yes]").click()
+    said.get_by_text("The models are on their way").wait_for()
+    page.wait_for_timeout(100)
+    assert len(held) == 2
+    for route in held:
+        route.abort()
+    said.get_by_text("The models did not arrive").wait_for()
+    page.unroute("**/verdicts-*.js*")
+    page.locator("#mouth [data-word=yes]").click()
+    page.locator("#mouth .pg-ar", has_text="Right, and the verdict fits").wait_for()
+
+
 @pytest.mark.parametrize("first", ["[data-word=yes]", ".pg-ar input"])
 def test_a_touch_before_the_scripts_are_there_is_not_lost(slow, first):
     page, let_go = slow("book/intro.html", width=PHONE, reduced_motion="reduce")
