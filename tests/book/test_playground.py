@@ -547,7 +547,7 @@ def test_models_that_are_late_or_do_not_come_are_said_to_be(slow):
     let_go()
     page.wait_for_function("document.readyState === 'complete'")
     held, said = [], page.locator("#mouth .pg-ar .pg-verdict")
-    page.route("**/verdicts-*.js*", held.append)
+    page.route("**/verdicts-*.js*", lambda route: held.append(route))
     page.locator("#mouth [data-word=yes]").click()
     said.get_by_text("The models are on their way").wait_for()
     page.wait_for_timeout(100)
