@@ -8,7 +8,8 @@ And it is the form that JupyterLab writes, so that opening a chapter does not ch
 At the end the page of claims is written anew, from what the chapters now store, and the
 bibliography, from its entries.
 
-`tools/refresh.py --form-only NOTEBOOK…` brings notebooks into that form without running them.
+`tools/refresh.py --form-only NOTEBOOK…` brings notebooks into that form without running them: so
+too when a style or a script that outputs bring along was changed.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from tqdm import tqdm
 from traitlets.config import Config
 
-from utils.page import bibliography, ledger
+from utils.page import bibliography, ledger, theme
 from utils.text.files import write_whole
 from utils.text.printing import run_program
 
@@ -173,7 +174,10 @@ def normal_outputs(outputs):
     for output in outputs:
         if output.output_type != "stream":
             open_streams.pop("stdout", None)
-            output.get("data", {}).pop(WIDGET_VIEW, None)  # it lives no longer than its kernel
+            data = output.get("data", {})
+            data.pop(WIDGET_VIEW, None)  # it lives no longer than its kernel
+            if "text/html" in data:
+                data["text/html"] = theme.renew(data["text/html"])
         elif output.name in open_streams:
             open_streams[output.name].text += output.text
             continue

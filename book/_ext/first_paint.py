@@ -2,7 +2,9 @@
 
 The theme leaves `data-theme="auto"` to a deferred script, and knows no colours for it. A line in
 the head decides it before anything is painted. Where scripts do not run, a style sheet does: it is
-made from all the others, whose rules for `data-theme="dark"` it gives to who prefers the dark.
+made from all the others, whose rules for `data-theme="dark"` it gives to who prefers the dark. It
+also takes away the buttons that would do nothing, and on a phone shows below each page the list of
+all pages, which slides in at the side only with a script.
 """
 
 from __future__ import annotations
@@ -19,6 +21,15 @@ DECIDE = """(() => {
   if (!["light", "dark"].includes(root.dataset.theme)) root.dataset.theme = dark ? "dark" : "light";
 })();"""
 SHEET = "_static/undecided.css"
+WITHOUT = """.bd-main :is(.sidebar-toggle, .dropdown-download-buttons) { display: none !important; }
+html #pg[data-waiting] { min-height: 0; }
+@media (max-width: 959.98px) {
+  html .bd-container .bd-container__inner { flex-wrap: wrap; }
+  html .bd-container .bd-sidebar-primary {
+    position: static; order: 1; visibility: visible;
+    width: 100%; max-width: none; height: auto; max-height: none; margin: 0;
+  }
+}"""
 
 
 def rules(css: str) -> list[tuple[str, str]]:
@@ -66,7 +77,7 @@ def write_sheet(app: Sphinx, failed: Exception | None) -> None:
             f"@media (prefers-color-scheme:{name}){{\n{undecided(css, name)}\n}}"
             for name in ("light", "dark")
         ]
-        (Path(app.outdir) / SHEET).write_text("\n".join(both) + "\n", encoding="utf-8")
+        (Path(app.outdir) / SHEET).write_text("\n".join([*both, WITHOUT, ""]), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict:

@@ -18,32 +18,27 @@ from textwrap import wrap
 
 from sphinx.application import Sphinx
 
-from utils.page.theme import asset
+from utils.page.theme import carried, renew
 from utils.text import columns
 
 STAY = "\N{NO-BREAK SPACE}"
 LONG = 24  # letters: a path or a name in code that may be wider than what is left of a phone's line
 HEAD = r'(?s)<th class="head[^"]*">(.*?)</th>'
 ROLES = {"tr": 'role="row"', "thead": 'role="rowgroup"', "tbody": 'role="rowgroup"'}
-SHARED = {
-    "<style>.ott-player{": f"<style>{asset('player.css')}</style>",
-    "<style>.ott-knobs{": f"<style>{asset('knobs.css')}</style>",
-    "<style>.ott-debate{": f"<style>{asset('debate.css')}</style>",
-    "<script>window.oneTokenDebate ": f"<script>{asset('debate.js')}</script>",
-    "<script>window.oneTokenPlayer ": f"<script>{asset('player.js')}</script>",
-    "<script>window.oneTokenKnobs ": f"<script>{asset('knobs.js')}</script>",
-}
 
 
 def share(body: str) -> str:
     """The page's HTML, each of the shared styles and scripts in it once, where it comes first."""
-    left = dict(SHARED)
+    there = set()
 
     def once(found: re.Match) -> str:
-        start = next((start for start in SHARED if found[0].startswith(start)), None)
-        return found[0] if start is None else left.pop(start, "")
+        if found[0] not in carried().values():
+            return found[0]
+        again = found[0] in there
+        there.add(found[0])
+        return "" if again else found[0]
 
-    return re.sub(r"(?s)<(style|script)>.*?</\1>", once, body)
+    return re.sub(r"(?s)<(style|script)>.*?</\1>", once, renew(body))
 
 
 def plain_code(body: str) -> str:

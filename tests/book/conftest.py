@@ -75,3 +75,35 @@ def visit(browser, address):
     for context in contexts:
         context.close()
     assert problems == []
+
+
+@pytest.fixture
+def slow(browser, address):
+    """Opens a page whose deferred scripts do not come, and returns it and what lets them come."""
+    contexts = []
+
+    def slow(name, **options):
+        held, width = [], options.pop("width")
+        context = browser.new_context(viewport={"width": width, "height": 844}, **options)
+        contexts.append(context)
+        page, keep = context.new_page(), [True]
+
+        def asked(route):
+            if keep and "documentation_options" not in route.request.url:  # which is not deferred
+                held.append(route)
+            else:
+                route.continue_()
+
+        def let_go():
+            assert len(held) > 5
+            keep.clear()
+            for route in held:
+                route.continue_()
+
+        page.route("**/*.js*", asked)
+        page.goto(f"{address}{name}", wait_until="commit")
+        return page, let_go
+
+    yield slow
+    for context in contexts:
+        context.close()

@@ -1,5 +1,7 @@
 """What runs in the reader's browser is the book's models, and does what the library does."""
 
+import re
+
 import pytest
 import torch
 
@@ -279,6 +281,43 @@ def test_on_the_smallest_phone_nothing_sticks_out(playground):
     assert len(set(tops)) == 1  # the steps in one row
 
 
+PLACES = """() => [...document.querySelectorAll("#pg :is(button, select, input)")]
+  .filter((one) => one.checkVisibility() && !one.matches(".pg-draft .pg-word"))
+  .map((one) => one.getBoundingClientRect())
+  .map(({ x, y }) => [Math.round(x), Math.round(y + scrollY)])"""
+
+
+@pytest.mark.parametrize("width", [320, PHONE, DESK])
+def test_no_control_moves_when_another_is_used(playground, width):
+    """Else the next click of a quick hand is lost, or meant for another."""
+    page = playground("#scene=stays", width=width)
+
+    def same_after(*selectors):
+        before = page.evaluate(PLACES)
+        for selector in selectors:
+            page.locator(selector).first.evaluate("(one) => one.click()")
+            assert page.evaluate(PLACES) == before, selector
+
+    scenes = [f"[data-scene={name}]" for name in ("slip", "back", "question", "no")]
+    same_after(*scenes, "[data-do=forward]", "[data-do=end]", "[data-do=start]")
+    page.locator(".pg-editor summary").click()
+    page.locator(".pg-diffusion li button").first.wait_for()
+    rival = ".pg-diffusion li:last-child button"
+    same_after("[data-do=forward]", "[data-do=end]", rival, "[data-do=undo]", "[data-do=blank]")
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_what_is_under_the_hand_stays_there_when_the_editor_opens(playground, width):
+    page = playground("#scene=no&step=99", width=width)
+    page.locator(".pg-lanes").evaluate("e => scrollTo(0, e.offsetTop - 300)")
+    word = page.locator(".pg-lane.pg-ar .pg-word").nth(9)
+    before = word.bounding_box()
+    word.click()
+    after = page.locator(".pg-lane.pg-ar .pg-word").nth(9).bounding_box()
+    assert page.locator(".pg-editor[open]").count() == 1
+    assert abs(after["y"] - before["y"]) < 2
+
+
 def test_it_plays_to_the_end_by_itself(playground):
     page = playground("#scene=once")
     press(page, "Play")
@@ -485,3 +524,46 @@ def test_a_word_can_be_put_into_their_mouths(visit, width):
         box.click()
     page.locator(".pg-lane.pg-ar", has_text="Right").wait_for()
     assert [answer for answer, _ in lanes(page)] == [MENDED, STUCK]
+
+
+@pytest.mark.parametrize("width", [320, PHONE, DESK])
+def test_nothing_moves_while_they_write(visit, width):
+    page = visit("book/intro.html", width=width, reduced_motion="reduce")
+    places = """() => [...document.querySelectorAll("article :is(a, button, input, h2)")]
+      .map((one) => Math.round(one.getBoundingClientRect().y + scrollY))"""
+    before, words = page.evaluate(places), page.locator("#mouth [data-word]").all()
+    for word in words:
+        word.click()
+        page.locator(".pg-said", has_text=re.compile("time: “" + word.inner_text())).wait_for(
+            state="attached"
+        )
+        assert page.evaluate(places) == before
+    assert len(words) == 4
+
+
+def test_models_that_are_late_or_do_not_come_are_said_to_be(slow):
+    page, let_go = slow("book/intro.html", width=PHONE, reduced_motion="reduce")
+    page.locator(".bd-footer-content").wait_for(state="attached")
+    let_go()
+    page.wait_for_function("document.readyState === 'complete'")
+    held, said = [], page.locator("#mouth .pg-ar .pg-verdict")
+    page.route("**/verdicts-*.js*", lambda route: held.append(route))
+    page.locator("#mouth [data-word=yes]").click()
+    said.get_by_text("The models are on their way").wait_for()
+    page.wait_for_timeout(100)
+    assert len(held) == 2
+    for route in held:
+        route.abort()
+    said.get_by_text("The models did not arrive").wait_for()
+    page.unroute("**/verdicts-*.js*")
+    page.locator("#mouth [data-word=yes]").click()
+    page.locator("#mouth .pg-ar", has_text="Right, and the verdict fits").wait_for()
+
+
+@pytest.mark.parametrize("first", ["[data-word=yes]", ".pg-ar input"])
+def test_a_touch_before_the_scripts_are_there_is_not_lost(slow, first):
+    page, let_go = slow("book/intro.html", width=PHONE, reduced_motion="reduce")
+    page.locator(f"#mouth {first}").click()
+    assert "It contradicts itself" in page.locator("#mouth .pg-ar").inner_text()
+    let_go()
+    page.locator("#mouth .pg-ar", has_text="Right, and the verdict fits").wait_for()

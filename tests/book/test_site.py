@@ -18,6 +18,7 @@ import nbformat
 import pytest
 from fontTools.ttLib import TTFont
 
+from tests.book.conftest import SETTLED
 from tests.places import CHAPTERS, ROOT
 from tests.servers import running
 from tests.sites import DESK, LETTERING, PAGES, PHONE, TOC, build
@@ -568,6 +569,36 @@ def test_without_scripts_everything_is_there_to_read(browser, address):
         page.goto(f"{address}chapters/01_markov_chains.html")
         assert page.locator(".ott-figure svg").first.is_visible()
         assert page.locator(".solution").first.is_visible()
+
+
+@pytest.mark.parametrize("name", ["book/intro", "book/playground", "chapters/04_forced_prefix"])
+def test_without_scripts_nothing_is_offered_that_takes_one(browser, address, name):
+    size = {"width": PHONE, "height": 844}
+    with browser.new_context(java_script_enabled=False, viewport=size) as context:
+        page = context.new_page()
+        page.goto(f"{address}{name}.html")
+        assert page.locator("article h1").is_visible()
+        controls = page.locator("main :is(button, input, select)")
+        assert [one.inner_text() for one in controls.all() if one.is_visible()] == []
+        listed = page.locator(".bd-sidebar-primary a.reference.internal")
+        assert listed.count() >= len(PAGES) - 1 and all(one.is_visible() for one in listed.all())
+        room = page.locator("#pg").bounding_box() if name == "book/playground" else None
+        assert room is None or room["height"] < 200
+
+
+@pytest.mark.parametrize("chapter", ["04_forced_prefix", "10_planning_ahead"])
+def test_on_a_slow_line_nothing_moves_and_no_click_is_lost(slow, chapter):
+    page, let_go = slow(f"chapters/{chapter}.html", width=PHONE)
+    page.locator(".bd-footer-content").wait_for(state="attached")
+    page.wait_for_function(SETTLED)
+    heads = """() => [...document.querySelectorAll("article :is(h2, h3, .admonition-title)")]
+      .map((one) => Math.round(one.getBoundingClientRect().y + scrollY))"""
+    before = page.evaluate(heads)
+    page.get_by_role("button", name="Search").last.click()
+    let_go()
+    page.locator("#pst-search-dialog[open]").wait_for()
+    assert page.locator(".toggle-button").count() and len(before) > 10
+    assert page.evaluate(heads) == before
 
 
 def test_a_folded_solution_opens(visit):

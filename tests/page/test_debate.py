@@ -111,6 +111,21 @@ def test_marks_are_large_enough_to_touch_and_what_they_tell_is_in_sight(shown, w
     assert 0 <= box["y"] and box["y"] + box["height"] <= 844
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 844), (1280, 500)])
+def test_what_a_mark_tells_neither_covers_it_nor_changes_its_height(shown, width, height):
+    shown.set_viewport_size({"width": width, "height": height})
+    low = [m for m in marks(shown).all() if height - 130 < m.bounding_box()["y"] < height - 40][-1]
+    low.click()
+    over = """(mark) => { const { x, y } = mark.getBoundingClientRect();
+      return document.elementFromPoint(x + 9, y + 9) === mark; }"""
+    assert low.evaluate(over)
+    heights = set()
+    for mark in marks(shown).all()[::9]:
+        mark.evaluate("(mark) => mark.click()")
+        heights.add(told(shown).bounding_box()["height"])
+    assert len(heights) == 1
+
+
 def test_the_table_is_still_there(shown):
     assert not shown.locator(".ott-tests").is_visible()
     shown.get_by_text("The same as a table").click()

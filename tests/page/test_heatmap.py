@@ -105,3 +105,18 @@ def test_cells_are_large_enough_to_touch_and_nothing_runs_over(shown, width):
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
     boxes = [button.bounding_box() for button in shown.get_by_role("button").all()]
     assert min(min(box["width"], box["height"]) for box in boxes) >= 24
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_nothing_below_moves_when_another_cell_is_chosen(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    long = [
+        [Cell(0.3, "\n".join(["a line that is long enough to be two on a phone"] * n))]
+        for n in (1, 6)
+    ]
+    page.set_content(heatmap.html(long, rows=["a", "b"], columns=["c"], title="Which", alt=ALT))
+    tops = []
+    for cell in page.get_by_role("button").all():
+        cell.click()
+        tops.append(page.locator(".ott-heat summary").bounding_box()["y"])
+    assert len(tops) == 2 and len(set(tops)) == 1

@@ -237,6 +237,16 @@ def test_the_stored_page_has_the_same_knobs(page, turned):
     assert page.locator("[aria-live]").inner_text() == "word yes, temperature 2.0"
 
 
+def test_no_control_moves_when_one_is_turned(page, turned):
+    page.set_content(turned(says, word=WORDS, temperature=["a bit", "much", "no end"])["text/html"])
+    places = """() => [...document.querySelectorAll(".ott-segments label")]
+      .map((one) => one.getBoundingClientRect().x)"""
+    before = page.evaluate(places)
+    for choice in page.get_by_role("radio").all():
+        choice.check()
+        assert page.evaluate(places) == before
+
+
 def test_menus_turn_too_and_two_copies_do_not_meddle(page, turned):
     bundle = turned(lambda letter, side: letter + side, letter=list("abcde"), side=["l", "r"])
     page.set_content(bundle["text/html"] * 2)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utils.page import theme
-from utils.page.theme import asset, check_alt
+from utils.page import heatmap, theme
+from utils.page.theme import asset, carried, check_alt, renew
 
 FOLDER = Path(theme.__file__).parent
 COLOURS = {name: getattr(theme, name) for name in ("AR", "DIFFUSION", "MASK", "BASELINE")}
@@ -163,3 +163,14 @@ def test_a_sentence_without_spaces_is_a_sentence(alt):
 def test_a_word_is_no_sentence(alt):
     with pytest.raises(ValueError, match="write at least a sentence"):
         check_alt(alt)
+
+
+def test_of_what_outputs_bring_along_the_age_does_not_matter():
+    words = {"title": "One cell", "alt": "There is one cell, half full."}
+    now = heatmap.html([[heatmap.Cell(0.5, "half")]], rows=["a"], columns=["b"], **words)
+    assert renew(now) == now
+    old = now.replace("{display:block;", "{display:inline;").replace("told.className", "told.was")
+    assert old.count("display:inline") and old.count("told.was") and renew(old) == now
+    other = "<style>.ott{}.ott-figure{}</style><script>window.oneTokenElse = 1</script>"
+    assert renew(other) == other
+    assert len(carried()) == len([*FOLDER.glob("*.css"), *FOLDER.glob("*.js")])

@@ -59,6 +59,8 @@ window.oneTokenDebate = () => {
       test.mark.onclick = () => {
         root.classList.add("ott-touched");
         choose(test);
+        // what is told may have come to lie over it
+        test.mark.scrollIntoView({ block: "nearest", behavior: "instant" });
       };
       return test.mark;
     }

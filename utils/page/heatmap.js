@@ -7,6 +7,8 @@ window.oneTokenHeat = (id) => {
     const told = document.createElement("div");
     told.className = "ott-told";
     told.setAttribute("aria-live", "polite");
+    const texts = names.map((name) => name.textContent + "\n" + name.nextElementSibling.textContent);
+    told.dataset.room = texts.reduce((a, b) => (b.length > a.length ? b : a));
     const grid = [...root.querySelectorAll("tbody tr")].map((row) => [...row.cells].slice(1));
     const full = grid.flat().filter((cell) => cell.hasAttribute("style"));
     const buttons = full.map((cell, i) => {

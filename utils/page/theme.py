@@ -60,3 +60,23 @@ def asset(name: str) -> str:
     source = Path(__file__).with_name(name).read_text(encoding="utf-8")
     source = re.sub(r"(?m)^\s*//.*$|/\*.*?\*/", "", source)
     return re.sub(r"\s*\n\s*", "\n", source).strip()
+
+
+@cache
+def carried() -> dict[str, str]:
+    """The files of this folder that outputs bring along: {how each begins, of any age: it, now}."""
+    folder = Path(__file__).parent
+    styles = [asset(path.name) for path in sorted(folder.glob("*.css"))]
+    scripts = [asset(path.name) for path in sorted(folder.glob("*.js"))]
+    found = {f"<style>{css[: css.index('{') + 1]}": f"<style>{css}</style>" for css in styles}
+    return found | {f"<script>{js.split(' = ')[0]} =": f"<script>{js}</script>" for js in scripts}
+
+
+def renew(html: str) -> str:
+    """An output's HTML, with the styles and scripts that it brings along as they are now."""
+
+    def now(found: re.Match) -> str:
+        ours = (each for begins, each in carried().items() if found[0].startswith(begins))
+        return next(ours, found[0])
+
+    return re.sub(r"(?s)<(style|script)>.*?</\1>", now, html)

@@ -23,12 +23,14 @@
     for (const button of root.querySelectorAll("[data-word]")) {
       button.setAttribute("aria-pressed", String(button.dataset.word === word));
     }
+    const tell = (text) => lanes.forEach(({ verdict }) => (verdict.textContent = text));
+    if (!lanes[0].read) tell("The models are on their way: 1.1 MB.");
     let loaded;
     try {
       loaded = await models();
     } catch (error) {
       said.textContent = `The models did not arrive: ${error.message}.`;
-      return;
+      return tell(said.textContent);
     }
     const { tokens } = loaded[0], blank = tokens.indexOf("<mask>"), given = QUESTION.length;
     const begun = [...QUESTION, word].map((each) => tokens.indexOf(each));
@@ -64,5 +66,8 @@
     const { word } = event.target.closest("button")?.dataset ?? {};
     if (word) play(word);
   });
-  root.addEventListener("change", () => play(root.querySelector("[aria-pressed=true]").dataset.word));
+  const again = () => play(root.querySelector("[aria-pressed=true]").dataset.word);
+  root.addEventListener("change", again);
+  // changed before this script was there
+  if (lanes.some(({ mayReturn }) => mayReturn.checked !== mayReturn.defaultChecked)) again();
 })();

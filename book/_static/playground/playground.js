@@ -5,6 +5,7 @@
   const root = document.getElementById("pg");
   const find = (selector, from = root) => from.querySelector(selector);
   const QUESTION = 7, LENGTH = 16; // "is 1 + 1 = 2 ?", and the answer's nine words
+  const OWN = "A text of your own. Guess first; then step.";
   const OPTIONS = { free: Array.from({ length: LENGTH - QUESTION }, (_, i) => QUESTION + i), rounds: 3 };
 
   const SCENES = {
@@ -174,7 +175,7 @@
     const same = Object.values(SCENES).find(
       ({ text, ways }) => encode(text).join() === draft.join() && lanes.every(({ select }, i) => select.value === ways[i]),
     );
-    const about = same?.about ?? "A text of your own. Guess first; then step.";
+    const about = same?.about ?? OWN;
     if (find(".pg-about").textContent !== about) find(".pg-about").textContent = about; // is read aloud
     find(".pg-scenes").childNodes.forEach((button) => {
       button.setAttribute("aria-pressed", String(SCENES[button.dataset.scene] === same));
@@ -341,8 +342,11 @@
       if (word) put(Number(word));
       const place = event.target.closest(".pg-lane .pg-word");
       if (place) {
+        const words = place.parentElement, top = words.getBoundingClientRect().top;
         editor.open = true;
         choose(Number(place.dataset.at));
+        // the editor stands above: what is under the hand stays there
+        scrollBy({ top: words.getBoundingClientRect().top - top, behavior: "instant" });
       }
     });
     draftRow.addEventListener("pointerdown", (event) => {
@@ -402,6 +406,8 @@
       find(".pg-scenes").append(
         ...Object.entries(SCENES).map(([key, { name }]) => make("button", { type: "button", "data-scene": key }, name)),
       );
+      const abouts = [OWN, ...Object.values(SCENES).map(({ about }) => about)];
+      find(".pg-about").dataset.room = abouts.reduce((a, b) => (b.length > a.length ? b : a));
       listen();
       await restore(location.hash);
       delete root.dataset.waiting;

@@ -173,7 +173,10 @@
       waiting[name].resolve = resolve;
       const script = document.createElement("script");
       script.src = new URL(`${name}.js`, here);
-      script.onerror = () => reject(new Error(`the weights ${name}.js could not be loaded`));
+      script.onerror = () => {
+        delete waiting[name].model; // who asks again may have more luck
+        reject(new Error(`the weights ${name}.js could not be loaded`));
+      };
       document.head.append(script);
     });
 
