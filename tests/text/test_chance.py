@@ -55,3 +55,15 @@ def test_what_is_no_generator_is_refused(generator):
     for draw in DRAWS.values():
         with pytest.raises(TypeError, match=r"^generator is .*; give one of PyTorch's, such as"):
             draw(generator)
+
+
+def test_nothing_waits_for_no_time(monkeypatch):
+    """On Apple's GPUs a 0 is drawn now and then; a token of probability 0 must not win by it."""
+
+    def zero(waits, generator=None):
+        return waits.fill_(-0.0)
+
+    monkeypatch.setattr(torch.Tensor, "exponential_", zero)
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        probs = torch.tensor([0.0, 1.0], dtype=dtype)
+        assert (probs / chance.exponential_like(probs)).argmax() == 1

@@ -36,7 +36,7 @@ def test_load_reads_a_file_of_the_readers_own(tmp_path):
 
 
 def test_load_says_what_is_wrong(tmp_path):
-    with pytest.raises(FileNotFoundError, match="does not exist; give the path of a UTF-8 text"):
+    with pytest.raises(FileNotFoundError, match="text file, and use a text as it is"):
         corpus.load(tmp_path / "none.txt")
     with pytest.raises(IsADirectoryError, match="is a folder"):
         corpus.load(tmp_path)

@@ -82,6 +82,12 @@ def test_gradients_are_clipped():
     assert moves[0] == pytest.approx(moves[1], rel=1e-3)
 
 
+@pytest.mark.parametrize("steps, lr", [(1, 1e300), (2, 1e38)])
+def test_weights_that_the_last_step_has_spoilt_are_not_returned(steps, lr):
+    with pytest.raises(ValueError, match="no longer numbers; lower the learning rate"):
+        train(steps=steps, lr=lr)
+
+
 def test_measures_on_the_way():
     history = train(steps=10, measure=lambda model: 7.0, measure_at=[1.0, 0.3, 0.55])
     assert history.measured == [(3, 7.0), (6, 7.0), (10, 7.0)]

@@ -20,10 +20,14 @@ def integers(below: int, shape, *, device, generator=None) -> torch.Tensor:
 
 
 def exponential_like(numbers: torch.Tensor, generator=None) -> torch.Tensor:
-    """Waiting times with a mean of 1, one for each of these numbers."""
+    """Waiting times with a mean of 1, one for each of these numbers, none of them 0.
+
+    On Apple's GPUs PyTorch draws a 0 now and then (pytorch/pytorch#192577); a token of probability
+    0 that waits for no time would win every race, as 0 / 0.
+    """
     place = _place(numbers.device, generator)["device"]
     waits = torch.empty_like(numbers, device=place).exponential_(generator=generator)
-    return waits.to(numbers.device)
+    return waits.to(numbers.device).clamp_(min=torch.finfo(waits.dtype).tiny)
 
 
 def check_generator(generator) -> None:

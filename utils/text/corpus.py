@@ -31,7 +31,10 @@ def load(path: str | Path) -> str:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; load reads one text file")
     if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; give the path of a UTF-8 text file")
+        raise FileNotFoundError(
+            f"{path} does not exist; give the path of a UTF-8 text file, and use a text as it is, "
+            "without load"
+        )
     data = path.read_bytes()
     _check_bytes(path, data)
     try:

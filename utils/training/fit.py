@@ -69,7 +69,7 @@ def fit(
         The time it takes does not count.
 
     Raises ValueError for a training without end, batches that run out or are no tokens, a learning
-    rate that is not positive, and a loss that stops being a number.
+    rate that is not positive, and a loss or weights that stop being numbers.
     """
     steps, seconds, lr, seed, to_measure = _check(steps, seconds, lr, seed, measure_at)
     device = next(model.parameters()).device
@@ -101,6 +101,7 @@ def fit(
             while to_measure and share >= to_measure[0]:
                 to_measure.pop(0)
                 history.measured.append((history.steps, measure(model)))
+    _check_weights(model, lr)
     return history
 
 
@@ -153,6 +154,14 @@ def _finite(loss, steps, lr, model):
             advice = "float16 takes the squares of small gradients for 0; train model.float()"
         raise ValueError(f"the loss became {loss} at step {steps + 1}; {advice}")
     return loss
+
+
+def _check_weights(model, lr):
+    """A clear error if the last step has left weights that are no numbers: no loss has seen them."""
+    if not all(weight.isfinite().all() for weight in model.parameters()):
+        raise ValueError(
+            f"after the last step weights are no longer numbers; lower the learning rate, lr={lr}"
+        )
 
 
 @contextmanager
