@@ -157,7 +157,7 @@ def _finite(loss, steps, lr, model):
 
 
 def _check_weights(model, lr):
-    """A clear error if the last step has left weights that are no numbers: no loss has seen them."""
+    """A clear error if the last step leaves weights that are no numbers: no loss has seen them."""
     if not all(weight.isfinite().all() for weight in model.parameters()):
         raise ValueError(
             f"after the last step weights are no longer numbers; lower the learning rate, lr={lr}"
