@@ -697,7 +697,7 @@ def test_search_shows_where_the_words_are_on_a_site_opened_from_files(browser, h
 
 
 def test_the_theme_switches_and_text_stays_legible(visit):
-    page = visit("chapters/01_markov_chains.html")
+    page = visit("chapters/01_markov_chains.html", reduced_motion="reduce")  # else words fade in
     theme = "document.documentElement.dataset.theme"
     seen = {page.evaluate(theme): page.evaluate(FAINT, CONTRAST)}
     for _ in range(3):  # the button goes round: system, light, dark
