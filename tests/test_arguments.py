@@ -1125,7 +1125,6 @@ ARGUMENTS |= {  # of blocks, of guesses, and of constraints
         lambda v: speed.write(speed.truth(FLAT, 4), threshold=v).passes, 0, 0.5, 1, least=0, most=1
     ),
     "speed.Law.wrong rare": a_real(lambda v: WRONG.wrong(FLAT, v), 0, 0.5, 1, least=0, most=1),
-    "speed.mixed rounds": a_whole(lambda v: speed.mixed([WRONG], FLAT, v).passes, 1, 3, least=1),
     "speed.schedules n": a_whole(lambda v: len(speed.schedules(v, 1)), 1, 3, least=1),
     "speed.schedules size": a_whole(lambda v: len(speed.schedules(4, v)), 1, 2, 4, least=1, most=4),
     "speed.price n": a_whole(lambda v: speed.price(WRITTEN, v, 1), 1, 3, least=1),
